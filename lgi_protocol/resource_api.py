@@ -1,106 +1,19 @@
 """Calls of a resource (wire.md 6), used by the daemon and by LGI_qsub inside a job."""
 
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from lgi_protocol import comma_lists, hexcode, job_repository, xml
+from lgi_protocol import comma_lists, exchange_text, hexcode, job_repository, xml
 from lgi_protocol.client import Client
-from lgi_protocol.job_end import NO_END, End, read_end
+from lgi_protocol.exchange import Exchange, ExchangeAnswer
+from lgi_protocol.job_description import JobDescription, read_job
 from lgi_protocol.job_repository import SmallFile
 from lgi_protocol.reply import Reply, leading_number
+from lgi_protocol.sign_up import SignUp, read_sign_up
 from lgi_protocol.states import State
+from lgi_protocol.work_offer import PendingJob, WorkOffer
 
-# Not a state: a user follows the output of the job.
-WATCHED = "watched"
 _PENDING = ("job_id", "application", "state")
-
-
-@dataclass(frozen=True)
-class JobDescription:
-    """A job as a project server describes it to a resource."""
-
-    job_id: str
-    state: str
-    application: str
-    target_resources: tuple[str, ...]
-    owners: tuple[str, ...]
-    read_access: tuple[str, ...]
-    write_access: tuple[str, ...]
-    job_specifics: str
-    state_time_stamp: str
-    input: bytes
-    output: bytes
-    end: End = NO_END
-
-    @property
-    def daemon_reference(self) -> str:
-        """The reference of the daemon that has taken the job; empty when none has."""
-        return xml.value(self.job_specifics, "daemon_reference")
-
-
-@dataclass(frozen=True)
-class WorkOffer:
-    """Answer to a request for work: the name of the caller and the jobs locked for it."""
-
-    resource: str
-    jobs: tuple[JobDescription, ...]
-
-
-@dataclass(frozen=True)
-class SignUp:
-    """Answer to a sign-up: the session and the servers of the project.
-
-    ``longest_wait`` is the maximum duration of a long poll in seconds; 0 when the server has none, as LGI.
-    ``job_certificates``: the server issues certificates to jobs. ``resource`` is the name of the caller,
-    ``other_daemons`` the number of other daemons that have signed up lately as this resource.
-    """
-
-    session_id: str
-    master_server: str
-    slave_servers: tuple[str, ...]
-    max_field_size: int
-    longest_wait: int = 0
-    job_certificates: bool = False
-    resource: str = ""
-    other_daemons: int = 0
-
-
-@dataclass(frozen=True)
-class PendingJob:
-    """A job to take (state ``queued``), to abort (``aborting``), or whose output to send (``WATCHED``)."""
-
-    job_id: str
-    application: str
-    state: str
-
-
-def is_job_id(text: str) -> bool:
-    """Return whether a text is a job id: 1 to 9 digits. Ids appear in calls, logs and environments."""
-    return re.fullmatch("[0-9]{1,9}", text) is not None
-
-
-def read_job(text: str) -> JobDescription:
-    """Parse the content of ``<job>``; raise ValueError when input or output is not hexadecimal."""
-
-    def value(name: str) -> str:
-        return xml.value(text, name)
-
-    return JobDescription(
-        job_id=value("job_id"),
-        state=value("state"),
-        application=value("application"),
-        target_resources=comma_lists.split(value("target_resources")),
-        owners=comma_lists.split(value("owners")),
-        read_access=comma_lists.split(value("read_access")),
-        write_access=comma_lists.split(value("write_access")),
-        job_specifics=value("job_specifics"),
-        state_time_stamp=value("state_time_stamp"),
-        input=hexcode.decode(value("input")),
-        output=hexcode.decode(value("output")),
-        end=read_end(text),
-    )
 
 
 class ResourceCalls:
@@ -124,16 +37,7 @@ class ResourceCalls:
             fields["daemon"] = daemon
         reply = self.client.post("resources/resource_signup_resource", fields)
         self.session_id = reply.value("session_id")
-        return SignUp(
-            session_id=self.session_id,
-            master_server=reply.value("project_master_server"),
-            slave_servers=tuple(xml.unescape(url.strip()) for url in reply.all("project_server")),
-            max_field_size=reply.max_field_size,
-            longest_wait=reply.number("longest_wait"),
-            job_certificates=reply.number("job_certificates") > 0,
-            resource=reply.value("resource"),
-            other_daemons=reply.number("other_daemons"),
-        )
+        return read_sign_up(reply)
 
     def sign_off(self) -> None:
         """End the session and release its locks. The session id is kept when the call fails, for a retry."""
@@ -185,6 +89,27 @@ class ResourceCalls:
             fields["watched"] = comma_lists.join(watched)
         jobs = self.client.post("resources/resource_wait", fields).all("job")
         return tuple(PendingJob(*(xml.value(job, name) for name in _PENDING)) for job in jobs)
+
+    def exchange(
+        self, exchange: Exchange, daemon: str, seconds: int = 0, *, load: int = 0, capabilities: str = ""
+    ) -> ExchangeAnswer:
+        """Report on jobs, name those that are held, and get new ones and what has changed, in one call.
+
+        Needs no session, locks nothing, and may be repeated; for servers that announce it at the sign-up.
+        ``daemon`` is the number of the daemon. When there is nothing to answer the server waits at most
+        ``seconds``, as in `poll_work`, and not if there are reports. Non-empty capabilities replace those
+        that the server knows. Raise ValueError when a part of the answer is not hexadecimal.
+        """
+        fields = {
+            "project": self.project,
+            "daemon": daemon,
+            "wait": str(seconds),
+            "load": str(load),
+            "exchange": exchange_text.write(exchange),
+        }
+        if capabilities:
+            fields["capabilities"] = capabilities
+        return exchange_text.read(self.client.post("resources/resource_exchange", fields))
 
     def lock(self, job_id: str) -> None:
         """Lock a job for this session; raise ServerError CANNOT_LOCK when it is locked."""

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from benchmarks.soak.ledger import Deed, Ledger
 from benchmarks.soak.plan import Plan
 from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
-from lgi_protocol.resource_api import JobDescription, ResourceCalls
+from lgi_protocol.job_description import JobDescription
+from lgi_protocol.resource_api import ResourceCalls
 from tests.support.grid import CAPABILITIES
 
 APPLICATION = "hello_world"

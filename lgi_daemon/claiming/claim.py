@@ -11,7 +11,7 @@ from lgi_daemon.jobs import library
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.rundir.record import JobRecord, Phase, claimed_by
 from lgi_daemon.rundir.run_directory import RunDirectory
-from lgi_protocol import job_repository, resource_api, xml
+from lgi_protocol import job_description, job_repository, sign_up, xml
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.job_repository import RepositoryError
 from lgi_protocol.resource_api import ResourceCalls
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 class OfferedJob:
     """A job as a server offers it, with that server and the settings that apply to it."""
 
-    description: resource_api.JobDescription
+    description: job_description.JobDescription
     project: ProjectSettings
     application: ApplicationSettings
     server: str
@@ -41,10 +41,10 @@ class OfferSource:
     project: ProjectSettings
     application: ApplicationSettings
     server: str
-    sign_up: resource_api.SignUp
+    sign_up: sign_up.SignUp
     resource: str
 
-    def job(self, description: resource_api.JobDescription) -> OfferedJob:
+    def job(self, description: job_description.JobDescription) -> OfferedJob:
         """Return one of the offered jobs."""
         return OfferedJob(
             description=description,
@@ -137,7 +137,7 @@ def claim(job: LocalJob, resource: str, calls: ResourceCalls, certificate_finger
     return True
 
 
-def _repository_files(job: LocalJob, answer: resource_api.JobDescription, calls: ResourceCalls) -> int:
+def _repository_files(job: LocalJob, answer: job_description.JobDescription, calls: ResourceCalls) -> int:
     """Return the number of files in the repository of a job of the library; -1 when it is not known."""
     url = job_repository.url_of(answer.job_specifics)
     if not job.record.uses_library or (url and not job_repository.is_at(job.record.server, url)):

@@ -13,7 +13,8 @@ from lgi_daemon.execution.scripts import Scripts
 from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_daemon.servers.connections import ServerConnections
-from lgi_protocol.resource_api import ResourceCalls, is_job_id
+from lgi_protocol.job_description import is_job_id
+from lgi_protocol.resource_api import ResourceCalls
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from lgi_daemon.jobs.lifecycle import ServerIntent, server_intent
 from lgi_daemon.jobs.schedule import JobSchedule
 from lgi_daemon.rundir.record import JobRecord, Phase
 from lgi_daemon.rundir.run_directory import RunDirectory
-from lgi_protocol import resource_api, xml
+from lgi_protocol import job_description, xml
 from lgi_protocol.errors import ServerError
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class LocalJob:
         self.reports_streams = False
         self.stream_failures = 0
         # What its server has answered and the record does not show yet; set without the lock.
-        self.unapplied_answer: resource_api.JobDescription | ServerError | None = None
+        self.unapplied_answer: job_description.JobDescription | ServerError | None = None
         # The remark for the user about the end of the job.
         self.remark = ""
         # The last poll of its server failed.
@@ -122,7 +122,7 @@ class LocalJob:
                 raise
             self.record = replace(self.record, **changes)  # type: ignore[arg-type]
 
-    def apply_server_state(self, answer: resource_api.JobDescription, **more: object) -> None:
+    def apply_server_state(self, answer: job_description.JobDescription, **more: object) -> None:
         """Store the state, target resources and specifics that the server has for the job."""
         self.save_or_keep(
             state=answer.state,

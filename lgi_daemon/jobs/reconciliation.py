@@ -8,7 +8,8 @@ from lgi_daemon.jobs.reports import CLOSED, unlock
 from lgi_daemon.rundir.record import Phase, claimed_by
 from lgi_daemon.servers.sessions import SessionPool
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_protocol.resource_api import JobDescription, ResourceCalls
+from lgi_protocol.job_description import JobDescription
+from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.states import State, normalized
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from lgi_daemon.rundir.record import Phase
 from lgi_daemon.servers.clock import Clock
 from lgi_daemon.servers.connections import BackingOffError
 from lgi_daemon.servers.sessions import SessionPool, SessionRegistry
-from lgi_protocol import resource_api
+from lgi_protocol import job_description
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.states import State
 
@@ -102,7 +102,7 @@ class ServerSync:
         job.answered()
 
     def _apply_answer(
-        self, job: LocalJob, answer: resource_api.JobDescription | ServerError, sessions: SessionPool
+        self, job: LocalJob, answer: job_description.JobDescription | ServerError, sessions: SessionPool
     ) -> None:
         if isinstance(answer, ServerError):
             self._apply_error(job, answer)

@@ -18,8 +18,8 @@ from lgi_daemon.jobs.output_sender import OutputSender
 from lgi_daemon.loop.work_cycle import WorkCycle
 from lgi_daemon.servers.connections import BackingOffError, ServerConnections
 from lgi_protocol.errors import ServerError, TransportError
-from lgi_protocol.resource_api import WATCHED, PendingJob
 from lgi_protocol.states import State
+from lgi_protocol.work_offer import WATCHED, PendingJob
 
 log = logging.getLogger(__name__)
 

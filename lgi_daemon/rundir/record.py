@@ -8,8 +8,8 @@ from typing import Any
 from lgi_daemon.execution.bounds import JobBounds
 from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.execution.rlimits import ResourceLimits
+from lgi_protocol.job_description import JobDescription
 from lgi_protocol.job_end import NO_END, End
-from lgi_protocol.resource_api import JobDescription
 
 
 class Phase(StrEnum):

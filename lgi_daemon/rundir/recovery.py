@@ -12,8 +12,8 @@ from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.rundir.record import JobRecord, Phase, from_json
 from lgi_daemon.rundir.run_directory import RECORD, RunDirectory, is_leftover
 from lgi_protocol import comma_lists, whole_number
+from lgi_protocol.job_description import is_job_id
 from lgi_protocol.job_directory import SCRIPTS, DamagedFileError, JobDirectory
-from lgi_protocol.resource_api import is_job_id
 
 log = logging.getLogger(__name__)
 

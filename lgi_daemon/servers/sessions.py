@@ -12,7 +12,8 @@ from types import TracebackType
 from lgi_daemon.rundir.session_file import SessionFile, StoredSession
 from lgi_daemon.servers.connections import ServerConnections
 from lgi_protocol.errors import ServerError, TransportError
-from lgi_protocol.resource_api import ResourceCalls, SignUp
+from lgi_protocol.resource_api import ResourceCalls
+from lgi_protocol.sign_up import SignUp
 
 log = logging.getLogger(__name__)
 

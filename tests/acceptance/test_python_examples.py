@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lgi_protocol.resource_api import JobDescription, ResourceCalls
+from lgi_protocol.job_description import JobDescription
+from lgi_protocol.resource_api import ResourceCalls
 from tests.acceptance.test_commands import home  # noqa: F401 - a fixture
 from tests.support.grid import Grid
 

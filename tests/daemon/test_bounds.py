@@ -18,7 +18,7 @@ from lgi_daemon.jobs.memory_watch import LIMIT, bound_of
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.rundir.record import from_json, to_json
 from lgi_daemon.rundir.run_directory import RunDirectory
-from lgi_protocol.resource_api import JobDescription
+from lgi_protocol.job_description import JobDescription
 from tests.support.workshop import Workshop, only, until
 
 from .conftest import IS_ROOT

@@ -19,7 +19,8 @@ from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.loop.daemon import Daemon
 from lgi_protocol.digest import digest
 from lgi_protocol.errors import ErrorNumber
-from lgi_protocol.resource_api import ResourceCalls, SignUp
+from lgi_protocol.resource_api import ResourceCalls
+from lgi_protocol.sign_up import SignUp
 from tests.support.fake_server import URL, FakeCalls, FakeServer, refused
 from tests.support.workshop import FAST, Workshop, only, until
 

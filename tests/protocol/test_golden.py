@@ -7,8 +7,9 @@ from lxml import etree
 
 from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_protocol.job_description import JobDescription, read_job
 from lgi_protocol.reply import Reply, read_answer
-from lgi_protocol.resource_api import JobDescription, ResourceCalls, read_job
+from lgi_protocol.resource_api import ResourceCalls
 from tests.support import golden
 from tests.support.golden import Exchange, Tree
 

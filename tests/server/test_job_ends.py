@@ -4,8 +4,9 @@ import pytest
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
+from lgi_protocol.job_description import read_job
 from lgi_protocol.job_end import NO_END, End, Result
-from lgi_protocol.resource_api import ResourceCalls, read_job
+from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.states import State
 from lgi_server.services.jobs import updates
 from lgi_server.tables.job_queue import jobs

@@ -10,7 +10,8 @@ import pytest
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
-from lgi_protocol.resource_api import JobDescription, ResourceCalls
+from lgi_protocol.job_description import JobDescription
+from lgi_protocol.resource_api import ResourceCalls
 from lgi_server.config import parser as configuration
 from lgi_server.config.parser import ConfigError
 from lgi_server.db import open_database, schema

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol.errors import ServerError
-from lgi_protocol.resource_api import JobDescription, ResourceCalls
+from lgi_protocol.job_description import JobDescription
+from lgi_protocol.resource_api import ResourceCalls
 from tests.server.test_resource_calls import INVARIANT, refusal
 from tests.support.grid import PROJECT, Grid, UserCalls
 

@@ -11,7 +11,8 @@ import pytest
 from lgi_protocol import hexcode
 from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.reply import Reply
-from lgi_protocol.resource_api import WATCHED, ResourceCalls
+from lgi_protocol.resource_api import ResourceCalls
+from lgi_protocol.work_offer import WATCHED
 from lgi_server.services.jobs.live_output import INTEREST, KEPT, MEMORY
 from tests.support.grid import Grid, UserCalls, refusal, wait_for
 

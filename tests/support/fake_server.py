@@ -7,9 +7,12 @@ from typing import Any
 from lgi_protocol import xml
 from lgi_protocol.client import Client
 from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
+from lgi_protocol.job_description import JobDescription
 from lgi_protocol.job_end import End
-from lgi_protocol.resource_api import WATCHED, JobDescription, PendingJob, ResourceCalls, SignUp, WorkOffer
+from lgi_protocol.resource_api import ResourceCalls
+from lgi_protocol.sign_up import SignUp
 from lgi_protocol.states import resource_may_change
+from lgi_protocol.work_offer import WATCHED, PendingJob, WorkOffer
 
 URL = "https://master.test/LGI"
 RESOURCE = "cluster@test"

@@ -1,0 +1,122 @@
+"""The one call of a cycle, `resource_exchange` (wire.md 6, ours): what a daemon posts, and the answer.
+
+A daemon reports what its jobs have become, names those that it holds, and asks for new ones; all in one call,
+without a session or a lock.
+"""
+
+from dataclasses import dataclass
+
+from lgi_protocol.errors import ServerError
+from lgi_protocol.job_description import JobDescription
+from lgi_protocol.job_end import NO_END, End
+
+# The version that servers announce at the sign-up.
+VERSION = 1
+# How many of each an exchange may have, and bytes of its text.
+MOST_REPORTS, MOST_HOLDS, MOST_WANTS, MOST_REFERENCES = 256, 1024, 64, 256
+MOST_TEXT = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Report:
+    """The new state of a job: an end, ``running``, or ``queued`` to give it back before anything ran.
+
+    ``output`` is stored only if it is not empty, as are ``job_specifics``. ``end.reason`` of a job that is
+    given back says why.
+    """
+
+    job_id: str
+    daemon_reference: str
+    state: str
+    output: bytes = b""
+    end: End = NO_END
+    job_specifics: str = ""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A job that the daemon has, as it was at ``state_time_stamp``."""
+
+    job_id: str
+    daemon_reference: str
+    state_time_stamp: str
+
+
+@dataclass(frozen=True)
+class Want:
+    """Jobs that the daemon would take: at most ``count`` of an application.
+
+    ``owners`` is a filter as that of a request for work; jobs in ``without`` are not wanted. ``cores`` and
+    ``memory`` (MB) are what these jobs may request together; None for no limit.
+    """
+
+    application: str
+    count: int
+    owners: str = ""
+    without: tuple[str, ...] = ()
+    cores: int | None = None
+    memory: int | None = None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference for a new job, 32 hexadecimal digits, which the daemon has stored on its disk.
+
+    ``request`` is the signing request (DER) for the job's certificate, empty for none.
+    """
+
+    daemon_reference: str
+    request: bytes = b""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What a daemon posts; ``watched`` are the jobs whose output it sends, None if it cannot send output."""
+
+    reports: tuple[Report, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    wants: tuple[Want, ...] = ()
+    references: tuple[Reference, ...] = ()
+    watched: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class JobAnswer:
+    """What the server says of one reported or held job: its present state, or the ``error`` about it."""
+
+    job_id: str
+    daemon_reference: str
+    state: str = ""
+    state_time_stamp: str = ""
+    job_specifics: str = ""
+    target_resources: tuple[str, ...] = ()
+    error: ServerError | None = None
+
+
+@dataclass(frozen=True)
+class GivenJob:
+    """A job that is now running under one of the posted references, the one in ``description``.
+
+    ``certificate`` (PEM) is empty if none was issued, ``repository_files`` -1 if their number is not known.
+    """
+
+    description: JobDescription
+    certificate: bytes = b""
+    repository_files: int = -1
+
+
+@dataclass(frozen=True)
+class ExchangeAnswer:
+    """The answer: one `JobAnswer` for each report in its order, those of holds that differ, new jobs.
+
+    ``watched`` are further jobs whose output a user follows, ``spent`` are references that no job will get.
+    ``has_more``: there is more for this daemon than the answer could have.
+    """
+
+    resource: str = ""
+    reports: tuple[JobAnswer, ...] = ()
+    holds: tuple[JobAnswer, ...] = ()
+    watched: tuple[str, ...] = ()
+    spent: tuple[str, ...] = ()
+    jobs: tuple[GivenJob, ...] = ()
+    has_more: bool = False

@@ -1,0 +1,123 @@
+"""The text of an exchange: the field that a daemon posts, and the answer that it reads (wire.md 6, ours).
+
+job_specifics are escaped here, also those of the answer about a hold: a user's XML may have any tag.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from lgi_protocol import comma_lists, hexcode, xml
+from lgi_protocol.errors import ServerError
+from lgi_protocol.exchange import (
+    Exchange,
+    ExchangeAnswer,
+    GivenJob,
+    Hold,
+    JobAnswer,
+    Reference,
+    Report,
+    Want,
+)
+from lgi_protocol.job_description import read_job
+from lgi_protocol.reply import Reply, leading_number
+from lgi_protocol.xml import Element
+
+_Value = TypeVar("_Value")
+
+
+def write(exchange: Exchange) -> str:
+    """Return the text of the field ``exchange``."""
+    parts = [
+        _list("reports", map(_report, exchange.reports)),
+        _list("holds", map(_hold, exchange.holds)),
+        _list("wants", map(_want, exchange.wants)),
+        _list("references", map(_reference, exchange.references)),
+    ]
+    if exchange.watched is not None:
+        parts.append(Element("watched", comma_lists.join(exchange.watched)))
+    return " ".join(xml.write(part) for part in parts if part.content != ())
+
+
+def size(report: Report) -> int:
+    """Return how many bytes of `MOST_TEXT` a report takes."""
+    return len(xml.write(_report(report)).encode()) + 1
+
+
+def _list(name: str, content: Iterable[Element]) -> Element:
+    return Element(name, tuple(content))
+
+
+def _report(one: Report) -> Element:
+    optional = (
+        ("output", hexcode.encode(one.output)),
+        ("exit_code", one.end.exit_code),
+        ("exit_signal", one.end.exit_signal),
+        ("end_reason", one.end.reason),
+        ("job_specifics", one.job_specifics),
+    )
+    given = [Element(name, value) for name, value in optional if value not in {None, ""}]
+    return Element("report", (*_job(one), Element("state", one.state), *given))
+
+
+def _job(one: Report | Hold) -> tuple[Element, Element]:
+    return Element("job_id", one.job_id), Element("daemon_reference", one.daemon_reference)
+
+
+def _hold(one: Hold) -> Element:
+    return Element("hold", (*_job(one), Element("state_time_stamp", one.state_time_stamp)))
+
+
+def _want(one: Want) -> Element:
+    optional = (
+        ("owners", one.owners),
+        ("without", comma_lists.join(one.without)),
+        ("cores", one.cores),
+        ("memory", one.memory),
+    )
+    given = [Element(name, value) for name, value in optional if value not in {None, ""}]
+    return Element("want", (Element("application", one.application), Element("count", one.count), *given))
+
+
+def _reference(one: Reference) -> Element:
+    request = (Element("request", hexcode.encode(one.request)),) if one.request else ()
+    return Element("reference", (Element("daemon_reference", one.daemon_reference), *request))
+
+
+def read(reply: Reply) -> ExchangeAnswer:
+    """Return an answer; raise ValueError when a part of it is not hexadecimal."""
+    return ExchangeAnswer(
+        resource=reply.value("resource"),
+        reports=_all(reply, "reports", "report", _job_answer),
+        holds=_all(reply, "holds", "hold", _job_answer),
+        watched=comma_lists.split(reply.value("watched")),
+        spent=comma_lists.split(reply.value("spent")),
+        jobs=tuple(_given(text) for text in reply.all("job")),
+        has_more=reply.number("more") > 0,
+    )
+
+
+def _all(reply: Reply, name: str, each: str, parse: Callable[[str], _Value]) -> tuple[_Value, ...]:
+    found = xml.find(reply.content, name)
+    return tuple(parse(one.inside) for one in xml.find_all(found.inside, each)) if found else ()
+
+
+def _job_answer(text: str) -> JobAnswer:
+    error = xml.find(text, "error_number")
+    return JobAnswer(
+        job_id=xml.value(text, "job_id"),
+        daemon_reference=xml.value(text, "daemon_reference"),
+        state=xml.value(text, "state"),
+        state_time_stamp=xml.value(text, "state_time_stamp"),
+        job_specifics=xml.value(text, "job_specifics"),
+        target_resources=comma_lists.split(xml.value(text, "target_resources")),
+        error=ServerError(leading_number(error.text), xml.value(text, "error_message")) if error else None,
+    )
+
+
+def _given(text: str) -> GivenJob:
+    files = xml.value(text, "repository_files")
+    return GivenJob(
+        description=read_job(text),
+        certificate=hexcode.decode(xml.value(text, "job_certificate")),
+        repository_files=leading_number(files) if files.isdigit() else -1,
+    )
