@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from lgi_tools.client.job import Details as Details
     from lgi_tools.client.job import Job as Job
     from lgi_tools.client.job_end import JobEnd as JobEnd
+    from lgi_tools.client.job_request import JobRequest as JobRequest
+    from lgi_tools.client.job_request import Submission as Submission
     from lgi_tools.client.polling import OutageError as OutageError
     from lgi_tools.client.project import Project as Project
     from lgi_tools.client.resource import Resource as Resource
@@ -30,6 +32,7 @@ MODULES = {
     "Files": "lgi_tools.client.files",
     "Job": "lgi_tools.client.job",
     "JobEnd": "lgi_tools.client.job_end",
+    "JobRequest": "lgi_tools.client.job_request",
     "OutageError": "lgi_tools.client.polling",
     "Project": "lgi_tools.client.project",
     "Resource": "lgi_tools.client.resource",
@@ -37,6 +40,7 @@ MODULES = {
     "ServerError": "lgi_protocol.errors",
     "State": "lgi_protocol.states",
     "StoredFile": "lgi_tools.client.stored_file",
+    "Submission": "lgi_tools.client.job_request",
     "TransferError": "lgi_tools.client.transfer_error",
     "TransportError": "lgi_protocol.errors",
 }

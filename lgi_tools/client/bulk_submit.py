@@ -13,7 +13,8 @@ from lgi_protocol import file_properties, xml
 from lgi_protocol.client import Client, retry_on_busy
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply, leading_number
-from lgi_tools.client import idempotent_submit, timing
+from lgi_tools.client import idempotent_submit
+from lgi_tools.client.timing import DEFAULT, Timing
 
 # The limits of one call: bytes of the jobs' text, of which a server accepts a megabyte, and bytes of files.
 MOST_TEXT = 900_000
@@ -46,25 +47,27 @@ class Outcome:
     refused: ServerError | None = None
 
 
-def submit(client: Client, caller: Mapping[str, str], jobs: Iterable[NewJob]) -> Iterator[Outcome]:
+def submit(
+    client: Client, caller: Mapping[str, str], jobs: Iterable[NewJob], timing: Timing = DEFAULT
+) -> Iterator[Outcome]:
     """Submit jobs on behalf of ``caller`` (project, user, groups). Yields the results in the same order.
 
     Raises ServerError when a whole call is refused, TransportError without an answer, OSError for a file.
     The results before the error are submitted jobs; the later jobs are not submitted.
     """
-    envelope = _asked(client, "interfaces/interface_project_server_list", caller).envelope
+    envelope = _asked(client, "interfaces/interface_project_server_list", caller, timing).envelope
     if idempotent_submit.version_in(envelope) < idempotent_submit.REMEMBERS:
-        yield from (_one(client, caller, job) for job in jobs)
+        yield from (_one(client, caller, job, timing) for job in jobs)
         return
-    about = _asked(client, _MANY, dict(caller) | {"jobs": "[]"})
+    about = _asked(client, _MANY, dict(caller) | {"jobs": "[]"}, timing)
     keeps_times = about.number("file_times") > 0
     for batch in batches(jobs, max(1, about.number("most_jobs"))):
-        yield from _many(client, caller, batch, keeps_times)
+        yield from _many(client, caller, batch, keeps_times, timing)
 
 
-def _asked(client: Client, call: str, fields: Mapping[str, str]) -> Reply:
+def _asked(client: Client, call: str, fields: Mapping[str, str], timing: Timing) -> Reply:
     """Return the answer of a call that changes nothing. A busy server is retried for one minute."""
-    return retry_on_busy(lambda: client.post(call, fields), timing.DEFAULT.retry_seconds)
+    return retry_on_busy(lambda: client.post(call, fields), timing.retry_seconds)
 
 
 def batches(jobs: Iterable[NewJob], most: int) -> Iterator[list[NewJob]]:
@@ -90,14 +93,14 @@ def _entry(job: NewJob, files: Sequence[Sequence[object]]) -> dict[str, object]:
 
 
 def _many(
-    client: Client, caller: Mapping[str, str], batch: Sequence[NewJob], keeps_times: bool
+    client: Client, caller: Mapping[str, str], batch: Sequence[NewJob], keeps_times: bool, timing: Timing
 ) -> Iterator[Outcome]:
     # Without a name, so that a program that is killed leaves nothing.
     with tempfile.TemporaryFile() as contents:
         entries = _put_together(batch, contents, keeps_times)
         files = (contents,) if contents.tell() else ()
         fields = dict(caller) | {"jobs": json.dumps(entries)}
-        reply = idempotent_submit.submit_once(client, _MANY, fields, files)
+        reply = idempotent_submit.submit_once(client, _MANY, fields, files, timing=timing)
     for job, answer in zip(batch, reply.all("job"), strict=True):
         yield _outcome(job, answer)
 
@@ -127,11 +130,11 @@ def _outcome(job: NewJob, answer: str) -> Outcome:
     return Outcome(job, xml.value(answer, "job_id"), xml.value(answer, "repository_url"))
 
 
-def _one(client: Client, caller: Mapping[str, str], job: NewJob) -> Outcome:
+def _one(client: Client, caller: Mapping[str, str], job: NewJob, timing: Timing) -> Outcome:
     """Submit one job, for servers without bulk calls."""
     fields = dict(caller) | dict(job.fields) | {"request_id": job.request_id}
     try:
-        reply = idempotent_submit.submit_once(client, _ONE, fields, job.files)
+        reply = idempotent_submit.submit_once(client, _ONE, fields, job.files, timing=timing)
     except ServerError as refused:
         return Outcome(job, refused=refused)
     url = reply.value("job", "job_specifics", "repository_url")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lgi_protocol.client import Client, retry_on_busy
+from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply
 from lgi_tools.client import idempotent_submit
 from lgi_tools.client.progress import ProgressCallback
@@ -54,3 +55,8 @@ def check_text(fields: Mapping[str, str]) -> None:
     for name, value in fields.items():
         if any("\udc80" <= char <= "\udcff" for char in value):
             raise ValueError(f"{name} is not UTF-8: {shortened(value)!r}")
+
+
+def is_unknown_call(error: TransportError) -> bool:
+    """Return whether an error means that the server is too old to know the call."""
+    return error.excerpt.startswith("HTTP 404")

@@ -15,12 +15,13 @@ from lgi_tools.client.explanation import Explanation, read_explanation
 from lgi_tools.client.files import Files
 from lgi_tools.client.interface_calls import SUBMIT, Caller
 from lgi_tools.client.job import AnyJob, Details, Job, id_of, read_details, read_job
+from lgi_tools.client.job_request import JobRequest, Submission
 from lgi_tools.client.polling import poll_until
 from lgi_tools.client.repository import Repository
 from lgi_tools.client.resource import Resource, read_resource
 from lgi_tools.client.result import Result, result_of
 from lgi_tools.client.settings import Settings
-from lgi_tools.client.specifics import as_xml
+from lgi_tools.client.submission import submit_many
 from lgi_tools.client.tail import Tail
 from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.client.transfer_error import TransferError
@@ -93,20 +94,34 @@ class Project:
 
         ``specifics`` is XML, or a mapping to write as XML: ``{"cpus": 4, "walltime": "01:00:00"}``.
         """
-        fields = {
-            "application": application,
-            "target_resources": comma_lists.join(targets),
-            "job_specifics": specifics if isinstance(specifics, str) else as_xml(specifics),
-            "input": hexcode.encode(input.encode() if isinstance(input, str) else input),
-            "read_access": comma_lists.join(read_access),
-            "write_access": comma_lists.join(write_access),
-        }
-        reply = self._call(
-            SUBMIT,
-            {name: text for name, text in fields.items() if text},
-            tuple(Path(name) for name in files),
+        request = JobRequest(
+            application,
+            input=input,
+            files=files,
+            targets=targets,
+            specifics=specifics,
+            read_access=read_access,
+            write_access=write_access,
         )
+        reply = self._call(SUBMIT, request.fields(), request.paths())
         return self._read(reply, "job", read_details)
+
+    def submit_many(
+        self, requests: Iterable[JobRequest], report: Callable[[Submission], object] | None = None
+    ) -> list[Submission]:
+        """Queue many jobs in few calls and return the outcome of each, in their order.
+
+        A refused job does not stop the others: its outcome has the error. ``report`` gets each outcome as
+        soon as it is known. ValueError and OSError for a request are raised before any is sent. After other
+        errors those not reported may be queued: a call with the same request ids makes no second job.
+        """
+        outcomes: list[Submission] = []
+        for outcome in submit_many(self._client, self._caller.fields, requests, self.timing):
+            self._answered = True
+            outcomes.append(outcome)
+            if report:
+                report(outcome)
+        return outcomes
 
     def job(self, job: AnyJob) -> Details:
         """Return all data of one job. Raises ServerError NO_JOB."""
@@ -233,8 +248,3 @@ class Project:
 
 def _held(seconds: int) -> dict[str, str]:
     return {"wait": str(seconds)} if seconds else {}
-
-
-def is_unknown_call(error: TransportError) -> bool:
-    """Return whether an error means that the server is too old to know the call."""
-    return error.excerpt.startswith("HTTP 404")

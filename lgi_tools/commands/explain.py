@@ -11,8 +11,9 @@ from lgi_protocol.states import State
 from lgi_tools.cli import options, program, terminal
 from lgi_tools.cli.session import job_ids, open_project
 from lgi_tools.client.explanation import Explanation
+from lgi_tools.client.interface_calls import is_unknown_call
 from lgi_tools.client.job import Details, Job
-from lgi_tools.client.project import Project, is_unknown_call
+from lgi_tools.client.project import Project
 from lgi_tools.client.resource import Resource
 from lgi_tools.client.text import one_line
 from lgi_tools.commands.wait import line_of

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -10,13 +11,16 @@ from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.states import State
 from lgi_tools.cli import job_streams, options, program, terminal
 from lgi_tools.cli.param_types import unmet_request
-from lgi_tools.cli.request_options import request_options, warn_of_unmet
+from lgi_tools.cli.request_options import warn_of_unmet
 from lgi_tools.cli.session import open_project
-from lgi_tools.client import command_line, job_end
+from lgi_tools.client import command_line, idempotent_submit, job_end
 from lgi_tools.client.job import Details
 from lgi_tools.client.polling import OutageError
 from lgi_tools.client.project import Project
 from lgi_tools.client.timing import DEFAULT, Timing
+from lgi_tools.commands import run_batch, run_options
+from lgi_tools.commands.run_batch import BatchError
+from lgi_tools.commands.run_options import Plan
 from lgi_tools.commands.wait import line_of, warn_of_outage
 
 NAME = "LGI_run"
@@ -26,111 +30,113 @@ NAME = "LGI_run"
     context_settings=options.CONTEXT | {"allow_interspersed_args": False},
     no_args_is_help=True,
 )
-@request_options()
-@click.option(
-    "--image", metavar="NAME:VERSION", help="Container image to run in (default: set by the resource)."
-)
-@click.option(
-    "-f",
-    "--file",
-    "files",
-    multiple=True,
-    type=options.FILE,
-    metavar="FILE",
-    help="Also send this file; may be repeated (default: none).",
-)
-@click.option(
-    "-o",
-    "--stdout",
-    "output",
-    default="",
-    metavar="FILE",
-    help="Write standard output to this file in the job's repository; null discards it"
-    " (default: joblog.txt).",
-)
-@click.option(
-    "-e",
-    "--stderr",
-    "errors",
-    default="",
-    metavar="FILE",
-    help="Write standard error to this file; it may be the file of --stdout (default: joberr.txt).",
-)
+@run_options.job_options
 @click.option(
     "-w",
     "--wait",
     is_flag=True,
     help="Wait until the job has ended, print its output and exit with its exit code.",
 )
+@click.option(
+    "--batch",
+    type=options.FILE,
+    metavar="FILE",
+    help="Submit one job for each line of this file, - for standard input, and print the job ids"
+    " (default: one job).",
+)
+@click.option(
+    "--batch-id",
+    default="",
+    metavar="ID",
+    help="Submit no line again that a --batch with this ID has submitted in the last day (default: random).",
+)
 @options.project_options
 @options.version
-@click.argument(
-    "words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] COMMAND [ARGUMENTS]..."
-)
-def command(
-    *,
-    cpus: int | None,
-    mem: int | None,
-    seconds: int | None,
-    image: str | None,
-    resources: tuple[str, ...],
-    files: tuple[str, ...],
-    targets: str,
-    output: str,
-    errors: str,
-    wait: bool,
-    words: tuple[str, ...],
-    **given: object,
-) -> int:
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[--] COMMAND [ARGUMENTS]...")
+def command(*, wait: bool, batch: str | None, batch_id: str, words: tuple[str, ...], **given: Any) -> int:
     """Run COMMAND on any resource of the project that runs commands, and print the job id.
 
     A program with a relative path, as ./my_script.py, is sent with the files of -f. It runs in a directory
     of its own; the files it writes there are stored in the job's repository (see LGI_filetransfer).
 
+    Each line of --batch is a COMMAND with its arguments, in quotes where they contain blanks; options of
+    the job may precede it. If a line is wrong, nothing is submitted.
+
     Example: LGI_run --wait --mem 2G --time 1h -f data.csv ./my_script.py data.csv
     """
+    _check_choice(wait, batch, batch_id, words)
+    job = run_options.split(given)
+    if batch is not None:
+        return _submit_batch(batch, batch_id, job, given)
     try:
-        line = command_line.of_words(words, files, output, errors)
-        licences = command_line.licences(resources)
-        requests: dict[str, str | int | None] = {
-            "cpus": cpus,
-            "memory": mem,
-            "walltime": seconds,
-            "image": image,
-        }
-        specifics = {name: value for name, value in requests.items() if value is not None}
-        text = command_line.as_specifics(specifics, licences)
+        plan = run_options.plan(words, job)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    for word in line.left_here:
-        terminal.warn(NAME, f"warning: the local file {word} is not sent: use -f {word} to send it")
-    if line.flaw:
-        terminal.warn(NAME, f"warning: {line.flaw}")
+    for warning in plan.warnings:
+        terminal.warn(NAME, f"warning: {warning}")
     with open_project(given, NAME) as project:
-        job = project.submit(
-            command_line.APPLICATION,
-            input=line.input,
-            files=line.files,
-            targets=comma_lists.split(targets) or (comma_lists.ANY,),
-            specifics=text,
-        )
-        if wait:
-            print(f"{NAME}: job {job.id}", file=sys.stderr, flush=True)
-        else:
-            with terminal.naming(NAME, job.id):
-                terminal.show(f"{job.id}\n")
-        if specifics:
-            _warn_of_unmet(project, targets, command_line.as_specifics(specifics, {}))
-        return until_end(project, job) if wait else 0
+        return _submit(project, plan, wait)
 
 
-def _warn_of_unmet(project: Project, targets: str, specifics: str) -> None:
-    """Warn when no resource can run the job."""
+def _check_choice(wait: bool, batch: str | None, batch_id: str, words: tuple[str, ...]) -> None:
+    """Raise UsageError for options that cannot be combined."""
+    if batch is None:
+        if not words:
+            raise click.UsageError("Missing argument '[--] COMMAND [ARGUMENTS]...'.")
+        if batch_id:
+            raise click.UsageError("--batch-id is for --batch")
+    elif words:
+        raise click.UsageError("--batch takes the commands from its file: leave out COMMAND")
+    elif wait:
+        raise click.UsageError("--wait cannot be combined with --batch: LGI_wait waits for many jobs")
+
+
+def _submit_batch(file: str, batch_id: str, job: options.Options, given: options.Options) -> int:
+    batch_id = batch_id or idempotent_submit.new_id()
+    try:
+        lines = run_batch.read(file, job, batch_id)
+    except BatchError as error:
+        for fault in error.faults:
+            terminal.warn(NAME, fault)
+        raise
+    run_batch.warn(lines, NAME)
+    with open_project(given, NAME) as project:
+        code = run_batch.submit(project, lines, batch_id, NAME)
+        _warn_of_unmet(project, [line.plan for line in lines])
+        return code
+
+
+def _submit(project: Project, plan: Plan, wait: bool) -> int:
+    """Submit one job. Returns the exit code: with ``wait`` that of the job."""
+    request = plan.request
+    job = project.submit(
+        request.application,
+        input=request.input,
+        files=request.files,
+        targets=request.targets,
+        specifics=request.specifics,
+    )
+    if wait:
+        print(f"{NAME}: job {job.id}", file=sys.stderr, flush=True)
+    else:
+        with terminal.naming(NAME, job.id):
+            terminal.show(f"{job.id}\n")
+    _warn_of_unmet(project, [plan])
+    return until_end(project, job) if wait else 0
+
+
+def _warn_of_unmet(project: Project, plans: Sequence[Plan]) -> None:
+    """Warn, once for each reason, when no resource can run a job."""
+    wishes = {(comma_lists.join(plan.request.targets), plan.requests) for plan in plans if plan.requests}
+    if not wishes:
+        return
     try:
         resources = project.resources()
     except (ServerError, TransportError):
         return
-    warn_of_unmet(NAME, unmet_request(resources, command_line.APPLICATION, targets, specifics))
+    reasons = {unmet_request(resources, command_line.APPLICATION, *wish) for wish in sorted(wishes)}
+    for reason in sorted(reasons):
+        warn_of_unmet(NAME, reason)
 
 
 def until_end(project: Project, job: Details) -> int:

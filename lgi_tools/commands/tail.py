@@ -13,9 +13,10 @@ from lgi_tools.cli import job_output, options, program, terminal
 from lgi_tools.cli.job_output import last_lines
 from lgi_tools.cli.session import job_ids, open_project
 from lgi_tools.client import job_end
+from lgi_tools.client.interface_calls import is_unknown_call
 from lgi_tools.client.job import Details
 from lgi_tools.client.polling import OutageError, poll_until
-from lgi_tools.client.project import Project, is_unknown_call
+from lgi_tools.client.project import Project
 from lgi_tools.client.tail import Tail
 from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.commands.wait import line_of, warn_of_outage

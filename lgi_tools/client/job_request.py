@@ -1,0 +1,53 @@
+"""A job to submit, and the outcome of its submit."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lgi_protocol import comma_lists, hexcode
+from lgi_protocol.errors import ServerError
+from lgi_tools.client.specifics import as_xml
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """A job to submit, with the arguments of `Project.submit`.
+
+    ``request_id`` has 1 to 64 letters, digits or characters of ``_.:-``. For a day, a submit that is repeated
+    with the same id creates no second job, also after the program has ended. Without one each submit is new.
+    """
+
+    application: str
+    input: bytes | str = field(default=b"", kw_only=True)
+    files: Iterable[str | Path] = field(default=(), kw_only=True)
+    targets: Iterable[str] = field(default=(comma_lists.ANY,), kw_only=True)
+    specifics: str | Mapping[str, str | int] = field(default="", kw_only=True)
+    read_access: Iterable[str] = field(default=(), kw_only=True)
+    write_access: Iterable[str] = field(default=(), kw_only=True)
+    request_id: str = field(default="", kw_only=True)
+
+    def fields(self) -> dict[str, str]:
+        """Return the fields of a submit that have a value. Raises ValueError for invalid specifics."""
+        specifics, data = self.specifics, self.input
+        fields = {
+            "application": self.application,
+            "target_resources": comma_lists.join(self.targets),
+            "job_specifics": specifics if isinstance(specifics, str) else as_xml(specifics),
+            "input": hexcode.encode(data.encode() if isinstance(data, str) else data),
+            "read_access": comma_lists.join(self.read_access),
+            "write_access": comma_lists.join(self.write_access),
+        }
+        return {name: text for name, text in fields.items() if text}
+
+    def paths(self) -> tuple[Path, ...]:
+        """Return the files to send."""
+        return tuple(Path(name) for name in self.files)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The outcome of one submit of many: the id and repository of the job, or the ``error`` of the server."""
+
+    job_id: int = 0
+    repository_url: str = ""
+    error: ServerError | None = None

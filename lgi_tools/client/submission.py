@@ -1,0 +1,38 @@
+"""Submit many jobs of a project: all of them are checked before the first one is sent."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from lgi_protocol.client import Client
+from lgi_protocol.reply import leading_number
+from lgi_tools.client import bulk_submit, idempotent_submit
+from lgi_tools.client.bulk_submit import NewJob, Outcome
+from lgi_tools.client.interface_calls import check_text
+from lgi_tools.client.job_request import JobRequest, Submission
+from lgi_tools.client.timing import Timing
+
+
+def submit_many(
+    client: Client, caller: Mapping[str, str], requests: Iterable[JobRequest], timing: Timing
+) -> Iterator[Submission]:
+    """Submit jobs on behalf of ``caller`` (project, user, groups) and yield the outcomes in their order.
+
+    Raises, before anything is sent, ValueError for a request that cannot be sent and OSError for a missing
+    file; afterwards the errors of `bulk_submit.submit`.
+    """
+    check_text(caller)
+    jobs = [_new_job(request) for request in requests]
+    if len({job.request_id for job in jobs}) < len(jobs):
+        raise ValueError("two jobs have the same request_id")
+    return map(_submission, bulk_submit.submit(client, caller, jobs, timing) if jobs else ())
+
+
+def _new_job(request: JobRequest) -> NewJob:
+    fields, files = request.fields(), request.paths()
+    check_text(fields)
+    for file in files:
+        file.stat()
+    return NewJob(fields, files, request.request_id or idempotent_submit.new_id())
+
+
+def _submission(outcome: Outcome) -> Submission:
+    return Submission(leading_number(outcome.job_id), outcome.repository_url, outcome.refused)

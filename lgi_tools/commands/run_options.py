@@ -1,0 +1,98 @@
+"""The options with which LGI_run describes a job, on its command line and in the lines of a batch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from lgi_protocol import comma_lists
+from lgi_tools.cli import options
+from lgi_tools.cli.request_options import request_options
+from lgi_tools.client import command_line
+from lgi_tools.client.job_request import JobRequest
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+# The requests that resources announce limits for, by the name of the option.
+_REQUESTS = {"cpus": "cpus", "mem": "memory", "seconds": "walltime", "image": "image"}
+# The options that describe a job; of these two a line adds to those of the command line.
+_LISTS = ("resources", "files")
+_NAMES = (*_REQUESTS, *_LISTS, "targets", "output", "errors")
+
+
+def job_options(command: _Command) -> _Command:
+    """Add the options of a job; the command gets them as keywords, as `split` expects them."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return request_options()(command)
+
+
+_OPTIONS = (
+    click.option(
+        "--image", metavar="NAME:VERSION", help="Container image to run in (default: set by the resource)."
+    ),
+    click.option(
+        "-f",
+        "--file",
+        "files",
+        multiple=True,
+        type=options.FILE,
+        metavar="FILE",
+        help="Also send this file; may be repeated (default: none).",
+    ),
+    click.option(
+        "-o",
+        "--stdout",
+        "output",
+        default="",
+        metavar="FILE",
+        help="Write standard output to this file in the job's repository; null discards it"
+        " (default: joblog.txt).",
+    ),
+    click.option(
+        "-e",
+        "--stderr",
+        "errors",
+        default="",
+        metavar="FILE",
+        help="Write standard error to this file; it may be the file of --stdout (default: joberr.txt).",
+    ),
+)
+
+
+def split(given: options.Options) -> options.Options:
+    """Remove the options of a job from those of a command and return them."""
+    return {name: given.pop(name) for name in _NAMES}
+
+
+def merged(line: options.Options, command: options.Options) -> options.Options:
+    """Return the options of a line of a batch, completed with those of the command line."""
+    lists = {name: (*command[name], *line[name]) for name in _LISTS}
+    return {name: line[name] or command[name] for name in _NAMES} | lists
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A job to submit: ``requests`` are the part of its specifics that resources announce limits for."""
+
+    request: JobRequest
+    requests: str
+    warnings: tuple[str, ...]
+
+
+def plan(words: Sequence[str], given: options.Options, request_id: str = "") -> Plan:
+    """Return the job of a command line with the options of a job. Raises ValueError for an invalid one."""
+    line = command_line.of_words(words, given["files"], given["output"], given["errors"])
+    licences = command_line.licences(given["resources"])
+    specifics = {name: given[key] for key, name in _REQUESTS.items() if given[key] is not None}
+    request = JobRequest(
+        command_line.APPLICATION,
+        input=line.input,
+        files=line.files,
+        targets=comma_lists.split(given["targets"]) or (comma_lists.ANY,),
+        specifics=command_line.as_specifics(specifics, licences),
+        request_id=request_id,
+    )
+    left = (f"the local file {word} is not sent: use -f {word} to send it" for word in line.left_here)
+    warnings = (*left, *([line.flaw] if line.flaw else []))
+    return Plan(request, command_line.as_specifics(specifics, {}), warnings)
