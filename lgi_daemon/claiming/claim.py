@@ -11,7 +11,8 @@ from lgi_daemon.jobs import library
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.rundir.record import JobRecord, Phase, claimed_by
 from lgi_daemon.rundir.run_directory import RunDirectory
-from lgi_protocol import job_description, job_repository, sign_up, xml
+from lgi_protocol import job_description, job_repository, sign_up
+from lgi_protocol.daemon_reference import with_reference
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.job_repository import RepositoryError
 from lgi_protocol.resource_api import ResourceCalls
@@ -178,17 +179,3 @@ def _record(offer: OfferedJob, configuration: Configuration, uid: int) -> JobRec
         state_time_stamp=job.state_time_stamp,
         has_state_directory=True,
     )
-
-
-def with_reference(reference: str, specifics: str) -> str:
-    """Return job specifics that begin with a daemon reference, in place of those of earlier claims."""
-    return f"<daemon_reference> {reference} </daemon_reference> {without_reference(specifics)}".strip()
-
-
-def without_reference(specifics: str) -> str:
-    """Return job specifics without the references of earlier claims, which would let them grow for ever."""
-    kept, at = "", 0
-    for found in xml.elements(specifics):
-        if found.name == "daemon_reference":
-            kept, at = kept + specifics[at : found.begin], found.end
-    return (kept + specifics[at:]).strip()

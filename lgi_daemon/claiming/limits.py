@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from lgi_daemon.claiming.demand import NO_DEMAND, ONE_CORE, Demand
 from lgi_daemon.config.rules import LimitRules
 from lgi_protocol import comma_lists
+from lgi_protocol.demand import NO_DEMAND, ONE_CORE, Demand
 
 # Project servers refuse a field owners of 255 bytes (error 71) and then offer no work at all.
 OWNERS_BYTES = 254

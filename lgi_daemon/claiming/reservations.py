@@ -6,14 +6,14 @@ from itertools import count
 from threading import Lock
 from typing import NamedTuple
 
-from lgi_daemon.claiming import demand
 from lgi_daemon.claiming.claim import OfferedJob
-from lgi_daemon.claiming.demand import NO_DEMAND
 from lgi_daemon.claiming.limits import Level, rejection_reason
 from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
 from lgi_daemon.config.rules import LimitRules
 from lgi_daemon.execution.sandbox import choose_uid
 from lgi_daemon.jobs.job_table import JobTable
+from lgi_protocol import demand
+from lgi_protocol.demand import NO_DEMAND
 
 
 class CapacityExceededError(Exception):

@@ -2,11 +2,12 @@
 
 import logging
 
-from lgi_daemon.claiming.claim import OfferedJob, passes_limits_script, with_reference
+from lgi_daemon.claiming.claim import OfferedJob, passes_limits_script
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.jobs.lifecycle import ServerIntent
 from lgi_daemon.rundir.record import JobRecord, Phase, claimed_by
+from lgi_protocol.daemon_reference import with_reference
 from lgi_protocol.errors import ServerError
 from lgi_protocol.job_repository import url_of
 from lgi_protocol.resource_api import ResourceCalls

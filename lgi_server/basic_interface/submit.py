@@ -9,7 +9,8 @@ from typing import Any
 
 from flask import request
 
-from lgi_protocol import comma_lists, xml
+from lgi_protocol import comma_lists
+from lgi_protocol.daemon_reference import without_reference
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import fields, uploads
 from lgi_server.api.form import Form
@@ -60,17 +61,11 @@ def submit_form(visit: PageContext) -> Answer:
     is_text = not filters.content(job.input).is_binary
     values = {
         "application": job.application,
-        "job_specifics": _without_reference(job.job_specifics),
+        "job_specifics": without_reference(job.job_specifics),
         "input": job.input.decode("utf-8", "replace") if is_text else "",
     }
     shown = _form(visit, values, (), visit.user.groups)
     return replace(shown, values={**shown.values, "like": job.job_id, "like_has_input": is_text})
-
-
-def _without_reference(job_specifics: str) -> str:
-    """Return job_specifics as they were submitted, without the reference of the daemon."""
-    found = xml.find(job_specifics, *fields.DAEMON_REFERENCE)
-    return (job_specifics[: found.begin] + job_specifics[found.end :]).strip() if found else job_specifics
 
 
 def _form(

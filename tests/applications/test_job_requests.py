@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.claiming import demand
+from lgi_protocol import demand
 from tests.support.bench import LIBRARY, Bench
 
 pytestmark = pytest.mark.slow

@@ -2,10 +2,10 @@
 
 import pytest
 
-from lgi_daemon.claiming import demand
-from lgi_daemon.claiming.demand import Demand
 from lgi_daemon.claiming.limits import Level, full_level, owners_filter, rejection_reason
 from lgi_daemon.config.rules import LimitRules
+from lgi_protocol import demand
+from lgi_protocol.demand import Demand
 
 
 def level(

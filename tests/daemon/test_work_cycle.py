@@ -2,8 +2,8 @@
 
 import pytest
 
-from lgi_daemon.claiming.claim import without_reference
 from lgi_daemon.config.rules import LimitRules
+from lgi_protocol.daemon_reference import without_reference
 from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.job_directory import HASHED, JobDirectory
 from tests.support.fake_server import URL, FakeServer, refused
