@@ -14,6 +14,7 @@ from gunicorn.workers.ggevent import GeventWorker
 from lgi_server.auth import client_certificate
 from lgi_server.serving.connection import Connection, Pace
 from lgi_server.serving.connection_table import SHARE, ConnectionTable, address_account
+from lgi_server.serving.gunicorn_response import AwaitedBody
 from lgi_server.serving.tls_reload import LOOK_SECONDS
 
 log = logging.getLogger("lgi.serve")
@@ -158,6 +159,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
 def _has_ended(body: Any) -> bool:
     """Read the rest of a body, within limits; return whether its end was reached."""
+    if isinstance(body.reader, AwaitedBody):
+        body.reader.refuse()
     left = MOST_IGNORED
     with gevent.Timeout(IGNORING_SECONDS, False):
         while left > 0 and (unread := body.read(min(left, 64 * 1024))):

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from typing import Any
 
 import gunicorn
 from gunicorn.http import message, parser, wsgi
@@ -39,12 +40,50 @@ class OneRecord(wsgi.Response):  # type: ignore[misc]
         super().close()
 
 
+class AwaitedBody:
+    """The reader of a body whose client waits to be asked for it (``Expect: 100-continue``).
+
+    gunicorn asks before anything is checked; this asks when the body is first read, so that a refused body
+    is never sent. The answer to a request whose body was not asked for ends the connection, since the client
+    may send it all the same.
+    """
+
+    def __init__(self, reader: Any, request: Any) -> None:
+        """Take the reader of the body of ``request``."""
+        self._reader = reader
+        self._request: Any | None = request
+        self._must_close = request.must_close
+        request.force_close()
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, after having asked for them."""
+        if self._request is not None:
+            request, self._request = self._request, None
+            request.must_close = self._must_close
+            request.unreader.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        data: bytes = self._reader.read(size)
+        return data
+
+    def refuse(self) -> None:
+        """Never ask: what the client sends all the same can be read without."""
+        self._request = None
+
+
 class OldRequest(message.Request):  # type: ignore[misc]
     """A request whose URL may contain bytes that are not ASCII.
 
     LGI_filetransfer and LGI.py of LGI 1.31 do not encode the names of files in it (clients.md 1.4), and
     Apache accepts that.
     """
+
+    _expected_100_continue: bool
+
+    def set_body_reader(self) -> None:
+        """Set the reader of the body; one that the client waits to be asked for is not asked for yet."""
+        super().set_body_reader()
+        if self._expected_100_continue:
+            self._expected_100_continue = False
+            self.body.reader = AwaitedBody(self.body.reader, self)
 
     def parse_request_line(self, line_bytes: bytes) -> None:
         """Parse the request line with these bytes percent-encoded."""

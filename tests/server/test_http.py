@@ -329,6 +329,41 @@ def test_a_refused_upload_is_answered_and_then_not_read_for_ever(grid: Grid) -> 
     assert 60_000_000 < sent < 100_000_000
 
 
+def test_a_client_is_not_asked_for_a_body_that_is_refused(grid: Grid) -> None:
+    """With ``Expect: 100-continue`` a refusal comes instead of "continue", and the connection ends."""
+    head = (
+        f"PUT /LGI/repository/000/JOB_{32 * '0'}/x HTTP/1.1\r\nHost: localhost\r\n"
+        "Content-Length: 10000000000\r\nExpect: 100-continue\r\n\r\n"
+    )
+
+    answer = exchange(grid, head.encode())
+
+    assert answer.startswith("HTTP/1.1 404 ")
+    assert "\r\nConnection: close\r\n" in answer
+
+
+def test_a_client_that_waits_is_asked_for_a_body_that_is_taken(grid: Grid) -> None:
+    """Nothing but "continue" is answered until the body comes, and the connection stays open."""
+    body = b"project=LGI&user=mark@laptop&groups=theor"
+    request = post(LIST, body, extra="Expect: 100-continue\r\n").replace(b"close", b"keep-alive")
+    context = grid.people.credentials(grid.people.user("mark@laptop", ("theor", "cyttron"))).context()
+    with (
+        socket.create_connection(("127.0.0.1", grid.port)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        connection.settimeout(20)
+        connection.sendall(request.removesuffix(body))
+        asked = connection.recv(65536)
+        connection.sendall(body)
+        first = connection.recv(65536).decode()
+        connection.sendall(request.replace(b"Expect: 100-continue\r\n", b""))
+        second = connection.recv(65536).decode()
+
+    assert asked == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert first.startswith("HTTP/1.1 200 OK\r\n")
+    assert second.startswith("HTTP/1.1 200 OK\r\n")
+
+
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH"])
 def test_every_method_on_a_call_is_answered_by_an_lgi_document(grid: Grid, method: str) -> None:
     """It is treated as a GET: a call without fields."""
