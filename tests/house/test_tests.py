@@ -1,6 +1,7 @@
 """Rules for tests: names are sentences, docstrings state the rule, nothing private is used."""
 
 import ast
+import configparser
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -167,3 +168,13 @@ def test_a_helper_of_tests_is_in_the_list_of_helpers() -> None:
     words = {word for quoted in re.findall("`(.*?)`", listed) for word in quoted.split(".")}
 
     assert {path.stem for path in (TESTS / "support").glob("[!_]*.py")} <= words
+
+
+def test_a_directory_of_tests_is_run_by_make_test_or_by_a_target_of_its_own() -> None:
+    """pytest runs the directories of setup.cfg alone: another one would seem to pass for ever."""
+    configuration = configparser.ConfigParser()
+    configuration.read(TESTS.parent / "setup.cfg", "utf-8")
+    run = set(configuration["tool:pytest"]["testpaths"].split())
+    run |= set(re.findall(r"-m pytest (tests/\w+)", (TESTS.parent / "Makefile").read_text("utf-8")))
+
+    assert {f"tests/{path.parent.relative_to(TESTS)}" for path in TESTS.rglob("test_*.py")} <= run

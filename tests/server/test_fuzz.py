@@ -1,43 +1,25 @@
-"""Forms that nobody would send, to each call: what is answered, what is stored, and what is in the log.
+"""Forms that nobody would send, to each call: what is answered, what is stored, and what is in the log."""
 
-FUZZ_EXAMPLES is the number of forms for each call; more than the usual ones are other ones each time.
-"""
-
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from lxml import etree
 
 from lgi_protocol import comma_lists, xml
-from lgi_protocol.reply import Reply, read_answer
+from lgi_protocol.reply import Reply
 from lgi_server.api import specifics
 from lgi_server.app import CALLS
-from tests.protocol import old_parser
 from tests.support import forms
 from tests.support.forms import Body
 from tests.support.fuzz_calls import Call, calls
+from tests.support.fuzz_checks import answer, fuzz
 from tests.support.fuzz_world import World
 from tests.support.grid import Grid, running
 
 pytestmark = pytest.mark.slow
 
-USUAL = 30
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", USUAL))
-ENVELOPE = ["API_version", "LGI_version", "CA_certificate", "server_max_field_size", "response"]
 HEX = {"input", "output", "update"}
 LISTS = {"owners", "read_access", "write_access"}
-fuzzed = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize=EXAMPLES == USUAL,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
 
 
 @pytest.fixture(scope="module")
@@ -46,27 +28,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     made = Grid(settings={"workers": "1", "longest_wait": "0", "remember": "0"})
     with running(made), closing(World(made, tmp_path_factory.mktemp("job"))) as world:
         yield world
-
-
-def document(text: str) -> etree._Element:
-    """A well-formed LGI document as all parsers of XML see it."""
-    root = etree.fromstring(text.encode(), etree.XMLParser(resolve_entities=False))
-    assert root.tag == "LGI"
-    assert [child.tag for child in root] == ENVELOPE
-    for parent in (root[-1], *root.iterfind("response/job")):
-        names = [child.tag for child in parent if "number" not in child.attrib]
-        assert len(names) == len(set(names)), f"twice in {parent.tag}: {sorted(names)}"
-    return root
-
-
-def check_parsers_agree(root: etree._Element, text: str) -> None:
-    """What LGI's own clients find in an answer is what stands there."""
-    response = old_parser.find(old_parser.find(text, "LGI").content, "response").content
-    for path in ("project", "session_id", "number_of_jobs"):
-        assert old_parser.find(response, path).content.strip() == (root[-1].findtext(path) or "").strip()
-    job = old_parser.find(response, "job").content
-    for path in ("job_id", "state", "owners"):
-        assert old_parser.find(job, path).content.strip() == (root[-1].findtext(f"job/{path}") or "").strip()
 
 
 def check_echo(name: str, sent: str, answered: str) -> None:
@@ -95,29 +56,6 @@ def check_echoes(call: Call, sent: Mapping[str, str], reply: Reply) -> None:
         is_part = name == "update" and not {"version", "servers", "update"} <= set(sent)
         if sent.get(name, "").strip() and not is_part:
             check_echo(name, sent[name], value(reply, name, path))
-
-
-def answer(world: World, call: Call, body: Body) -> tuple[int, Reply | None]:
-    """The error number of a call, 0 for none, and its answer, both as docs/wire.md has them."""
-    before, files = world.lasting(world.rows()), world.repositories()
-    response = world.post(call, body)
-    assert (response.status_code, response.headers["Content-Type"]) == (200, "text/xml; charset=utf-8")
-    text = response.content.decode()
-    root = document(text)
-    assert "Traceback" not in world.new_log()
-    number = int(root.findtext("response/error/number", "0"))
-    if not number:
-        check_parsers_agree(root, text)
-        return 0, read_answer(text)
-    assert number in call.errors, f"{text} is not an error of {call.name}"
-    assert world.lasting(world.rows()) == before
-    assert world.repositories() == files
-    return number, None
-
-
-def fuzz(strategy: st.SearchStrategy[Any], check: Callable[..., None]) -> None:
-    """Check what a strategy makes."""
-    fuzzed(given(strategy)(check))()
 
 
 ALL = calls()
