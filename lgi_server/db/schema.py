@@ -27,9 +27,7 @@ def check(project: str, address: str) -> None:
 
     Raises OSError for a file of its password that cannot be read.
     """
-    place = parse_address(address)
-    if isinstance(place, SQLiteAddress):
-        database_file.check(place.path)
+    check_file(address)
     database = open_database(address)
     try:
         made = is_made(database)
@@ -42,6 +40,13 @@ def check(project: str, address: str) -> None:
         database.close()
     if trouble := _trouble(made, version, differences):
         raise ValueError(f"the database of project {project}, {without_password(address)}, {trouble}")
+
+
+def check_file(address: str) -> None:
+    """Raise ValueError when an embedded database has no file that can be written to."""
+    place = parse_address(address)
+    if isinstance(place, SQLiteAddress):
+        database_file.check(place.path)
 
 
 def _trouble(made: bool, version: int, differences: list[str]) -> str:

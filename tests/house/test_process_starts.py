@@ -13,6 +13,7 @@ ALLOWED = {
     "lgi_daemon/execution/process_hiding.py",
     "lgi_daemon/execution/sandbox.py",
     "lgi_daemon/execution/scripts.py",
+    "lgi_server/cli/setup/programs.py",
     "lgi_server/db/backup.py",
     "lgi_server/storage/ssh.py",
     "lgi_tools/joining/daemon_check.py",

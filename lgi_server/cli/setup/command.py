@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lgi_server.cli.program_group import ProgramGroup
-from lgi_server.cli.setup import conversion, new, upgrade
+from lgi_server.cli.setup import conversion, grid, new, upgrade
 
 
 class _Programs(ProgramGroup):
@@ -41,5 +41,6 @@ def convert(configuration: Path) -> None:
     )
 
 
+main.add_command(grid.grid)
 main.add_command(new.new)
 main.add_command(upgrade.upgrade)

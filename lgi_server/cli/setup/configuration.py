@@ -26,27 +26,31 @@ def text(options: SetupOptions) -> str:
 
 
 def write(options: SetupOptions) -> Config:
-    """Create the directory and its configuration; return the latter, read back to check that it is valid."""
+    """Create the directory and its configuration; return the latter, read back to check that it is valid.
+
+    Raises AdministrationError when there is one already, ConfigError, OSError or ValueError.
+    """
     data = options.directory / options.data
     for place in (options.directory, data):
         place.mkdir(mode=0o750, parents=True, exist_ok=True)
     (data / "repository").mkdir(mode=0o770, exist_ok=True)
     path = options.directory / FILE
+    check_free(options)
     _create(path, text(options))
-    try:
-        config = parser.load(path)
-        job_ca.load_or_create(config)
-        return config
-    except (parser.ConfigError, OSError, ValueError):
-        path.unlink()
-        raise
+    config = parser.load(path)
+    job_ca.load_or_create(config)
+    return config
+
+
+def check_free(options: SetupOptions) -> None:
+    """Raise AdministrationError when the directory has a configuration."""
+    path = options.directory / FILE
+    if path.exists():
+        raise AdministrationError(f"{path} is there already: remove it or choose another directory")
 
 
 def _create(path: Path, content: str) -> None:
-    try:
-        # It may contain the database's password.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise AdministrationError(f"{path} is there already: remove it or choose another directory") from None
+    # It may contain the database's password.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
         opened.write(content)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lgi_server.cli.setup import configuration, database, options
+from lgi_server.cli.setup import configuration, journal, options, project_server
 
 
 @click.command(
@@ -35,12 +35,13 @@ from lgi_server.cli.setup import configuration, database, options
 def new(directory: Path, certificates: Path, **given: str | None) -> None:
     """Create DIRECTORY with a commented configuration, a database and a repository, and register the server.
 
-    Existing files are not changed.
+    Existing files are not changed, and nothing is left of a set-up that fails.
     """
     asked = options.from_command_line(directory, certificates, given)
     options.check(asked)
-    config = configuration.write(asked)
-    is_new = database.fill(asked, config)
+    configuration.check_free(asked)
+    with journal.unfinished(asked.directory, {}) as (made, _):
+        config, is_new = project_server.make(asked, made)
     click.echo(f"Configuration : {config.path}")
     click.echo(f"Database      : {asked.database}{'' if is_new else ' (was there already, left as it is)'}")
     click.echo(f"Start it with : LGI_server {config.path}")

@@ -9,6 +9,7 @@ from lgi_protocol import certificate_files
 from lgi_protocol.bind_address import bind_address
 from lgi_protocol.credentials import Credentials
 from lgi_server.services.project import bootstrap
+from lgi_server.services.project.administration import FIRST_RULE, Rule
 from lgi_server.services.project.peers import Master
 from lgi_server.services.project.recorded_changes import AdministrationError
 
@@ -32,6 +33,8 @@ class SetupOptions:
     peer_certificate: Path
     peer_key: Path
     master_url: str
+    # Who may submit what in a new project.
+    rules: tuple[Rule, ...] = (FIRST_RULE,)
 
     @property
     def master(self) -> Master | None:
@@ -40,7 +43,12 @@ class SetupOptions:
         return Master(shown, self.master_url, self.project) if self.master_url else None
 
 
-def from_command_line(directory: Path, certificates: Path, given: Mapping[str, str | None]) -> SetupOptions:
+def from_command_line(
+    directory: Path,
+    certificates: Path,
+    given: Mapping[str, str | None],
+    rules: tuple[Rule, ...] = (FIRST_RULE,),
+) -> SetupOptions:
     """Return the options with the defaults for those that are not given."""
     url = (given["url"] or "").rstrip("/")
     parts = urlsplit(url)
@@ -67,6 +75,7 @@ def from_command_line(directory: Path, certificates: Path, given: Mapping[str, s
         peer_certificate=_with(server_file, "crt"),
         peer_key=_with(server_file, "key"),
         master_url=(given["master"] or "").rstrip("/"),
+        rules=rules,
     )
 
 

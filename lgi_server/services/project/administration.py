@@ -16,14 +16,17 @@ from lgi_server.tables import submit_rules, update_undo
 from lgi_server.tables.update_undo import Undo
 from lgi_server.tables.updates import UpdateStatement
 
+# Whether of a user or group, the name, the application and the limit.
+Rule = tuple[str, str, str, int]
 # The first rule of a new project, as in LGI: every user may have two jobs of each application.
 FIRST_RULE = ("user", comma_lists.ANY, comma_lists.ANY, 2)
 
 
-def set_up(transaction: Transaction, master: NewResource, rule: tuple[str, str, str, int]) -> None:
-    """Register the master server of a new project and add its first rule; neither can be undone."""
+def set_up(transaction: Transaction, master: NewResource, *rules: Rule) -> None:
+    """Register the master server of a new project and add its first rules; none of it can be undone."""
     registration.add_resource(transaction, master, comma_lists.ANY)
-    make(transaction, submit_rules.set_allowed(*rule), comma_lists.ANY)
+    for rule in rules:
+        make(transaction, submit_rules.set_allowed(*rule), comma_lists.ANY)
 
 
 def allow(

@@ -1,0 +1,125 @@
+"""LGI_setup grid: everything that a project needs on its server, by one command."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from lgi_server.cli.setup import grid_database, grid_options, grid_steps, journal, owner, units
+from lgi_server.cli.setup.grid_options import GridOptions
+from lgi_server.cli.setup.grid_steps import Step
+
+PACKAGED, PACKAGED_DATA = Path("/etc/lgi"), Path("/var/lib/lgi/server")
+_DIRECTORY = click.Path(file_okay=False, path_type=Path)
+
+
+def _use_answers(context: click.Context, _option: click.Parameter, path: Path | None) -> None:
+    """Take the answers of a file as defaults of the other options."""
+    if path is not None:
+        known = [one.name for one in context.command.params if one.name not in {None, "answers", "help"}]
+        context.default_map = dict(grid_options.read_answers(path, [str(name) for name in known]))
+
+
+@click.command(
+    epilog="\b\nExample:\n  LGI_setup grid --url https://lgi.example.org/LGI --admin mark@laptop\n"
+    "  LGI_setup grid --url https://lgi.example.org/LGI --database-admin mariadb://root@localhost"
+)
+@click.option(
+    "--answers",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    callback=_use_answers,
+    is_eager=True,
+    expose_value=False,
+    help="File with options, one a line: url = https://... The command line is stronger.",
+)
+@click.option("--url", help="The server's address, as https://lgi.example.org/LGI. [default: ask for it]")
+@click.option(
+    "--directory",
+    type=_DIRECTORY,
+    default=Path(),
+    show_default="the current one",
+    help="Where certificates, server and the administrator's settings are made.",
+)
+@click.option("--project", default="LGI", show_default=True, help="The first project's name.")
+@click.option("--admin", help="The first administrator's name. [default: this account @ this machine]")
+@click.option("--also", multiple=True, help="Additional host name or IP address of the server; repeatable.")
+@click.option(
+    "--listen",
+    help="Address and port to listen on. [default: all, for localhost its own; the port of the URL]",
+)
+@click.option("--database", help="sqlite:FILE or mariadb://USER@HOST/NAME. [default: sqlite:PROJECT.sqlite]")
+@click.option(
+    "--database-admin",
+    help="Administrator of a MariaDB server, as mariadb://root@localhost/?socket=FILE&password_file=FILE:"
+    " user and database of --database are made there.",
+)
+@click.option(
+    "--data", type=_DIRECTORY, help="Where SQLite and the repository are. [default: DIRECTORY/server]"
+)
+@click.option(
+    "--user", help="Account that runs the server. [default: this one; for root lgi, if there is one]"
+)
+@click.option(
+    "--units", type=_DIRECTORY, help="Where to write the unit of systemd. [default: DIRECTORY/units]"
+)
+@click.option("--start", is_flag=True, help="Install the unit, and have systemd start the server.")
+def grid(directory: Path, **given: object) -> None:
+    """Make all that a new project needs: authority, certificates, configuration, database, administrator.
+
+    A second time it says what there is and makes what is missing. Nothing is left of a set-up that fails; one
+    that was killed is removed by the next.
+    """
+    plan = _options(directory, given)
+    with journal.unfinished(directory, grid_database.undo(plan)) as (made, left):
+        if left:
+            click.echo("What an interrupted LGI_setup had made was removed.")
+        steps = list(grid_steps.carry_out(plan, made))
+    for step in steps:
+        click.echo(f"{step.label:14}: {step.text}{'' if step.is_new else ' (there already)'}")
+    if plan.start:
+        units.start()
+    _say_what_is_next(plan, steps)
+
+
+def _options(directory: Path, given: dict[str, object]) -> GridOptions:
+    """Return the options, asking at a terminal when there is no address."""
+    texts = {
+        name: str(given[name]) if given[name] else None for name in ("url", "project", "admin", "database")
+    }
+    if texts["url"] is None:
+        texts = grid_options.ask(texts)
+    url = (texts["url"] or "").rstrip("/")
+    grid_options.check_url(url)
+    is_packaged = directory.absolute() == PACKAGED
+    has_start = bool(given["start"])
+    where = given["units"] or (
+        units.SYSTEM if has_start else directory / "units" if units.RUNNING.is_dir() else None
+    )
+    values = {
+        **given,
+        "url": url,
+        "directory": directory,
+        "project": texts["project"] or "LGI",
+        "admin": texts["admin"] or grid_options.default_admin(),
+        "database": texts["database"],
+        "data": given["data"] or (PACKAGED_DATA if is_packaged else None),
+        "user": owner.account(str(given["user"]) if given["user"] else None),
+        "units": where,
+    }
+    return GridOptions(**values)  # type: ignore[arg-type]
+
+
+def _say_what_is_next(plan: GridOptions, steps: list[Step]) -> None:
+    """Name the next commands, five at most."""
+    config = plan.server / "LGI_server.cfg"
+    if not any(step.is_new for step in steps):
+        click.echo("Nothing was changed.")
+    click.echo("Next:")
+    if not plan.start:
+        installed = plan.units == units.SYSTEM
+        click.echo(f"  systemctl enable --now {units.UNIT}" if installed else f"  LGI_server {config} &")
+    click.echo(f"  LGI_setup check {config}")
+    host = urlsplit(plan.url).hostname
+    name = f"resource@{host}"
+    click.echo(f"  LGI_certificates listen {host} --server {plan.url} --register {config} &")
+    click.echo(f"  LGI_certificates token {name} --project {plan.project} --url https://{host}:8444")
