@@ -5,7 +5,7 @@ INSTALLED := .venv/installed
 # Number of test files that run in parallel: cores + 1, since tests mostly wait. TEST_PROCESSES=0: no parallelism.
 TEST_PROCESSES ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
 
-.PHONY: help man demo test test-fast test-backends test-cluster check bench bench-job soak torture screenshots lock sbom rpm clean
+.PHONY: help man demo test test-fast test-backends test-cluster check bench bench-job bench-commands soak torture screenshots lock sbom rpm clean
 
 help:
 	@echo "make demo           set up a small grid and run jobs on it, in one minute (KEEP=1: leave it running)"
@@ -16,6 +16,7 @@ help:
 	@echo "make check          run the linters, the type checker and the import contracts; look for known vulnerabilities"
 	@echo "make bench          run the benchmarks; results are ratios within one run"
 	@echo "make bench-job      measure what one short job costs: processor, processes, fsyncs, requests"
+	@echo "make bench-commands measure what the commands of users cost"
 	@echo "make torture        break a grid at random and check each job (MINUTES=60, SEED=...)"
 	@echo "make soak           run the load test: 100,000 jobs, 110 daemons (MINUTES=10)"
 	@echo "make screenshots    write pictures of the web interface to docs/screenshots"
@@ -67,6 +68,9 @@ bench: $(INSTALLED)
 
 bench-job: $(INSTALLED)
 	@$(PY) -m benchmarks.job_cost
+
+bench-commands: $(INSTALLED)
+	@$(PY) -m benchmarks.commands
 
 screenshots: $(INSTALLED)
 	@sh make/needs.sh

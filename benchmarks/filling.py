@@ -14,7 +14,7 @@ from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
 from tests.support.grid import Grid
 
-# Jobs in one copy; the reader owns one in a hundred.
+# Jobs in one copy; the reader owns one in a hundred, unless another share is asked for.
 COPY = 1000
 SHARE = 100
 TABLES = ("job_queue", "job_access")
@@ -22,23 +22,23 @@ TABLES = ("job_queue", "job_access")
 MADE = ("queued_for", "queued_by", "queued_wish")
 
 
-def fill(grid: Grid, number: int, reader: str) -> None:
+def fill(grid: Grid, number: int, reader: str, share: int = SHARE) -> None:
     """Queue so many jobs (below 1,000, or a multiple of it) of some 1,000 users.
 
-    ``reader`` owns one in a hundred.
+    ``reader`` owns one in ``share``.
     """
     now = int(time.time()) - 2 * number
-    first = grid.database.run(partial(_first_copy, reader, now, min(number, COPY)))
+    first = grid.database.run(partial(_first_copy, reader, share, now, min(number, COPY)))
     for copy in range(1, number // COPY):
         grid.database.run(partial(_multiply, first, copy))
     _analyse(grid)
 
 
-def _first_copy(reader: str, now: int, length: int, transaction: Transaction) -> int:
+def _first_copy(reader: str, share: int, now: int, length: int, transaction: Transaction) -> int:
     """Store the jobs of the first copy; return the id of the first."""
     numbers = []
     for index in range(length):
-        owner = reader if index % SHARE == 0 else f"user{index}@campus"
+        owner = reader if index % share == 0 else f"user{index}@campus"
         job = _job(owner, index, now)
         numbers.append(jobs.insert(transaction, job))
         job_access.insert_all(transaction, [replace(job, job_id=numbers[-1])])

@@ -1,5 +1,6 @@
 """The end of a job: exit code or signal of its program, and the reason (wire.md 6, our extension)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -7,6 +8,8 @@ from lgi_protocol import xml
 from lgi_protocol.common_name import has_control
 from lgi_protocol.states import State, has_ended
 
+# The elements of a ``<job>`` that describe its end.
+FIELDS = ("exit_code", "exit_signal", "end_reason")
 MAX_CODE, MAX_SIGNAL = 255, 64
 # Bytes of UTF-8.
 MAX_REASON = 254
@@ -68,11 +71,15 @@ def normalize_reason(reason: str) -> str:
 
 def read_end(job: str) -> End:
     """Return the end in the content of a ``<job>`` element; invalid values count as unknown."""
-    code, signal = _number(job, "exit_code", MAX_CODE), _number(job, "exit_signal", MAX_SIGNAL)
-    return End(None if signal else code, signal or None, xml.value(job, "end_reason"))
+    return end_of(xml.values(job, *FIELDS))
 
 
-def _number(job: str, name: str, limit: int) -> int | None:
-    text = xml.value(job, name)
+def end_of(texts: Mapping[str, str]) -> End:
+    """Return the end from the texts of its `FIELDS`; invalid values count as unknown."""
+    code, signal = _number(texts["exit_code"], MAX_CODE), _number(texts["exit_signal"], MAX_SIGNAL)
+    return End(None if signal else code, signal or None, texts["end_reason"])
+
+
+def _number(text: str, limit: int) -> int | None:
     is_number = len(text) <= 3 and text.isascii() and text.isdigit()
     return int(text) if is_number and int(text) <= limit else None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lgi_protocol import API_VERSION, LGI_VERSION
-from lgi_protocol.xml_reader import ENTITIES, XmlElement, elements, find, find_all, unescape, value
+from lgi_protocol.xml_reader import ENTITIES, XmlElement, elements, find, find_all, unescape, value, values
 
 if TYPE_CHECKING:
     # Slow to load: functions that check XML import it.
@@ -32,7 +32,9 @@ __all__ = [
     "is_name",
     "unescape",
     "value",
+    "values",
     "write",
+    "write_value",
 ]
 MAX_FIELD_SIZE = 65355
 _ESCAPES = str.maketrans({char: entity for entity, char in ENTITIES.items()})
@@ -87,6 +89,12 @@ def write(element: Element) -> str:
             inside = escape(inside)
         parts.append(f"<{node.name}{number}> {inside} </{node.name}>")
     return " ".join(parts)
+
+
+def write_value(name: str, value: str | int) -> str:
+    """Return an element with a text, as `write` does, for answers that have thousands of them."""
+    text = str(value)
+    return f"<{name}> {text if _PLAIN.fullmatch(text) else escape(text)} </{name}>"
 
 
 def envelope(children: Iterable[Element], ca_certificate: str) -> str:

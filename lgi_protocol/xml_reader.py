@@ -11,12 +11,16 @@ from collections.abc import Iterator
 
 ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"}
 _ENTITY = re.compile("|".join(ENTITIES))
+# An element without attributes and elements in it, as most are: read at once.
+_FLAT = re.compile(r"<([^\s<>/!?]+)>([^<]*)</\1>")
 
 
 def unescape(text: str) -> str:
     """Replace the five entities; return the text unchanged if it contains any markup."""
+    if "&" not in text:
+        return text
     rest = _ENTITY.sub("", text)
-    if "&" not in text or any(char in rest for char in "<>\"'&"):
+    if any(char in rest for char in "<>\"'&"):
         return text
     return _ENTITY.sub(lambda match: ENTITIES[match.group()], text)
 
@@ -48,7 +52,11 @@ def elements(text: str) -> Iterator[XmlElement]:
     """
     at = 0
     while (begin := text.find("<", at)) >= 0:
-        if text.startswith("<!--", begin):
+        if flat := _FLAT.match(text, begin):
+            name, inside = flat.groups()
+            at = flat.end()
+            yield XmlElement(name, "", inside, begin, at)
+        elif text.startswith("<!--", begin):
             at = _after(text, "-->", begin)
         elif text.startswith("<?", begin):
             at = _after(text, "?>", begin)
@@ -106,3 +114,16 @@ def value(text: str, *path: str) -> str:
     """Return the text of the element at a path; empty when there is none."""
     found = find(text, *path)
     return found.text if found else ""
+
+
+def values(text: str, *names: str) -> dict[str, str]:
+    """Return the text of the first element of each name, read in one pass; empty where there is none."""
+    found = dict.fromkeys(names, "")
+    missing = set(names)
+    for one in elements(text):
+        if one.name in missing:
+            found[one.name] = one.text
+            missing.remove(one.name)
+            if not missing:
+                break
+    return found

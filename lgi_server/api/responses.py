@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lgi_protocol import comma_lists, hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_protocol.xml import Element, envelope, write
+from lgi_protocol.xml import Element, envelope, write, write_value
 from lgi_server.config.model import Config, ProjectConfig
 from lgi_server.services.access.principals import ProjectServers, UserPrincipal
 from lgi_server.storage.repository import Store, StoredFile
@@ -22,6 +22,7 @@ _ACCESS = ("read_access", "write_access", "job_specifics")
 _DETAILS = ("job_id", *_TARGETS, *_STATE_NOW, "repository_content", "input", "output", *_ACCESS)
 _UPDATED = ("job_id", *_TARGETS, *_STATE_NOW, "input", "output", *_ACCESS)
 _STATE = ("job_id", *_TARGETS, *_STATE_NOW, *_ACCESS)
+_LISTS = ("target_resources", "owners", "read_access", "write_access")
 _LISTED = ("job_id", *_STATE_NOW, *_TARGETS, *_ACCESS)
 _OFFERED = ("job_id", "state_time_stamp", "target_resources", "owners", *_ACCESS)
 _DELETED = ("job_id", "target_resources", "application", "owners", *_ACCESS, *_STATE_NOW)
@@ -135,7 +136,19 @@ class ResponseBuilder:
 
     def listed(self, found: Iterable[JobRow]) -> Elements:
         """Return the jobs of a user's list."""
-        return tuple(self._job(job, _LISTED, number) for number, job in enumerate(found, 1))
+        jobs = ((number, self._listed(job)) for number, job in enumerate(found, 1))
+        return tuple(Element("job", text, number, raw=True) for number, text in jobs)
+
+    def _listed(self, job: JobRow) -> str:
+        """Return the elements of a job as text: pages have thousands of jobs, and an Element takes time."""
+        lists = {name: comma_lists.join(getattr(job, name)) for name in _LISTS}
+        parts = [
+            f"<{name}> {self._specifics(job)} </{name}>"
+            if name == "job_specifics"
+            else write_value(name, lists[name] if name in lists else getattr(job, name))
+            for name in _LISTED
+        ]
+        return " ".join([*parts, *map(write, end(job))])
 
     def offered(self, found: Iterable[JobRow]) -> Elements:
         """Return the jobs offered to a resource."""
@@ -158,9 +171,9 @@ class ResponseBuilder:
         """Return job_specifics with the tags of the repository, which are never stored (ruling 2)."""
         if not job.repository:
             return job.job_specifics
-        location = Element("repository", self._store.location(job.repository, self._project.server_name))
-        url = Element("repository_url", self._store.url(job.repository))
-        return f"{job.job_specifics} {write(location)} {write(url)}".strip()
+        location = write_value("repository", self._store.location(job.repository, self._project.server_name))
+        url = write_value("repository_url", self._store.url(job.repository))
+        return f"{job.job_specifics} {location} {url}".strip()
 
 
 def end(job: JobRow) -> Elements:

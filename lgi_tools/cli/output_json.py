@@ -8,9 +8,8 @@ from typing import Any, ParamSpec
 
 import click
 
-from lgi_protocol import capabilities, comma_lists, hexcode, xml
+from lgi_protocol import capabilities, comma_lists, hexcode, job_end, xml
 from lgi_protocol.errors import ServerError, TransportError
-from lgi_protocol.job_end import read_end
 from lgi_protocol.reply import Reply, leading_number
 from lgi_tools.cli import terminal
 from lgi_tools.cli.program import CallError
@@ -88,11 +87,12 @@ def caller(reply: Reply) -> Values:
 
 def job(text: str) -> Values:
     """Return a ``<job>`` of a list."""
-    values: Values = {"job_id": leading_number(xml.value(text, "job_id"))}
-    values |= {name: xml.value(text, name) for name in _TEXTS}
-    values |= {name: list(comma_lists.split(xml.value(text, name))) for name in _LISTS}
-    values["state_time_stamp"] = leading_number(xml.value(text, "state_time_stamp"))
-    end = read_end(text)
+    texts = xml.values(text, "job_id", "state_time_stamp", *_TEXTS, *_LISTS, *job_end.FIELDS)
+    values: Values = {"job_id": leading_number(texts["job_id"])}
+    values |= {name: texts[name] for name in _TEXTS}
+    values |= {name: list(comma_lists.split(texts[name])) for name in _LISTS}
+    values["state_time_stamp"] = leading_number(texts["state_time_stamp"])
+    end = job_end.end_of(texts)
     fields = {"exit_code": end.exit_code, "exit_signal": end.exit_signal, "end_reason": end.reason or None}
     return values | {name: one for name, one in fields.items() if one is not None}
 

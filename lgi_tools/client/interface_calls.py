@@ -46,7 +46,8 @@ class Caller:
             )
         else:
             reply = retry_on_busy(lambda: self._client.post(call, every, files), self._timing.retry_seconds)
-        _log.debug("answered: %s", one_line(reply.content))
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("answered: %s", one_line(reply.content))
         return reply
 
 

@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from lgi_protocol import comma_lists, hexcode, states, whole_number, xml
-from lgi_protocol.job_end import read_end
+from lgi_protocol import comma_lists, hexcode, job_end, states, whole_number, xml
 from lgi_protocol.reply import leading_number
 from lgi_tools.client.job_end import JobEnd
 from lgi_tools.client.stored_file import StoredFile, read_file, visible
@@ -76,23 +75,25 @@ def read_details(text: str) -> Details:
     )
 
 
-def _common(text: str) -> dict[str, Any]:
-    def names(tag: str) -> tuple[str, ...]:
-        return comma_lists.split(xml.value(text, tag))
+_TEXTS = ("job_id", "state", "application", "job_specifics", "state_time_stamp")
+_LISTS = ("target_resources", "owners", "read_access", "write_access")
 
-    specifics = xml.value(text, "job_specifics")
-    end = read_end(text)
+
+def _common(text: str) -> dict[str, Any]:
+    texts = xml.values(text, *_TEXTS, *_LISTS, *job_end.FIELDS)
+    specifics = texts["job_specifics"]
+    end = job_end.end_of(texts)
     return {
-        "id": leading_number(xml.value(text, "job_id")),
-        "state": xml.value(text, "state"),
-        "application": xml.value(text, "application"),
-        "targets": names("target_resources"),
-        "owners": names("owners"),
-        "read_access": names("read_access"),
-        "write_access": names("write_access"),
+        "id": leading_number(texts["job_id"]),
+        "state": texts["state"],
+        "application": texts["application"],
+        "targets": comma_lists.split(texts["target_resources"]),
+        "owners": comma_lists.split(texts["owners"]),
+        "read_access": comma_lists.split(texts["read_access"]),
+        "write_access": comma_lists.split(texts["write_access"]),
         "specifics": _without_place(specifics),
         "repository_url": xml.value(specifics, "repository_url"),
-        "changed": parse_time(xml.value(text, "state_time_stamp")),
+        "changed": parse_time(texts["state_time_stamp"]),
         "exit_code": end.exit_code,
         "exit_signal": end.exit_signal,
         "end_reason": end.reason,

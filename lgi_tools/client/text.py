@@ -16,11 +16,15 @@ def printable(text: str) -> str:
 
     So are characters that change the direction of writing or are invisible.
     """
+    if text.isprintable():
+        return text
     return "".join(char if char in "\n\t" else _escaped(char) for char in text)
 
 
 def one_line(text: str) -> str:
     """Return the text on one line: as `printable`, with line ends and tabs escaped too."""
+    if text.isprintable():
+        return text
     return "".join({"\n": "\\n", "\t": "\\t"}.get(char) or _escaped(char) for char in text)
 
 

@@ -15,6 +15,10 @@ PAGE = 1024
 WIDTHS = (4, 6, 12, 36, 16, 24, 12)
 HEADER = ("#", "job_id", "state", "target_resources", "application", "time_stamp", "owners")
 RULE = "-" * 131 + "\n"
+_ROW = " " + " | ".join(f"%{width}s" for width in WIDTHS)
+# The elements of a job that are its columns, after its number in the list.
+_TIME = "state_time_stamp"
+_COLUMNS = tuple(_TIME if name == "time_stamp" else name for name in HEADER[1:])
 
 
 # Returns whether a job is listed; the argument is the content of its <job>.
@@ -49,8 +53,8 @@ class JobPager:
         self.last: Reply | None = None
         self.listed = 0
 
-    def jobs(self) -> Iterator[tuple[int, str]]:
-        """Yield the number of each job in the list, from 1, and the content of its ``<job>``."""
+    def pages(self) -> Iterator[list[tuple[int, str]]]:
+        """Yield the jobs page by page: the number in the list, from 1, and the content of the ``<job>``."""
         seen: set[str] = set()
         for start in itertools.count(self._begin(), PAGE):
             self.last = fetch(self._calls, self._fields, start, PAGE)
@@ -60,9 +64,9 @@ class JobPager:
             if not new:
                 return
             seen.update(new)
-            for text in filter(self._selects, new.values()):
-                self.listed += 1
-                yield self.listed, text.strip()
+            chosen = [text.strip() for text in new.values() if self._selects(text)]
+            yield list(enumerate(chosen, self.listed + 1))
+            self.listed += len(chosen)
 
     def _begin(self) -> int:
         if not self._newest:
@@ -88,13 +92,13 @@ def show(
     documents: list[Values] = []
     if shape is OutputFormat.TEXT:
         terminal.show("\n" + RULE + row(HEADER) + RULE)
-    for number, text in pages.jobs():
+    for page in pages.pages():
         if shape is OutputFormat.JSON:
-            documents.append(output_json.job(text))
+            documents += [output_json.job(text) for _number, text in page]
         elif shape is OutputFormat.XML:
-            terminal.show(f"<job number='{number}'> {text} </job> ")
+            terminal.show("".join(f"<job number='{number}'> {text} </job> " for number, text in page))
         else:
-            terminal.show(row(_cells(number, text)))
+            terminal.show("".join(row(_cells(number, text)) for number, text in page))
     if pages.last is None:
         return
     if shape is OutputFormat.JSON:
@@ -124,14 +128,13 @@ def _counted(reply: Reply, jobs: int) -> Values:
 
 def row(cells: tuple[str, ...]) -> str:
     """Return one line of the table; a value longer than its column shifts the rest."""
-    cells = tuple(terminal.value(cell) for cell in cells)
-    return " " + " | ".join(cell.rjust(width) for cell, width in zip(cells, WIDTHS, strict=True)) + "\n"
+    line = _ROW % cells
+    return f"{line if line.isprintable() else _ROW % tuple(map(terminal.value, cells))}\n"
 
 
 def _cells(number: int, text: str) -> tuple[str, ...]:
-    values = {name: xml.value(text, name) for name in (*HEADER[1:], "state_time_stamp")}
-    values["time_stamp"] = date(values["state_time_stamp"])
-    return (str(number), *(values[name] for name in HEADER[1:]))
+    values = xml.values(text, *_COLUMNS)
+    return (str(number), *(date(values[name]) if name == _TIME else values[name] for name in _COLUMNS))
 
 
 def raw_trailer(reply: Reply, jobs: int) -> str:

@@ -218,3 +218,18 @@ def consume(text: str) -> None:
 def test_a_hostile_megabyte_is_read_in_linear_time(kind: str) -> None:
     """Half a second on a quiet machine; a quadratic reader would need hours."""
     assert seconds(lambda: consume(hostile(1_000_000)[kind])) < 5.0
+
+
+@given(st.lists(st.tuples(names, texts), max_size=6), st.lists(names, max_size=4, unique=True))
+def test_values_are_the_values_of_each_name(written: list[tuple[str, str]], absent: list[str]) -> None:
+    """Read in one pass: the first element of a name counts, one that is missing is empty."""
+    text = " ".join(xml.write(Element(name, value)) for name, value in written)
+    asked = list(dict.fromkeys([*(name for name, _ in written), *absent]))
+
+    assert xml.values(text, *asked) == {name: xml.value(text, name) for name in asked}
+
+
+@given(names, texts | st.integers())
+def test_a_value_is_written_as_an_element_is(name: str, value: str | int) -> None:
+    """The quick way gives the same text."""
+    assert xml.write_value(name, value) == xml.write(Element(name, value))

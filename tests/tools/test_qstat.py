@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lgi_tools.commands.qstat import main
+from tests.support.call_count import counted
 from tests.support.canned_server import Answer, CannedServer, end_fields, lgi, lgi_error
 
 from .test_tools_text import JOB
@@ -386,3 +387,21 @@ def program() -> list[str]:
     start = f"import sys; sys.path.insert(0, {str(top)!r}); from lgi_tools.commands.qstat import main; "
     start += "sys.exit(main())"
     return [sys.executable, "-c", start]
+
+
+@pytest.mark.parametrize(("option", "most"), [("", 150), ("-x", 65), ("--json", 180)])
+def test_a_long_list_costs_little_for_each_job(
+    run: Run, server: CannedServer, option: str, most: int
+) -> None:
+    """Calls of functions for one job, and few writes: each page is printed at once, when it has come."""
+    pages = [page(*(job(number, begin + number) for number in range(1, 1025))) for begin in (0, 1024, 2048)]
+    server.will_answer_call(CALL, *pages, page(), page(), *pages, page())
+    words = [option] if option else []
+    run(main, "-s", "running", *words)
+
+    few = counted(lambda: main(["-s", "queued", *words]))
+    many = counted(lambda: main(words))
+
+    each = (many.total() - few.total()) / 3072
+    assert each < most
+    assert many["write"] < 40
