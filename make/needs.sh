@@ -19,6 +19,7 @@ package_of() {
         certutil | pk12util) echo libnss3-tools ;;
         dockerd) echo docker.io ;;
         groff) echo groff-base ;;
+        cc) echo gcc libc6-dev ;;
         /usr/lib/galera/*) echo galera-4 ;;
         nginx) echo nginx libnginx-mod-stream ;;
         *) echo "$1" ;;
@@ -28,7 +29,7 @@ package_of() {
 PATH="$PATH:/usr/sbin"
 missing=""
 programs="mariadbd mariadb-install-db curl openssl ps sshd ssh ssh-keygen \
-    munged slurmctld slurmd sbatch bwrap busybox shellcheck taskset nginx apache2 haproxy groff chromium certutil"
+    munged slurmctld slurmd sbatch bwrap busybox shellcheck taskset nginx apache2 haproxy groff chromium certutil cc"
 # "backends": what only `make test-backends` needs.
 [ "${1:-}" != backends ] || programs="$programs sge_qmaster sge_execd qconf dockerd podman runc"
 # "cluster": what only `make test-cluster` needs.
