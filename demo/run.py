@@ -97,7 +97,6 @@ class Demo:
             *("--name", USER, "--application", "any", "--limit", "0", "--servers", "any"),
         )
         self.start("server", "LGI_server", configuration)
-        self.start("scheduler", "LGI_scheduler", configuration)
         wait_until(lambda: listens(self.port), "the server listens")
 
     def daemon(self) -> None:
@@ -231,7 +230,7 @@ def main() -> None:
         say(f"That was everything, in {time.monotonic() - begin:.0f} seconds")
     except DemoError as failed:
         print(f"\nThe demo failed: {failed}", file=sys.stderr)
-        for log in ("server.log", "scheduler.log", "daemon.log"):
+        for log in ("server.log", "daemon.log"):
             path = demo.directory / log
             if path.exists():
                 print(f"--- {log}\n{path.read_text()[-3000:]}", file=sys.stderr)

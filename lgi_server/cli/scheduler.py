@@ -1,6 +1,7 @@
 """LGI_scheduler CONFIG: runs the periodic tasks of each project, beside the server or on another machine."""
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -158,18 +159,30 @@ def run(config: Config, end: threading.Event) -> None:
     log.info("the scheduler has ended")
 
 
+def _end_with(parent: int, end: threading.Event) -> None:
+    """Set ``end`` when the process that has started this one is gone, as after SIGKILL."""
+    while not end.wait(LOOK_SECONDS):
+        if os.getppid() != parent:
+            log.info("the server has ended")
+            end.set()
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--parent", type=int, hidden=True, help="End when this process, which has started it, ends.")
 @click.argument("config", type=click.Path(dir_okay=False, readable=False, path_type=Path))
-def main(config: Path) -> None:
+def main(config: Path, parent: int | None) -> None:
     """Do what is due in the projects of the configuration file CONFIG, until SIGTERM.
 
-    Several may run on the same databases, on one machine or many: each event is done by one of them.
+    LGI_server starts one beside itself. Several may run on the same databases, on one machine or many: each
+    event is done by one of them.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)sZ %(levelname)s %(name)s %(message)s")
     logging.Formatter.converter = time.gmtime
     end = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: end.set())
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent, end), daemon=True).start()
     try:
         loaded = configuration.load("LGI_scheduler", config)
         for project in loaded.projects.values():

@@ -47,9 +47,10 @@ def status(config: Path) -> None:
 
 @main.command("serve")
 @click.option("--check", is_flag=True, help="Only read and verify the configuration.")
+@click.option("--without-scheduler", is_flag=True, help="Start no LGI_scheduler beside the server.")
 @click.argument("config", type=click.Path(dir_okay=False, readable=False, path_type=Path))
-def start(config: Path, check: bool) -> None:
-    """Start the project server of the configuration file CONFIG (LGI_setup writes one)."""
+def start(config: Path, check: bool, without_scheduler: bool) -> None:
+    """Start the project server of the configuration file CONFIG, and its scheduler (LGI_setup writes one)."""
     try:
         loaded = configuration.load("LGI_server", config)
         # A check creates no file.
@@ -59,8 +60,8 @@ def start(config: Path, check: bool) -> None:
         if check:
             click.echo(f"{config}: {loaded.url} on {loaded.listen}, projects {', '.join(loaded.projects)}")
             return
-        gunicorn_app.run(loaded)
-    except (ConfigError, OSError, ValueError) as error:
+        gunicorn_app.run(loaded, loaded.scheduler.with_server and not without_scheduler)
+    except (ConfigError, OSError, RuntimeError, ValueError) as error:
         click.echo(f"LGI_server: {error}", err=True)
         sys.exit(1)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lgi_protocol import whole_number, xml
+from lgi_server.config import values
 from lgi_server.config.setting import setting
 
 SHORTEST_SESSION = 120
@@ -52,6 +53,8 @@ def _pulse_limits(text: str) -> dict[str, int]:
 class SchedulerSettings:
     """Periods and limits in seconds, except where a comment says otherwise (wire.md 8)."""
 
+    # Whether LGI_server starts a scheduler too.
+    with_server: bool = setting(values.yes_or_no, default=True)
     schedule_period: int = setting(_period, default=300)
     updates_period: int = setting(_period, default=900)
     pulse_period: int = setting(_period, default=1800)

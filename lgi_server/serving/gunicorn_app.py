@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from lgi_server.app import create_app
 from lgi_server.auth import trusted_proxy
@@ -21,6 +22,7 @@ from lgi_server.config.model import Config
 from lgi_server.serving import bind_addresses, gunicorn_response, log_rate_limit
 from lgi_server.serving.connection import Pace
 from lgi_server.serving.gevent_worker import Worker
+from lgi_server.serving.scheduler_process import SchedulerProcess
 from lgi_server.serving.tls_reload import CertificateReloader
 
 if TYPE_CHECKING:
@@ -77,12 +79,23 @@ def _no_password() -> str:
     raise ValueError("the server's key is encrypted; a server starts without anybody to type a pass phrase")
 
 
+class Master(Arbiter):  # type: ignore[misc]
+    """gunicorn's master process, which looks after the scheduler too."""
+
+    def manage_workers(self) -> None:
+        """Start workers and the scheduler that are missing; called each second."""
+        super().manage_workers()
+        if self.app.scheduler is not None:
+            self.app.scheduler.keep(listener.fileno() for listener in self.LISTENERS)
+
+
 class Gunicorn(BaseApplication):  # type: ignore[misc]
     """gunicorn with settings from our configuration only, none from its own files or environment."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, scheduler: SchedulerProcess | None = None) -> None:
         """Create the application and the one TLS context that all workers share, before any fork."""
         self.lgi = config
+        self.scheduler = scheduler
         self.flask = create_app(config)
         self.renewal: CertificateReloader | None = None
         if not config.front_end_header:
@@ -112,7 +125,7 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
             "post_worker_init": lambda worker: worker.app.flask.extensions["lgi"].start_heartbeats(),
             "child_exit": lambda _arbiter, worker: metrics.forget(worker.pid),
             # Called in gunicorn's master process only.
-            "on_exit": lambda _arbiter: metrics.end(),
+            "on_exit": lambda _arbiter: self._end(),
             "loglevel": "warning",
             "limit_request_line": 8190,
             # Headers such as X-Forwarded-For are never trusted, from any peer.
@@ -145,6 +158,15 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
         # sendfile would bypass `OneRecord`, which sends the head with the first bytes.
         return {"limit_request_field_size": 32 * 1024, "umask": 0o117, "sendfile": False}
 
+    def _end(self) -> None:
+        if self.scheduler is not None:
+            self.scheduler.stop()
+        metrics.end()
+
+    def run(self) -> None:
+        """Serve until a signal ends the server; RuntimeError from gunicorn."""
+        Master(self).run()
+
     def load(self) -> "WSGIApplication":
         """Return the application."""
         return self.flask
@@ -163,8 +185,8 @@ def check(config: Config, jobs: JobsAuthority | None) -> None:
         tls_context(config, jobs)
 
 
-def run(config: Config) -> None:
-    """Serve until gunicorn stops."""
+def run(config: Config, with_scheduler: bool) -> None:
+    """Serve until gunicorn stops, with a scheduler beside the workers if it is asked for."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)sZ %(levelname)s %(name)s %(message)s")
     logging.Formatter.converter = time.gmtime
     log_rate_limit.install()
@@ -172,4 +194,4 @@ def run(config: Config) -> None:
     # In memory where possible: the counters are written at every call.
     metrics.share(Path(_in_memory() or tempfile.gettempdir()))
     gunicorn_response.install()
-    Gunicorn(config).run()
+    Gunicorn(config, SchedulerProcess(config.path) if with_scheduler else None).run()

@@ -15,6 +15,7 @@ ALLOWED = {
     "lgi_daemon/execution/scripts.py",
     "lgi_server/cli/setup/programs.py",
     "lgi_server/db/backup.py",
+    "lgi_server/serving/scheduler_process.py",
     "lgi_server/storage/ssh.py",
     "lgi_tools/joining/daemon_check.py",
     "lgi_tools/joining/registration.py",

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import pwd
 import re
 import signal
 import subprocess
@@ -274,3 +275,18 @@ def test_a_unit_of_systemd_has_the_places_of_this_grid(tmp_path: Path) -> None:
     assert f"ExecStart={BIN / 'LGI_server'} {tmp_path / 'server' / 'LGI_server.cfg'}" in unit
     assert f"ReadWritePaths={tmp_path / 'server'}" in unit
     assert not [line for line in unit if line.startswith("StateDirectory")]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another account")
+def test_the_account_of_the_server_gets_its_files_from_root(tmp_path: Path) -> None:
+    """Configuration, data and the server's keys, and never the key of the authority."""
+    made = set_up(tmp_path, "--user=nobody", f"--data={tmp_path / 'data'}")
+
+    assert (made.returncode, made.stderr) == (0, "")
+    nobody = pwd.getpwnam("nobody").pw_uid
+    theirs = {path.name for path in tmp_path.rglob("*") if path.stat().st_uid == nobody}
+    assert theirs == {
+        *("server", "LGI_server.cfg", "data", "LGI.sqlite", "repository", "jobs.crt", "jobs.key"),
+        *("localhost.key", "LGI@localhost.key"),
+    }
+    assert (tmp_path / "certificates").stat().st_mode & 0o777 == 0o710

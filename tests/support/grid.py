@@ -183,7 +183,10 @@ class Grid:
         """Start the server and return when it accepts connections."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [BIN / "LGI_server", self.config_file], stdout=log, stderr=log, start_new_session=True
+                [BIN / "LGI_server", "--without-scheduler", self.config_file],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         wait_for(self.listens, 30)
 

@@ -17,7 +17,7 @@ class LimitedGrid(Grid):
         limit = f"--nofile={self._descriptors}:{self._descriptors}"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                ["prlimit", limit, BIN / "LGI_server", self.config_file],
+                ["prlimit", limit, BIN / "LGI_server", "--without-scheduler", self.config_file],
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

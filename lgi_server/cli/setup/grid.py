@@ -91,10 +91,6 @@ def _options(directory: Path, given: dict[str, object]) -> GridOptions:
     url = (texts["url"] or "").rstrip("/")
     grid_options.check_url(url)
     is_packaged = directory.absolute() == PACKAGED
-    has_start = bool(given["start"])
-    where = given["units"] or (
-        units.SYSTEM if has_start else directory / "units" if units.RUNNING.is_dir() else None
-    )
     values = {
         **given,
         "url": url,
@@ -104,9 +100,18 @@ def _options(directory: Path, given: dict[str, object]) -> GridOptions:
         "database": texts["database"],
         "data": given["data"] or (PACKAGED_DATA if is_packaged else None),
         "user": owner.account(str(given["user"]) if given["user"] else None),
-        "units": where,
+        "units": given["units"] or _unit_directory(directory, bool(given["start"])),
     }
     return GridOptions(**values)  # type: ignore[arg-type]
+
+
+def _unit_directory(directory: Path, has_start: bool) -> Path | None:
+    """Return where the unit is written by default; None for nowhere, as when a package has brought one."""
+    if directory.absolute() == PACKAGED and units.PACKAGED.exists():
+        return None
+    if has_start:
+        return units.SYSTEM
+    return directory / "units" if units.RUNNING.is_dir() else None
 
 
 def _say_what_is_next(plan: GridOptions, steps: list[Step]) -> None:
@@ -116,7 +121,8 @@ def _say_what_is_next(plan: GridOptions, steps: list[Step]) -> None:
         click.echo("Nothing was changed.")
     click.echo("Next:")
     if not plan.start:
-        installed = plan.units == units.SYSTEM
+        is_packaged = plan.units is None and plan.directory.absolute() == PACKAGED
+        installed = plan.units == units.SYSTEM or (is_packaged and units.PACKAGED.exists())
         click.echo(f"  systemctl enable --now {units.UNIT}" if installed else f"  LGI_server {config} &")
     click.echo(f"  LGI_setup check {config}")
     host = urlsplit(plan.url).hostname

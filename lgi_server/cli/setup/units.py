@@ -10,6 +10,7 @@ from lgi_server.config.model import Config
 UNIT = "lgi-server.service"
 # Where systemd looks, and where it runs.
 SYSTEM = Path("/etc/systemd/system")
+PACKAGED = Path("/usr/lib/systemd/system") / UNIT
 RUNNING = Path("/run/systemd/system")
 # In a checkout, and where pip puts a package's data files.
 _PLACES = (Path(__file__).parents[3] / "specs", Path(sys.prefix) / "share" / "lgi" / "units")
