@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lgi_server.cli.program_group import ProgramGroup
-from lgi_server.cli.setup import conversion, grid, new, upgrade
+from lgi_server.cli.setup import backup, conversion, grid, new, restore, upgrade
 
 
 class _Programs(ProgramGroup):
@@ -44,3 +44,5 @@ def convert(configuration: Path) -> None:
 main.add_command(grid.grid)
 main.add_command(new.new)
 main.add_command(upgrade.upgrade)
+main.add_command(backup.backup)
+main.add_command(restore.restore)

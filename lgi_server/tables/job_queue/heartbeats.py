@@ -6,7 +6,7 @@ from lgi_server.db.transaction import Transaction, placeholders
 from lgi_server.tables.job_queue.jobs import WHOLE, JobRow, job_in
 
 # The states of jobs without a daemon; jobs in any other state run or are being aborted.
-_NO_DAEMON = "'queued', 'finished', 'aborted'"
+NO_DAEMON = "'queued', 'finished', 'aborted'"
 
 
 def store(transaction: Transaction, job_ids: Sequence[int], now: int) -> None:
@@ -20,7 +20,7 @@ def older(transaction: Transaction, application: str, oldest: int) -> list[int]:
     """Return the unlocked jobs that run, or are being aborted, with a last heartbeat before ``oldest``."""
     rows = transaction.rows(
         "SELECT job_id FROM job_queue WHERE application = %s"
-        f" AND state NOT IN ({_NO_DAEMON}) AND lock_state = 0 AND daemon_pulse < %s",
+        f" AND state NOT IN ({NO_DAEMON}) AND lock_state = 0 AND daemon_pulse < %s",
         application,
         oldest,
     )
@@ -31,7 +31,7 @@ def later(transaction: Transaction, application: str, latest: int) -> list[int]:
     """Return the jobs that run, or are being aborted, with a heartbeat after ``latest``, by a wrong clock."""
     rows = transaction.rows(
         "SELECT job_id FROM job_queue WHERE application = %s"
-        f" AND state NOT IN ({_NO_DAEMON}) AND daemon_pulse > %s",
+        f" AND state NOT IN ({NO_DAEMON}) AND daemon_pulse > %s",
         application,
         latest,
     )
@@ -41,7 +41,7 @@ def later(transaction: Transaction, application: str, latest: int) -> list[int]:
 def lock_if_older(transaction: Transaction, job_id: int, oldest: int) -> JobRow | None:
     """Return a job and lock its row until the transaction ends; None unless `older` would still return it."""
     row = transaction.row(
-        f"SELECT {WHOLE} FROM job_queue WHERE job_id = %s AND state NOT IN ({_NO_DAEMON})"
+        f"SELECT {WHOLE} FROM job_queue WHERE job_id = %s AND state NOT IN ({NO_DAEMON})"
         " AND lock_state = 0 AND daemon_pulse < %s"
         " AND NOT EXISTS (SELECT 1 FROM running_locks AS held WHERE held.job_id = job_queue.job_id)"
         f"{transaction.for_update}",

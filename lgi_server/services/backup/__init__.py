@@ -1,0 +1,1 @@
+"""Backups of a project server: one file with its database, configuration, keys and repositories."""
