@@ -78,7 +78,7 @@ screenshots: $(INSTALLED)
 	@$(PY) -m tests.browser.screenshots docs/screenshots
 
 # SOAK: further options, see benchmarks/README.md.
-soak: .venv/plots
+soak: .venv/bench
 	@sh make/needs.sh
 	@$(PY) -m benchmarks.soak --minutes $(or $(MINUTES),10) $(SOAK)
 
@@ -88,14 +88,12 @@ torture: $(INSTALLED)
 	@$(PY) -m tests.torture --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED)) $(TORTURE)
 
 # The extra "bench", which users do not need.
-.venv/plots: $(INSTALLED)
-	@$(PY) -m pip --disable-pip-version-check -q install -c constraints.txt -e '.[bench]'
-	@touch $@
+.venv/bench: $(INSTALLED)
+	@sh make/venv.sh bench
 
 # The extra "audit", which users do not need.
 .venv/audit: $(INSTALLED)
-	@$(PY) -m pip --disable-pip-version-check -q install -c constraints.txt -e '.[audit]'
-	@touch $@
+	@sh make/venv.sh audit
 
 lock: .venv/audit
 	@sh make/lock.sh
@@ -111,5 +109,5 @@ rpm:
 	@sh specs/build.sh
 
 clean:
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
+	rm -rf .venv .venv.lock build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

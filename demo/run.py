@@ -19,6 +19,7 @@ from pathlib import Path
 from demo.commands import BIN, DemoError, free_port, line_of, listens, run_command, say, wait_until
 
 APPLICATION = Path(__file__).resolve().parent.parent / "applications" / "hello_world"
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 USER, GROUP, RESOURCE, SERVER = "you@demo", "science", "laptop@demo", "LGI@localhost"
 
 
@@ -217,9 +218,18 @@ class Demo:
   Stop it with  : kill {pids}; rm -r {self.directory}""")
 
 
+def _end(number: int, _frame: object) -> None:
+    """End by a signal as by Ctrl-C: first all is stopped and removed, which a second signal does not stop."""
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def main() -> None:
-    """Run all steps; exit with code 1 when one fails."""
+    """Run all steps; exit with code 1 when one fails, with 128 and its number after a signal."""
     begin = time.monotonic()
+    for number in ENDING:
+        signal.signal(number, _end)
     demo = Demo()
     keep = os.environ.get("KEEP", "") not in {"", "0"}
     done = False

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Makes .venv with everything the project and its tests need, or says in plain words what is missing.
+# With an argument: adds that extra of setup.cfg, as "audit".
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -22,11 +23,15 @@ is_for_everybody() {
 
 # The Python that was asked for, the first that all users can run, or else the first.
 find_python() {
-    set -- "${PYTHON:-python3.11}" python3.11 python3 /usr/bin/python3
+    if [ -n "${PYTHON:-}" ]; then
+        ! is_new_enough "$PYTHON" || echo "$PYTHON"
+        return
+    fi
+    set -- python3.11 python3 /usr/bin/python3
     for candidate in "$@"; do
         is_new_enough "$candidate" || continue
         first=${first:-$candidate}
-        if [ "$candidate" = "${PYTHON:-}" ] || is_for_everybody "$candidate"; then
+        if is_for_everybody "$candidate"; then
             echo "$candidate"
             return
         fi
@@ -34,7 +39,28 @@ find_python() {
     echo "${first:-}"
 }
 
+# Of two commands at once the second one waits, and finds what the first has made.
+if command -v flock > /dev/null; then
+    exec 9> .venv.lock
+    flock 9
+fi
+
+is_made() {
+    for source in setup.cfg constraints.txt make/venv.sh; do
+        [ "$1" -nt "$source" ] || return 1
+    done
+}
+
+pip() { .venv/bin/python -m pip --disable-pip-version-check -q "$@"; }
+
+if [ -n "${1:-}" ]; then
+    is_made ".venv/$1" || { pip install -c constraints.txt -e ".[$1]" && touch ".venv/$1"; }
+    exit
+fi
+! is_made .venv/installed || exit 0
+
 python=$(find_python)
+[ -n "$python" ] || [ -z "${PYTHON:-}" ] || stop "PYTHON=$PYTHON is no Python 3.11 or newer, which LGI needs."
 [ -n "$python" ] || stop "LGI needs Python 3.11 or newer and found none." \
     "Install it (Debian: apt-get install python3 python3-venv) or name it: make PYTHON=/path/to/python3.11"
 
@@ -50,8 +76,8 @@ if ! "$python" -c 'import ensurepip, venv' 2> /dev/null; then
 fi
 
 echo "Making the virtual environment .venv (once) ..."
-[ -x .venv/bin/python ] || "$python" -m venv .venv || stop "Could not make .venv: see above."
-pip() { .venv/bin/python -m pip --disable-pip-version-check -q "$@"; }
+# One that was interrupted has a Python and no pip.
+pip --version > /dev/null 2>&1 || "$python" -m venv --clear .venv || stop "Could not make .venv: see above."
 if ! pip install -c constraints.txt -e '.[test]'; then
     echo "The tested versions of constraints.txt cannot be had; trying the newest ones." >&2
     pip install -e '.[test]' || stop "The packages LGI needs could not be installed: see above." \

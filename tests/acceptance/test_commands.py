@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from lgi_tools.certificates import user_directory
+from tests.conftest import lacking
 from tests.support.grid import BIN, PROJECT, Grid
 
 
@@ -82,6 +84,8 @@ def test_the_commands_of_the_document_make_a_whole_session(home: Path) -> None:
 
 def test_curl_alone_lists_the_jobs(grid: Grid, home: Path) -> None:
     """Any program that speaks HTTPS with a certificate is a client."""
+    if shutil.which("curl") is None:
+        lacking("curl")
     run(home, "LGI_qsub", "-a", "hello_world")
 
     done = run(

@@ -59,6 +59,8 @@ def images() -> Iterator[Path]:
     for program in ("bwrap", "busybox"):
         if shutil.which(program) is None:
             lacking(program)
+    if subprocess.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"], check=False).returncode:
+        lacking("user namespaces for bwrap")
     path = Path(tempfile.mkdtemp(prefix="lgi-images-"))
     path.chmod(0o755)
     root = path / "lgi" / "busybox" / "1.0"

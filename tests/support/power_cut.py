@@ -5,8 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
+from tests.conftest import lacking
 from tests.support.grid import Grid
 
 SOURCE = Path(__file__).with_name("power_cut.c")
@@ -17,7 +16,7 @@ class PowerCut:
 
     def __init__(self, directory: Path) -> None:
         if shutil.which("cc") is None:
-            pytest.skip("needs a compiler")
+            lacking("cc")
         library = directory / "power_cut.so"
         subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, SOURCE, "-ldl"], check=True)
         self._number = directory / "power_cut"
