@@ -67,7 +67,12 @@ def file_count(client: Client, url: str) -> int:
         raise _refusal(status, text)
     names = (xml.find(one.inside, "file_name") for one in xml.find_all(content, "file"))
     # The name follows one blank.
-    return sum(not (name and name.inside.removeprefix(" ").startswith(_RESERVED)) for name in names)
+    return sum(name is None or is_of_user(name.inside.removeprefix(" ")) for name in names)
+
+
+def is_of_user(name: str) -> bool:
+    """Return whether a file of a repository is a user's, and not one of LGI's own."""
+    return not name.startswith(_RESERVED)
 
 
 def store(client: Client, url: str, files: Sequence[SmallFile]) -> None:

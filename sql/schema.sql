@@ -4,7 +4,8 @@
 
 -- Every job of the project. repository is ours: where the job's files are, which LGI 1.31 kept as text
 -- inside job_specifics. So is licences: what a job wants of them while it runs, as 'abaqus=1 matlab=2'; and how a job
--- ended: NULL is not known, or no signal.
+-- ended: NULL is not known, or no signal; and daemon_reference: the reference under which resource_exchange has given
+-- out the job, as long as the job has it.
 -- The last three columns the database makes itself: whom a queued job is for, a comma for more than one; its user; and
 -- how long licences is, which tells most wishes apart where the whole text is too long for a key.
 CREATE TABLE job_queue (
@@ -27,6 +28,7 @@ CREATE TABLE job_queue (
     exit_code         SMALLINT     NULL,
     exit_signal       SMALLINT     NULL,
     end_reason        VARCHAR(254) NOT NULL DEFAULT '',
+    daemon_reference  VARCHAR(32)  NULL,
     queued_for        VARCHAR(255) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
         CASE WHEN INSTR(target_resources, ',') > 0 THEN ',' ELSE target_resources END END) STORED,
     queued_by         VARCHAR(254) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
@@ -38,6 +40,7 @@ CREATE INDEX job_target ON job_queue (application, queued_for, lock_state, licen
 CREATE INDEX job_share ON job_queue (application, queued_for, queued_by, queued_wish, priority, job_id);
 CREATE INDEX job_order ON job_queue (state_time_stamp, job_id);
 CREATE INDEX job_repository ON job_queue (repository);
+CREATE UNIQUE INDEX job_reference ON job_queue (daemon_reference);
 
 -- Who has a job locked: a resource in one of its sessions, or an interface as (-1, 0).
 CREATE TABLE running_locks (
@@ -269,4 +272,4 @@ CREATE TABLE update_undo (
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (3);
+INSERT INTO schema_version (version) VALUES (4);

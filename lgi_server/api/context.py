@@ -111,7 +111,7 @@ class ResourceContext(CallContext):
     session_id: int = 0
 
     @staticmethod
-    def check(form: Form, _who: Any, _runtime: Runtime) -> str:
+    def check(form: Form, _who: Any, _runtime: Runtime) -> Any:
         """Return the posted capabilities, which every call of a resource may have.
 
         Raises LGIError PROJECT_TOO_BIG, CAPABILITIES_TOO_BIG or CAPABILITIES_XML.

@@ -94,7 +94,9 @@ class Endpoint:
             request: FormRequest = SpoolingRequest(environ, largest, self._route.bulk)
         else:
             request = FormRequest(environ)
-        request.max_content_length = most if has_files else min(most, form_parser.MOST_FORM)
+        largest_form = self._route.most_text + form_parser.FORM_OVERHEAD
+        request.max_content_length = most if has_files else min(most, largest_form)
+        request.max_form_memory_size = self._route.most_text
         return request
 
     def _steps(self, request: FormRequest, record: CallRecord) -> Elements:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lgi_protocol import xml
+from lgi_protocol import exchange, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 
 SHORT = 255
@@ -89,6 +89,13 @@ JOBS = _field("jobs", 2**20, E.POST_TOO_BIG, E.UPLOAD)
 USAGE_KIND = _field("kind", SHORT, E.STATE_TOO_BIG)
 USAGE_BY = _field("by", SHORT, E.STATE_TOO_BIG)
 USAGE_MONTH = _field("month", INTEGER, E.LIMIT_TOO_BIG)
+# Ours: the text of an exchange, and what its elements have beside the fields of other calls.
+EXCHANGE = Field("exchange", exchange.MOST_TEXT + 1, E.POST_TOO_BIG, E.UPLOAD)
+COUNT = _field("count", INTEGER, E.LIMIT_TOO_BIG, E.LIMIT_TOO_BIG)
+CORES = _field("cores", INTEGER, E.LIMIT_TOO_BIG)
+MEMORY = _field("memory", INTEGER, E.LIMIT_TOO_BIG)
+WITHOUT = Field("without", 16384, E.JOB_ID_TOO_BIG, E.JOB_ID)
+STAMP = Field("state_time_stamp", 16, E.STATE_TOO_BIG, E.STATE, E.STATE)
 # Optional where the same name is compulsory in another call.
 UNUSED_SESSION_ID = _field("session_id", INTEGER, E.SESSION_ID_TOO_BIG)
 WANTED_OWNERS = _field("owners", SHORT, E.OWNERS_TOO_BIG)

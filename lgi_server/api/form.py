@@ -1,6 +1,6 @@
 """The posted fields of a request, each checked when it is read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from lgi_protocol import comma_lists, common_name, hexcode, whole_number, xml
 from lgi_server.api.fields import Field
@@ -12,6 +12,10 @@ class Form:
     def __init__(self, posted: Mapping[str, str]) -> None:
         """Create the form of untrusted text by field name."""
         self._posted = posted
+
+    def only(self, names: Collection[str]) -> "Form":
+        """Return a form that has no other fields than these."""
+        return Form({name: value for name, value in self._posted.items() if name in names})
 
     def has(self, name: str) -> bool:
         """Return whether a field was posted, even if it is empty."""

@@ -15,8 +15,9 @@ from lgi_server.storage.upload_budget import UploadBudget
 
 # Bytes of all text fields together: enough for the largest input, output, job_specifics and update.
 MOST_TEXT = 1024 * 1024
-# Bytes of a request without files: its fields, and what is around them in a form.
-MOST_FORM = MOST_TEXT + 256 * 1024
+# Bytes around the fields of a request without files; and of all of such a request, of most calls.
+FORM_OVERHEAD = 256 * 1024
+MOST_FORM = MOST_TEXT + FORM_OVERHEAD
 # An unquoted boundary ends at a semicolon or blank and may have any other character.
 _UNQUOTED_BOUNDARY = re.compile(r';[ \t]*boundary=([^";\s]+)', re.IGNORECASE)
 
@@ -93,7 +94,7 @@ def _urlencoded(request: Request) -> list[tuple[str, str]]:
     Werkzeug would leave these as ``%XX``. Raises RequestEntityTooLarge, LGIError UPLOAD for a form of which
     only a part came, or ValueError for too many fields.
     """
-    limit = FormRequest.max_form_memory_size
+    limit = request.max_form_memory_size or MOST_TEXT
     body = request.stream.read(limit + 1)
     if len(body) > limit:
         raise RequestEntityTooLarge

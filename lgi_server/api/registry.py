@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from lgi_server.api.context import CallContext
+from lgi_server.api.form_parser import MOST_TEXT
 from lgi_server.api.job_context import JobContext
 from lgi_server.api.responses import Elements
 
@@ -16,7 +17,8 @@ class Route(Generic[Context]):
     """A call, named as its function ``view``; ``context`` is the kind of caller that may make it.
 
     A call that does not write never waits for writers. A ``bulk`` call has many jobs, whose files are posted
-    as one. ``for_jobs`` is the route of the same name for running jobs; without it jobs are refused.
+    as one. ``most_text`` are the bytes of all its fields together. ``for_jobs`` is the route of the same name
+    for running jobs; without it jobs are refused.
     """
 
     view: Callable[[Context], Elements]
@@ -24,6 +26,7 @@ class Route(Generic[Context]):
     writes: bool = True
     takes_files: bool = False
     bulk: bool = False
+    most_text: int = MOST_TEXT
     for_jobs: "Route[JobContext] | None" = None
 
     @property

@@ -1,6 +1,6 @@
 """Elements of answers about jobs, and headers, in the order that old programs expect (wire.md 6-8)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists, hexcode
@@ -20,6 +20,7 @@ _ACCESS = ("read_access", "write_access", "job_specifics")
 # The elements of a job in each answer, in LGI's order. What is ours comes behind them (`end`), if the job has
 # it: a job without it is answered as before.
 _DETAILS = ("job_id", *_TARGETS, *_STATE_NOW, "repository_content", "input", "output", *_ACCESS)
+_GIVEN = tuple(name for name in _DETAILS if name != "repository_content")
 _UPDATED = ("job_id", *_TARGETS, *_STATE_NOW, "input", "output", *_ACCESS)
 _STATE = ("job_id", *_TARGETS, *_STATE_NOW, *_ACCESS)
 _LISTS = ("target_resources", "owners", "read_access", "write_access")
@@ -38,6 +39,13 @@ class _Listing(Element):
 @dataclass(frozen=True)
 class _Details(Element):
     """A job with a placeholder for the files of its repository."""
+
+
+@dataclass(frozen=True)
+class Incomplete(Element):
+    """An element whose last parts, ``rest``, are made outside the transaction."""
+
+    rest: Callable[[], Elements] = tuple
 
 
 class ResponseBuilder:
@@ -83,7 +91,13 @@ class ResponseBuilder:
         Raises LGIError when a repository cannot be read. After a submit (``stored``) its files are left out
         instead, since a client that gets an error submits the job again.
         """
-        return tuple([self._complete(one, stored) if isinstance(one, _Details) else one for one in answer])
+        # Most elements are plain: a call for each would cost more than the rest.
+        return tuple([one if type(one) is Element else self._completed(one, stored) for one in answer])
+
+    def _completed(self, one: Element, stored: bool) -> Element:
+        if isinstance(one, Incomplete) and isinstance(one.content, tuple):
+            return Element(one.name, (*one.content, *one.rest()), one.number)
+        return self._complete(one, stored) if isinstance(one, _Details) else one
 
     def _complete(self, job: "_Details", stored: bool) -> Element:
         parts = list(job.content) if isinstance(job.content, tuple) else []
@@ -104,6 +118,10 @@ class ResponseBuilder:
         """Return all details of a job; `complete` adds the files of its repository."""
         element = self._job(job, _DETAILS, number)
         return _Details(element.name, element.content, element.number)
+
+    def given(self, job: JobRow) -> Elements:
+        """Return the details of a job that an exchange gives out, without the files of its repository."""
+        return (*[self.element(job, name) for name in _GIVEN], *end(job))
 
     def submitted(self, outcomes: Sequence[JobRow | LGIError], request_ids: Sequence[str]) -> Elements:
         """Return the result of each job of a bulk submit: the stored job or its error."""
@@ -155,19 +173,20 @@ class ResponseBuilder:
         return tuple(self._job(job, _OFFERED, number) for number, job in enumerate(found, 1))
 
     def _job(self, job: JobRow, names: Sequence[str], number: int | None = None) -> Element:
-        return Element("job", (*[self._value(job, name) for name in names], *end(job)), number)
+        return Element("job", (*[self.element(job, name) for name in names], *end(job)), number)
 
-    def _value(self, job: JobRow, name: str) -> Element:
+    def element(self, job: JobRow, name: str) -> Element:
+        """Return an element of a job in an answer; job_specifics are written as they are."""
         if name == "repository_content":
             return _Listing(name, repository=job.repository)
         if name == "job_specifics":
-            return Element(name, self._specifics(job), raw=True)
+            return Element(name, self.specifics(job), raw=True)
         value = getattr(job, name)
         if isinstance(value, bytes):
             return Element(name, hexcode.encode(value))
         return Element(name, comma_lists.join(value) if isinstance(value, tuple) else value)
 
-    def _specifics(self, job: JobRow) -> str:
+    def specifics(self, job: JobRow) -> str:
         """Return job_specifics with the tags of the repository, which are never stored (ruling 2)."""
         if not job.repository:
             return job.job_specifics

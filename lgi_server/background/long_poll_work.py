@@ -65,6 +65,22 @@ class WorkSubscription:
         )
 
 
+@dataclass(frozen=True)
+class ExchangeSubscription(WorkSubscription):
+    """What a daemon waits for in an exchange: new jobs, and changes and observers of those in ``held``.
+
+    ``missing`` are the applications it wants jobs of; ``applications`` also has those of the held jobs.
+    """
+
+    missing: frozenset[str] = frozenset()
+    held: frozenset[int] = frozenset()
+
+    def matches(self, job: PendingJob) -> bool:
+        """Return whether a job is one that the daemon waits for."""
+        is_known = job.application in self.missing if job.state == State.QUEUED else job.job_id in self.held
+        return is_known and super().matches(job)
+
+
 def find_work(
     transaction: Transaction,
     applications: Sequence[str],

@@ -1,9 +1,12 @@
 """The calls of resources: one endpoint per URL below /resources (wire.md 6)."""
 
+from lgi_protocol.exchange import MOST_TEXT
 from lgi_server.api.context import ResourceContext, SessionContext
+from lgi_server.api.exchange_context import ExchangeContext
 from lgi_server.api.job_context import JobContext
 from lgi_server.api.registry import Route
 from lgi_server.resources import (
+    exchange,
     job_certificates,
     job_sessions,
     job_submit,
@@ -15,6 +18,9 @@ from lgi_server.resources import (
     submit,
     work,
 )
+
+# Bytes of the fields of an exchange as they are posted: signs of XML take three bytes there.
+MOST_EXCHANGE = MOST_TEXT + MOST_TEXT // 2
 
 ROUTES = (
     Route(
@@ -29,6 +35,7 @@ ROUTES = (
     ),
     Route(work.resource_request_work, SessionContext),
     Route(work.resource_wait, ResourceContext, writes=False),
+    Route(exchange.resource_exchange, ExchangeContext, most_text=MOST_EXCHANGE),
     Route(locks.resource_lock_job, SessionContext),
     Route(locks.resource_unlock_job, SessionContext),
     Route(jobs.resource_request_job_details, SessionContext, writes=False),

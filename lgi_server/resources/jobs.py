@@ -2,14 +2,12 @@
 
 from functools import partial
 
-from lgi_server.api import end_fields, fields, specifics
+from lgi_server.api import fields
 from lgi_server.api.context import ResourceContext, SessionContext
-from lgi_server.api.form import check_size
 from lgi_server.api.responses import Elements
 from lgi_server.background.timestamp_batcher import Timestamp
+from lgi_server.resources.job_change import read_change
 from lgi_server.services.jobs import updates
-from lgi_server.services.jobs.updates import JobChange
-from lgi_server.tables.job_queue.jobs import JobRow
 
 
 def resource_request_job_details(call: SessionContext) -> Elements:
@@ -22,40 +20,9 @@ def resource_request_job_details(call: SessionContext) -> Elements:
 def resource_update_job(call: SessionContext) -> Elements:
     """Change a job that the session has locked."""
     job_id = call.form.number(fields.JOB_ID)
-    job = updates.update(
-        call.transaction, call.resource, call.session_id, job_id, partial(_change, call), now=call.now
-    )
+    change = partial(read_change, call, call.form)
+    job = updates.update(call.transaction, call.resource, call.session_id, job_id, change, now=call.now)
     return (*call.header(), call.answers.updated(job))
-
-
-def _change(call: SessionContext, job: JobRow) -> JobChange:
-    """Return the posted change; its fields are checked in the order of LGI."""
-    form = call.form
-    updates.check_reference(job, form.line(fields.REFERENCE))
-    state = updates.check_state(job, form.line(fields.NEW_STATE))
-    targets = form.names(fields.NEW_TARGETS)
-    change = JobChange(
-        state=state,
-        target_resources=updates.check_new_targets(call.transaction, job, call.resource, targets),
-        input=form.data(fields.INPUT),
-        output=form.data(fields.OUTPUT),
-        job_specifics=updates.check_takeover(job, form.markup(fields.ECHOED_SPECIFICS, _echoed)),
-        end=end_fields.posted(form, state or job.state),
-    )
-    result = change.end.result(state)
-    if result is not None and not job.ended:
-        count_end = partial(call.runtime.metrics.ended, call.project.name, job.application, result.value)
-        call.transaction.on_commit(count_end)
-    return change
-
-
-def _echoed(posted: str) -> str:
-    """Return job_specifics, as a daemon posts them back, without the server's own tags.
-
-    Raises LGIError SPECIFICS_TOO_BIG; the tags of server and daemon do not count.
-    """
-    check_size(fields.SPECIFICS, specifics.without_server_tags(posted))
-    return specifics.without_repository(posted)
 
 
 def resource_job_state(call: ResourceContext) -> Elements:

@@ -1,26 +1,17 @@
 """The calls by which resources begin and end their sessions (wire.md 6)."""
 
-from dataclasses import replace
-from functools import partial
-
+from lgi_protocol.exchange import VERSION
 from lgi_protocol.xml import Element
 from lgi_server.api import fields, project_elements
 from lgi_server.api.context import ResourceContext, SessionContext
 from lgi_server.api.responses import Elements
+from lgi_server.resources import announcements
 from lgi_server.services.access import daemons, resource_sessions
-from lgi_server.tables import active_resources
 
 
 def resource_signup_resource(call: ResourceContext) -> Elements:
     """Open a session; posted capabilities and a renewed certificate replace the stored ones."""
-    resource = call.resource
-    if call.capabilities and call.capabilities != resource.resource_capabilities:
-        resource = replace(resource, resource_capabilities=call.capabilities)
-        active_resources.set_capabilities(call.transaction, resource.resource_id, call.capabilities, call.now)
-        call.transaction.on_commit(partial(call.project.resources.invalidate, resource.resource_id))
-    if renewed := call.renewed_certificate:
-        active_resources.set_certificate(call.transaction, resource.resource_id, renewed)
-        call.transaction.on_commit(partial(call.project.resources.invalidate, resource.resource_id))
+    resource, _ = announcements.store(call)
     idle_limit = call.runtime.config.scheduler.session_limit
     session_id = resource_sessions.sign_up(call.transaction, resource, idle_limit, call.now)
     daemon = call.form.line(fields.DAEMON)
@@ -29,12 +20,14 @@ def resource_signup_resource(call: ResourceContext) -> Elements:
     longest = Element("longest_wait", call.runtime.config.longest_wait)
     session = Element("session_id", session_id)
     certificates = (Element("job_certificates", 1),) if call.runtime.trust.jobs else ()
+    exchange = Element("exchange", VERSION)
     other_daemons = (Element("other_daemons", others),) if others else ()
     return (
         *header,
         *project_elements.slave_servers(call.servers),
         session,
         longest,
+        exchange,
         *certificates,
         *other_daemons,
     )

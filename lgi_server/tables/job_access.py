@@ -5,7 +5,7 @@ query uses for a role are 0 or empty, so that a change of a job's state updates 
 possible.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from lgi_protocol.states import State
@@ -59,10 +59,66 @@ def _insert(transaction: Transaction, rows: Sequence[tuple[str | int, ...]]) -> 
     )
 
 
-def set_targets(transaction: Transaction, job: JobRow) -> None:
-    """Replace the target rows of a job by its present targets."""
-    transaction.execute_pipelined("DELETE FROM job_access WHERE job_id = %s AND role = 'target'", job.job_id)
-    _insert(transaction, _rows([("target", name) for name in job.target_resources], job.job_id, job))
+# What a change of a job sets in its rows, by column: only what queries use for a role. Roles never change.
+_SETTINGS = {
+    "state": "CASE role WHEN 'target' THEN '' ELSE {} END",
+    "state_time_stamp": "CASE role WHEN 'read' THEN {} ELSE 0 END",
+    "ended": "CASE role WHEN 'read' THEN {} ELSE '' END",
+    "name": "CASE role WHEN 'target' THEN {} ELSE name END",
+}
+
+
+def change(transaction: Transaction, changes: Sequence[tuple[JobRow, JobRow]]) -> None:
+    """Change the rows of jobs from what each was to what it is, with the same statements for any number."""
+    job_ids = [new.job_id for _, new in changes]
+    values: dict[str, dict[int, object]] = {
+        "state": {new.job_id: new.state for _, new in changes},
+        "state_time_stamp": {new.job_id: new.state_time_stamp for _, new in changes},
+        "ended": {new.job_id: new.ended for _, new in changes},
+        "name": {new.job_id: new.target_resources[0] for old, new in changes if _is_one_other(old, new)},
+    }
+    parts, parameters = [], list[object]()
+    for column, setting in _SETTINGS.items():
+        if values[column]:
+            value, some = by_job(values[column], job_ids, default=column)
+            parts.append(f"{column} = {setting.format(value)}")
+            parameters += some
+    sql = f"UPDATE job_access SET {', '.join(parts)} WHERE job_id IN ({placeholders(job_ids)})"
+    transaction.execute_pipelined(sql, *parameters, *job_ids)
+    others = [(old, new) for old, new in changes if old.target_resources != new.target_resources]
+    _set_targets(transaction, [new for old, new in others if not _is_one_other(old, new)])
+
+
+def by_job(values: Mapping[int, object], job_ids: Sequence[int], *, default: str) -> tuple[str, list[object]]:
+    """Return the SQL of a value that depends on job_id, and its parameters; ``default`` for other jobs."""
+    different = list(values.values())
+    if len(values) == len(job_ids) and all(value == different[0] for value in different):
+        return "%s", different[:1]
+    cases = " ".join(["WHEN %s THEN %s"] * len(values))
+    return f"CASE job_id {cases} ELSE {default} END", [part for pair in values.items() for part in pair]
+
+
+def _is_one_other(old: JobRow, new: JobRow) -> bool:
+    """Return whether one target becomes one other.
+
+    That is the usual case: a daemon that takes a job replaces its target by its own resource.
+    """
+    is_one = len(old.target_resources) == len(new.target_resources) == 1
+    return is_one and old.target_resources != new.target_resources
+
+
+def _set_targets(transaction: Transaction, jobs: Sequence[JobRow]) -> None:
+    """Replace the target rows of jobs by their present targets."""
+    if not jobs:
+        return
+    job_ids = [job.job_id for job in jobs]
+    transaction.execute_pipelined(
+        f"DELETE FROM job_access WHERE job_id IN ({placeholders(job_ids)}) AND role = 'target'", *job_ids
+    )
+    targets = [(job, [("target", name) for name in job.target_resources]) for job in jobs]
+    rows = [row for job, names in targets for row in _rows(names, job.job_id, job)]
+    for begin in range(0, len(rows), _AT_ONCE):
+        _insert(transaction, rows[begin : begin + _AT_ONCE])
 
 
 def runs_for(transaction: Transaction, resource: str, owners: Sequence[str]) -> bool:

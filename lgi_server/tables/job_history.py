@@ -58,6 +58,41 @@ def record(transaction: Transaction, first: StateChange, change: StateChange | N
     )
 
 
+def record_all(transaction: Transaction, changes: Sequence[tuple[StateChange, StateChange | None]]) -> None:
+    """Store several pairs as `record` does, in their order, with two statements."""
+    job_ids = sorted({first.job_id for first, _change in changes})
+    known = {
+        int(row["job_id"])
+        for row in transaction.rows(
+            f"SELECT DISTINCT job_id FROM job_history WHERE job_id IN ({placeholders(job_ids)})", *job_ids
+        )
+    }
+    rows: list[StateChange] = []
+    for first, change in changes:
+        if first.job_id not in known:
+            known.add(first.job_id)
+            rows.append(first)
+        rows += [change] if change else []
+    if rows:
+        values = ", ".join([f"({_VALUES})"] * len(rows))
+        transaction.execute_pipelined(
+            f"INSERT INTO job_history ({_COLUMNS}) VALUES {values}",
+            *(value for row in rows for value in row.values()),
+        )
+
+
+def first_targets(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """Return the targets that jobs were submitted with, as far as their history has them, by job_id."""
+    if not job_ids:
+        return {}
+    rows = transaction.rows(
+        f"SELECT job_id, target_resources FROM job_history WHERE job_id IN ({placeholders(job_ids)})"
+        " AND old_state = '' ORDER BY change_id DESC",
+        *job_ids,
+    )
+    return {int(row["job_id"]): comma_lists.split(row["target_resources"]) for row in rows}
+
+
 def of_job(transaction: Transaction, job_id: int) -> list[StateChange]:
     """Return the changes of a job, the oldest first."""
     rows = transaction.rows(

@@ -22,7 +22,7 @@ CHANGING = {
     *("interface_submit_job", "interface_submit_jobs", "interface_delete_job"),
     *("resource_signup_resource", "resource_signoff_resource", "resource_request_work"),
     *("resource_lock_job", "resource_unlock_job", "resource_update_job", "resource_submit_job"),
-    *("resource_job_tail", "server_run_update"),
+    *("resource_job_tail", "resource_exchange", "server_run_update"),
 }
 
 

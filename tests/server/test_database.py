@@ -71,7 +71,7 @@ def test_a_program_does_not_start_on_a_database_of_another_version(program: str)
 
     assert done.returncode == 1
     assert "the database of project LGI, sqlite:" in done.stderr
-    assert "is not as version 3 has it: it has no table share_usage." in done.stderr
+    assert "is not as version 4 has it: it has no table share_usage." in done.stderr
 
 
 def test_work_that_raises_leaves_nothing(database: Database) -> None:

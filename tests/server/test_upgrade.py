@@ -206,14 +206,14 @@ def test_a_server_refuses_an_older_database_until_it_is_upgraded(old_grid: OldGr
 
     assert refused.returncode == 1
     assert (
-        "is of version 1, and this program needs version 3: stop the servers, and run: LGI_setup upgrade"
+        "is of version 1, and this program needs version 4: stop the servers, and run: LGI_setup upgrade"
         in (refused.stderr)
     )
     assert (planned.returncode, still) == (0, 1)
-    assert planned.stdout == "LGI: version 1, missing 2 (job ends), 3 (presence)\n"
+    assert planned.stdout == "LGI: version 1, missing 2 (job ends), 3 (presence), 4 (daemon references)\n"
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[2:] == ["LGI: version 2", "LGI: version 3"]
-    assert again.stdout == "LGI: version 3 already, nothing to do\n"
+    assert done.stdout.splitlines()[2:] == [f"LGI: version {number}" for number in (2, 3, 4)]
+    assert again.stdout == "LGI: version 4 already, nothing to do\n"
     assert checked.returncode == 0, checked.stderr
     old_grid.grid.database.run(old_grid.grid.register)
     old_grid.grid.start()
@@ -240,11 +240,11 @@ def test_a_database_of_a_newer_version_is_left_alone(old_grid: OldGrid) -> None:
 
     assert upgraded.returncode == served.returncode == 1
     assert (
-        "is of version 99, newer than this program's 3: use the programs of the newer release"
+        "is of version 99, newer than this program's 4: use the programs of the newer release"
         in upgraded.stderr
     )
     assert (
-        "is of version 99, and this program needs version 3: use the programs of the newer" in served.stderr
+        "is of version 99, and this program needs version 4: use the programs of the newer" in served.stderr
     )
 
 

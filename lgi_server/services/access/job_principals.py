@@ -7,8 +7,9 @@ resource was replaced or revoked.
 import hmac
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
-from lgi_protocol import comma_lists, states, xml
+from lgi_protocol import comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.auth import client_certificate
@@ -75,9 +76,14 @@ def _runs_on(job: JobRow, resource: ResourceRow) -> bool:
     return resource.resource_name in job.target_resources and states.normalized(job.state) in _ALIVE
 
 
-def is_held(job: JobRow, reference: str) -> bool:
+class _HasReference(Protocol):
+    @property
+    def daemon_reference(self) -> str: ...
+
+
+def is_held(job: _HasReference, reference: str) -> bool:
     """Return whether the daemon with this reference has the job."""
-    holds = xml.value(job.job_specifics, "daemon_reference")
+    holds = job.daemon_reference
     return bool(holds) and hmac.compare_digest(holds.encode(), reference.encode())
 
 

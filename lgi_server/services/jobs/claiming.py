@@ -1,6 +1,6 @@
 """Claims: queued jobs that are offered to a resource, each locked for the session that asked for work."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +12,8 @@ from lgi_server.tables import licence_wishes as licence_table
 from lgi_server.tables import running_locks
 from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import claims
-from lgi_server.tables.job_queue.jobs import JobRow
+from lgi_server.tables.job_queue.jobs import SHORT, JobRow
+from lgi_server.tables.licence_wishes import LicenceDemand
 
 DEFAULT_LIMIT, MOST = 10, 256
 # A request that starts this many pages down gets no jobs: no daemon searches that far.
@@ -23,13 +24,15 @@ PAGES = 16
 class WorkRequest:
     """A request for work: ``limit`` jobs of an application after the first ``start`` ones.
 
-    ``owners`` are names that an owner must have, and with "!" names that none may have.
+    ``owners`` are names that an owner must have, and with "!" names that none may have. Jobs in ``without``
+    are not wanted.
     """
 
     application: str
     start: int
     limit: int
     owners: tuple[str, ...]
+    without: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,19 @@ def grantable(
     demand = licence_table.demand(transaction, session_id, application)
     if demand.locks:
         raise LGIError(ErrorNumber.HOLDS_LOCKS)
+    return _of_demand(totals, demand)
+
+
+def grantable_without_session(
+    transaction: Transaction, application: str, totals: Amounts
+) -> GrantableLicences:
+    """Return the licences that can be granted, to who has no session and so no locks."""
+    if not totals:
+        return GrantableLicences(totals, claims.NO_LICENCES)
+    return _of_demand(totals, licence_table.demand(transaction, 0, application))
+
+
+def _of_demand(totals: Amounts, demand: LicenceDemand) -> GrantableLicences:
     pool = LicencePool(totals, demand.held)
     return GrantableLicences(totals, {**claims.NO_LICENCES, **licences.grantable(pool, demand.requests)})
 
@@ -82,21 +98,42 @@ def claim(
 
     A locked job holds the licences that it requests.
     """
-    if request.start >= PAGES * request.limit:
-        return []
-    taken = _take(transaction, resource, request, available.requests)
-    offered = licences.grant(transaction, taken, available.totals)
-    if taken and not offered:
-        # Other sessions have just taken the licences; jobs without a request are offered all the same.
-        offered = _take(transaction, resource, request, claims.NO_LICENCES)
+    offered = select(transaction, resource, request, available)
     locking.lock_all(transaction, offered, resource, session_id, now)
     if offered:
         transaction.on_commit(partial(event_log.log_offered, offered, resource.resource_name))
     return offered
 
 
+def select(
+    transaction: Transaction,
+    resource: ResourceRow,
+    request: WorkRequest,
+    available: GrantableLicences,
+    *,
+    granted: Sequence[JobRow] = (),
+    columns: str = SHORT,
+) -> list[JobRow]:
+    """Return jobs that a resource may have now, lowest priority first, with their rows locked.
+
+    ``granted`` are jobs that were selected before in the same transaction, ``columns`` those to read.
+    """
+    if request.start >= PAGES * request.limit:
+        return []
+    taken = _take(transaction, resource, request, available.requests, columns)
+    offered = licences.grant(transaction, taken, available.totals, granted)
+    if taken and not offered:
+        # Other sessions have just taken the licences; jobs without a request are offered all the same.
+        offered = _take(transaction, resource, request, claims.NO_LICENCES, columns)
+    return offered
+
+
 def _take(
-    transaction: Transaction, resource: ResourceRow, request: WorkRequest, requests: Mapping[str, int]
+    transaction: Transaction,
+    resource: ResourceRow,
+    request: WorkRequest,
+    requests: Mapping[str, int],
+    columns: str,
 ) -> list[JobRow]:
     return claims.claim_jobs(
         transaction,
@@ -106,4 +143,6 @@ def _take(
         request.start,
         limit=min(request.limit, MOST),
         requests=requests,
+        without=request.without,
+        columns=columns,
     )

@@ -34,6 +34,16 @@ def log_updated(old: JobRow, new: JobRow, resource: str) -> None:
     log.info("job %d %a -> %a%s, by resource %a", old.job_id, old.state, new.state, cause, resource)
 
 
+def log_given(jobs: Sequence[JobRow], resource: str) -> None:
+    """Log jobs that run on a resource now, which has asked for them."""
+    log.info("given to %a: jobs %s", resource, " ".join(str(job.job_id) for job in jobs))
+
+
+def log_given_back(job: JobRow, resource: str, why: str) -> None:
+    """Log that a resource has given back a job before anything of it ran."""
+    log.info("job %d %a -> 'queued', given back by resource %a: %a", job.job_id, job.state, resource, why)
+
+
 def log_deleted(job: JobRow, state: str, user: str) -> None:
     """Log that a user has deleted or aborted a job."""
     log.info("job %d %a -> %a, by user %a", job.job_id, job.state, state, user)

@@ -4,6 +4,9 @@ Each change is recorded in its own transaction. The submit of a user's job is re
 from the row of the job, which has all of it until then.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
@@ -25,10 +28,31 @@ def record_change(transaction: Transaction, old: JobRow, new: JobRow, by: str, w
 
     For another change of a queued job its submit is recorded, whose time the row no longer has then.
     """
+    if entry := _entry(old, new, by, why):
+        job_history.record(transaction, *entry)
+
+
+@dataclass(frozen=True)
+class RecordedChange:
+    """A change of a job from ``old`` to ``new``, by whom and why."""
+
+    old: JobRow
+    new: JobRow
+    by: str
+    why: str = ""
+
+
+def record_changes(transaction: Transaction, changes: Sequence[RecordedChange]) -> None:
+    """Record changes of jobs, in their order, as `record_change` does; two statements for all of them."""
+    entries = [_entry(one.old, one.new, one.by, one.why) for one in changes]
+    if recorded := [entry for entry in entries if entry]:
+        job_history.record_all(transaction, recorded)
+
+
+def _entry(old: JobRow, new: JobRow, by: str, why: str) -> tuple[StateChange, StateChange | None] | None:
     if new.state != old.state:
-        job_history.record(transaction, _submit(old), _change(old.state, new, by, why))
-    elif old.state == State.QUEUED:
-        job_history.record(transaction, _submit(old))
+        return _submit(old), _change(old.state, new, by, why)
+    return (_submit(old), None) if old.state == State.QUEUED else None
 
 
 def end_text(job: JobRow) -> str:
@@ -63,10 +87,7 @@ def _change(old_state: str, new: JobRow, by: str, why: str) -> StateChange:
 
 def first_targets(transaction: Transaction, job: JobRow) -> tuple[str, ...]:
     """Return the targets that a job was submitted with, or its present ones when its history is deleted."""
-    for change in job_history.of_job(transaction, job.job_id):
-        if not change.old_state:
-            return change.target_resources
-    return job.target_resources
+    return job_history.first_targets(transaction, [job.job_id]).get(job.job_id, job.target_resources)
 
 
 def count_requeues(transaction: Transaction, job_id: int, why: str) -> int:

@@ -1,6 +1,7 @@
 """Licences: things that the project has a number of, and that jobs hold while they run."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -107,15 +108,22 @@ def grantable(pool: LicencePool, requests: Iterable[str]) -> dict[str, int]:
     return dict([(request, number) for request, number in jobs.items() if number][:MOST_SETS])
 
 
-def grant(transaction: Transaction, candidates: Iterable[JobRow], totals: Amounts) -> list[JobRow]:
+def grant(
+    transaction: Transaction,
+    candidates: Iterable[JobRow],
+    totals: Amounts,
+    granted: Iterable[JobRow] = (),
+) -> list[JobRow]:
     """Return the candidates whose licences can be granted; other sessions have just taken those of the rest.
 
-    The caller locks these jobs in the same transaction: until it ends no other transaction grants licences.
+    The caller locks these jobs, or has them run, in the same transaction: until it ends no other transaction
+    grants licences. ``granted`` are jobs that it has granted them before, which no row shows yet.
     """
     candidates = list(candidates)
     if not any(job.licences for job in candidates):
         return candidates
-    pool = LicencePool(totals, licence_wishes.hold(transaction))
+    held = Counter(licence_wishes.hold(transaction))
+    pool = LicencePool(totals, held + Counter(job.licences for job in granted))
     return [job for job in candidates if pool.take(job.licences)]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol, TypeVar
 
 from lgi_protocol import comma_lists, states, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -47,24 +48,28 @@ def update(
     that two changes within one second can be told apart.
     """
     old = locking.owned_job(transaction, resource, session_id, job_id)
-    change = read_change(old)
-    new = replace(
-        old,
-        state=change.state or old.state,
-        target_resources=change.target_resources or old.target_resources,
-        output=change.output or old.output,
-        input=change.input or old.input,
-        job_specifics=change.job_specifics or old.job_specifics,
-        state_time_stamp=_next_stamp(old, now),
-        daemon_pulse=now,
-        end=_end(old.end, change.end),
-    )
+    new = changed(old, read_change(old), now)
     if not job_queue_states.change(transaction, old, new):
         raise LGIError(ErrorNumber.STATE, f"job {job_id} is no longer {old.state}")
     history.record_change(transaction, old, new, f"resource {resource.resource_name}", history.end_text(new))
     transaction.on_commit(partial(event_log.log_updated, old, new, resource.resource_name))
     event_queue.job_changed(transaction, now)
     return new
+
+
+def changed(old: JobRow, change: JobChange, now: int) -> JobRow:
+    """Return a job after a change by its resource at ``now``, in seconds."""
+    return replace(
+        old,
+        state=change.state or old.state,
+        target_resources=change.target_resources or old.target_resources,
+        output=change.output or old.output,
+        input=change.input or old.input,
+        job_specifics=change.job_specifics or old.job_specifics,
+        state_time_stamp=next_stamp(old, now),
+        daemon_pulse=now,
+        end=_end(old.end, change.end),
+    )
 
 
 def _end(old: End, posted: End) -> End:
@@ -85,8 +90,7 @@ def check_reference(job: JobRow, reference: str) -> None:
 
     That is one that is not queued and has another daemon reference than the posted one, if any is posted.
     """
-    holder = xml.value(job.job_specifics, "daemon_reference")
-    if reference and job.state != State.QUEUED and reference != holder:
+    if reference and job.state != State.QUEUED and reference != job.daemon_reference:
         raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"job {job.job_id} was taken over by another daemon")
 
 
@@ -120,7 +124,19 @@ def check_new_targets(
 
 def seen_by_resource(transaction: Transaction, resource: ResourceRow, job_id: int) -> JobRow:
     """Return a job for one of its targets; LGIError NO_JOB or NOT_VISIBLE."""
-    job = jobs.find(transaction, job_id)
+    return check_visible(jobs.find(transaction, job_id), resource, job_id)
+
+
+class _HasTargets(Protocol):
+    @property
+    def target_resources(self) -> tuple[str, ...]: ...
+
+
+_Seen = TypeVar("_Seen", bound=_HasTargets)
+
+
+def check_visible(job: _Seen | None, resource: ResourceRow, job_id: int) -> _Seen:
+    """Return a job that was searched, for one of its targets; LGIError NO_JOB or NOT_VISIBLE."""
     if job is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
     if not comma_lists.contains_any(job.target_resources, [resource.resource_name]):
@@ -175,7 +191,7 @@ def delete_by_user(
     if lock is not None or job.lock_state > 0:
         raise locking.locked_error(transaction, lock)
     state = states.DELETED if states.removable(job.state) else State.ABORTING.value
-    new = replace(job, state=state, state_time_stamp=_next_stamp(job, now))
+    new = replace(job, state=state, state_time_stamp=next_stamp(job, now))
     if state == states.DELETED:
         job_queue_states.delete(transaction, job_id)
         if job.repository:
@@ -198,7 +214,7 @@ def change_lost(transaction: Transaction, job: JobRow, state: State, why: str, n
         job,
         state=state.value,
         target_resources=targets,
-        state_time_stamp=_next_stamp(job, now),
+        state_time_stamp=next_stamp(job, now),
         daemon_pulse=now,
         end=End(reason=normalize_reason(why)) if states.has_ended(state) else NO_END,
     )
@@ -208,5 +224,6 @@ def change_lost(transaction: Transaction, job: JobRow, state: State, why: str, n
         event_queue.insert(transaction, event_queue.SCHEDULE_CYCLE, now)
 
 
-def _next_stamp(job: JobRow, now: int) -> int:
+def next_stamp(job: JobRow, now: int) -> int:
+    """Return the state_time_stamp of a change at ``now``, in seconds: it is later than the one before."""
     return max(now, job.state_time_stamp + 1)

@@ -1,10 +1,10 @@
 """Claims: queued jobs that are offered to a resource."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Transaction, placeholders
-from lgi_server.tables.job_queue.jobs import JobRow, job_in, prefixed
+from lgi_server.tables.job_queue.jobs import SHORT, JobRow, job_in, prefixed
 
 # When other transactions hold some of the jobs, a second search reads this many times as many.
 _FURTHER = 32
@@ -24,7 +24,9 @@ def _queues(resource: str, requests: Mapping[str, int]) -> list[tuple[str, str, 
     return [(target, licences, most) for licences, most in requests.items() for target in targets]
 
 
-def _offered(resource: str, target: str, owners: Sequence[str]) -> tuple[str, list[str]]:
+def _offered(
+    resource: str, target: str, owners: Sequence[str], without: Collection[int] = ()
+) -> tuple[str, list[str | int]]:
     """Return the condition on a job of an application, target and request for licences, and more parameters.
 
     A row of running_locks counts as a lock whatever lock_state says: another program may have inserted it.
@@ -33,7 +35,10 @@ def _offered(resource: str, target: str, owners: Sequence[str]) -> tuple[str, li
         "application = %s AND queued_for = %s AND lock_state = 0 AND licences = %s"
         " AND NOT EXISTS (SELECT 1 FROM running_locks AS held WHERE held.job_id = job.job_id)"
     )
-    parameters = []
+    parameters: list[str | int] = []
+    if without:
+        where += f" AND job.job_id NOT IN ({placeholders(without)})"
+        parameters += sorted(without)
     if target == _SEVERAL:
         where += (
             " AND EXISTS (SELECT 1 FROM job_access AS target WHERE target.job_id = job.job_id"
@@ -63,7 +68,7 @@ def count(
 ) -> int:
     """Return the number of queued, unlocked jobs that a resource could be offered."""
     counts: list[str] = []
-    values: list[str] = []
+    values: list[str | int] = []
     for target, licences, _ in _queues(resource, requests):
         where, parameters = _offered(resource, target, owners)
         counts.append(f"(SELECT COUNT(*) FROM job_queue AS job WHERE {where})")
@@ -81,47 +86,56 @@ def claim_jobs(
     *,
     limit: int,
     requests: Mapping[str, int] = NO_LICENCES,
+    without: Collection[int] = (),
+    columns: str = SHORT,
 ) -> list[JobRow]:
     """Return queued, unlocked jobs for a resource, lowest priority first, locked until the transaction ends.
 
     ``owners`` are names that an owner must have, and with "!" names that none may have. ``requests`` are the
-    requests for licences that can be granted, and to how many jobs each; no other job is read. Jobs that
-    another transaction holds are skipped, so that many resources can claim at once; only the returned jobs
-    are locked.
+    requests for licences that can be granted, and to how many jobs each; no other job is read, and none of
+    ``without``. ``columns`` are `jobs.SHORT` or `jobs.WHOLE`. Jobs that another transaction holds are
+    skipped, so that many resources can claim at once; only the returned jobs are locked.
     """
-    found, parameters = _found(application, resource, owners, requests, start + limit)
-    first = f"{_search(found, 'LEFT JOIN')}{transaction.skip_locked}"
+    found, parameters = _found(application, resource, owners, requests, start + limit, without=without)
+    first = f"{_search(found, 'LEFT JOIN', columns)}{transaction.skip_locked}"
     rows = transaction.rows(first, *parameters, limit, start)
     if any(row["job_id"] is None for row in rows):
         # Only MariaDB comes here, since SQLite locks no rows: its STRAIGHT_JOIN keeps the order.
-        found, parameters = _found(application, resource, owners, requests, start + _FURTHER * limit)
-        more = f"{_search(found, 'STRAIGHT_JOIN')} LIMIT %s{transaction.skip_locked}"
+        most = start + _FURTHER * limit
+        found, parameters = _found(application, resource, owners, requests, most, without=without)
+        more = f"{_search(found, 'STRAIGHT_JOIN', columns)} LIMIT %s{transaction.skip_locked}"
         rows = transaction.rows(more, *parameters, _FURTHER * limit, start, limit)
     taken = [job for job in map(job_in, rows) if comma_lists.contains_any(job.target_resources, [resource])]
     return sorted(taken, key=lambda job: (job.priority, job.job_id))
 
 
 def _found(
-    application: str, resource: str, owners: Sequence[str], requests: Mapping[str, int], most: int
+    application: str,
+    resource: str,
+    owners: Sequence[str],
+    requests: Mapping[str, int],
+    most: int,
+    *,
+    without: Collection[int],
 ) -> tuple[str, list[str | int]]:
     """Return a query for the first jobs of each queue, in the order of an index, and its parameters."""
     parts, values = [], list[str | int]()
     for number, (target, licences, times) in enumerate(_queues(resource, requests)):
-        where, parameters = _offered(resource, target, owners)
+        where, parameters = _offered(resource, target, owners, without)
         one = f"SELECT priority, job_id FROM job_queue AS job WHERE {where} ORDER BY priority, job_id"
         parts.append(f"SELECT * FROM ({one} LIMIT %s) AS queue{number}")
         values += [application, target, licences, *parameters, min(times, most)]
     return f"({' UNION ALL '.join(parts)}) AS queues", values
 
 
-def _search(found: str, join: str) -> str:
+def _search(found: str, join: str, columns: str) -> str:
     """Return a query that finds jobs without locking rows, then locks each that is still queued and unlocked.
 
     A search that locks rows would keep every job it reads from other resources until the transaction ends.
     With a LEFT JOIN, jobs that another transaction holds give rows of NULL.
     """
     return (
-        f"SELECT {prefixed('job')}, job.priority FROM (SELECT job_id FROM {found}"
+        f"SELECT {prefixed('job', columns)}, job.priority FROM (SELECT job_id FROM {found}"
         f" ORDER BY priority, job_id LIMIT %s OFFSET %s) AS found {join} job_queue AS job"
         " ON job.job_id = found.job_id AND job.state = 'queued' AND job.lock_state = 0"
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lgi_protocol import comma_lists
+from lgi_protocol.daemon_reference import reference_of
 from lgi_protocol.job_end import NO_END, End
 from lgi_server.db.transaction import Row, Transaction, placeholders
 from lgi_server.tables.running_locks import LOCK_COLUMNS, Lock, lock_in
@@ -43,6 +44,11 @@ class JobRow:
     def ended(self) -> str:
         """The value of `Result` for a job that has ended, empty for any other."""
         return self.end.result(self.state) or ""
+
+    @property
+    def daemon_reference(self) -> str:
+        """The reference of the daemon that has, or had, the job; empty when none ever took it."""
+        return reference_of(self.job_specifics)
 
 
 SHORT = (
@@ -232,6 +238,6 @@ def repositories_among(transaction: Transaction, names: Sequence[str]) -> list[s
     return [row["repository"] for row in rows]
 
 
-def prefixed(table: str) -> str:
-    """Return the columns of `SHORT` with the name of a table before each."""
-    return ", ".join(f"{table}.{column}" for column in SHORT.split(", "))
+def prefixed(table: str, columns: str = SHORT) -> str:
+    """Return columns with the name of a table before each."""
+    return ", ".join(f"{table}.{column}" for column in columns.split(", "))

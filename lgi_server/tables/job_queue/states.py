@@ -15,9 +15,9 @@ from lgi_server.tables.job_queue.jobs import JobRow
 Settings = Sequence[tuple[str, Any]]
 
 
-def change(transaction: Transaction, old: JobRow, new: JobRow) -> bool:
-    """Store a changed job if it is still in its old state, and return whether it was."""
-    settings = (
+def settings_of(new: JobRow) -> Settings:
+    """Return the columns of a changed job."""
+    return (
         ("state", new.state),
         ("target_resources", comma_lists.join(new.target_resources)),
         ("input", new.input),
@@ -29,6 +29,14 @@ def change(transaction: Transaction, old: JobRow, new: JobRow) -> bool:
         ("exit_signal", new.end.exit_signal),
         ("end_reason", new.end.reason),
     )
+
+
+def change(transaction: Transaction, old: JobRow, new: JobRow) -> bool:
+    """Store a changed job if it is still in its old state, and return whether it was."""
+    settings = settings_of(new)
+    if new.daemon_reference != old.daemon_reference:
+        # The job is not under the reference any more with which an exchange has given it out.
+        settings = (*settings, ("daemon_reference", None))
     return _store(transaction, old, new, settings, "")
 
 
@@ -57,32 +65,5 @@ def _store(transaction: Transaction, old: JobRow, new: JobRow, settings: Setting
         old.state,
     )
     if changed:
-        names, values = _names(old, new)
-        sql = f"UPDATE job_access AS one SET {', '.join(names)} WHERE one.job_id = %s"
-        transaction.execute_pipelined(sql, *values, old.job_id)
-        if _is_other_list(old, new):
-            job_access.set_targets(transaction, new)
+        job_access.change(transaction, [(old, new)])
     return bool(changed)
-
-
-def _is_other_list(old: JobRow, new: JobRow) -> bool:
-    """Return whether the targets change in another way than from one target to one other.
-
-    That is the usual case: a daemon that takes a job replaces its target by its own resource.
-    """
-    is_one = len(old.target_resources) == len(new.target_resources) == 1
-    return old.target_resources != new.target_resources and not is_one
-
-
-def _names(old: JobRow, new: JobRow) -> tuple[list[str], list[Any]]:
-    """Return the assignments for the rows of job_access, and their values; roles never change."""
-    parts = [
-        "state = CASE one.role WHEN 'target' THEN '' ELSE %s END",
-        "state_time_stamp = CASE one.role WHEN 'read' THEN %s ELSE 0 END",
-        "ended = CASE one.role WHEN 'read' THEN %s ELSE '' END",
-    ]
-    values: list[Any] = [new.state, new.state_time_stamp, new.ended]
-    if old.target_resources != new.target_resources and not _is_other_list(old, new):
-        parts.append("name = CASE one.role WHEN 'target' THEN %s ELSE one.name END")
-        values.append(new.target_resources[0])
-    return parts, values

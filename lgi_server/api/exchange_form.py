@@ -1,0 +1,158 @@
+"""The field of an exchange (wire.md 6, ours): its elements, each read as the fields of other calls are."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from lgi_protocol import exchange, xml
+from lgi_protocol.daemon_reference import is_reference
+from lgi_protocol.errors import LGIError
+from lgi_server.api import fields
+from lgi_server.api.fields import Field
+from lgi_server.api.form import Form
+from lgi_server.services.jobs.exchange import Requests
+from lgi_server.services.jobs.exchange_request import PostedHold, PostedReference, PostedReport, PostedWant
+
+# Jobs that one want may exclude.
+MOST_WITHOUT = 1024
+# What a report may change; targets and input of a job stay as they are.
+_REPORT = frozenset(
+    one.name
+    for one in (
+        *(fields.JOB_ID, fields.OWN_REFERENCE, fields.NEW_STATE, fields.OUTPUT, fields.ECHOED_SPECIFICS),
+        *(fields.EXIT_CODE, fields.EXIT_SIGNAL, fields.END_REASON),
+    )
+)
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True)
+class FormReport(PostedReport):
+    """A report with all of its fields."""
+
+    form: Form
+
+
+@dataclass(frozen=True)
+class PostedExchange:
+    """What a daemon posts in the field."""
+
+    reports: tuple[FormReport, ...]
+    requests: Requests
+
+
+def read(form: Form) -> PostedExchange:
+    """Return the posted exchange; nothing of it is done if any part cannot be read.
+
+    Raises LGIError POST_TOO_BIG, UPLOAD, or the error of a field in it. Fields that only concern a report are
+    read with it: their error is the answer to this report.
+    """
+    parts = _fields(form.text(fields.EXCHANGE))
+    return PostedExchange(
+        reports=_all(parts, "reports", "report", exchange.MOST_REPORTS, _report),
+        requests=Requests(
+            holds=_all(parts, "holds", "hold", exchange.MOST_HOLDS, _hold),
+            wants=_all(parts, "wants", "want", exchange.MOST_WANTS, _want),
+            references=_all(parts, "references", "reference", exchange.MOST_REFERENCES, _reference),
+            watched=_numbers(Form(parts), fields.KNOWN_WATCHED) if "watched" in parts else None,
+        ),
+    )
+
+
+def _elements(text: str) -> list[xml.XmlElement]:
+    """Return the elements of a text in which nothing is beside them; LGIError UPLOAD."""
+    found, at = [], 0
+    try:
+        for element in xml.elements(text):
+            if text[at : element.begin].strip():
+                break
+            found.append(element)
+            at = element.end
+    except ValueError as error:
+        raise _refusal(str(error)) from None
+    if rest := text[at:].strip():
+        raise _refusal(f"it is not well-formed XML at {rest[:40]!r}")
+    return found
+
+
+def _refusal(why: str) -> LGIError:
+    return fields.EXCHANGE.refusal(fields.EXCHANGE.malformed, why)
+
+
+def _fields(text: str) -> Mapping[str, str]:
+    """Return the elements of a text as fields; of two with one name the first counts, as in a form."""
+    return {element.name: element.inside for element in reversed(_elements(text))}
+
+
+def _all(
+    parts: Mapping[str, str], name: str, each: str, most: int, parse: Callable[[Form], _Item]
+) -> tuple[_Item, ...]:
+    """Return the parsed elements of a list, at most ``most``; LGIError POST_TOO_BIG or those of ``parse``."""
+    items = [one for one in _elements(parts.get(name, "")) if one.name == each]
+    if len(items) > most:
+        raise fields.EXCHANGE.refusal(
+            fields.EXCHANGE.too_big, f"{len(items)} in {name}, at most {most} are allowed"
+        )
+    return tuple(parse(_form(item.inside)) for item in items)
+
+
+def _form(text: str) -> Form:
+    return Form({one.name: one.text for one in reversed(_elements(text))})
+
+
+def _report(posted: Form) -> FormReport:
+    form = posted.only(_REPORT)
+    return FormReport(
+        job_id=form.number(fields.JOB_ID),
+        reference=form.line(fields.OWN_REFERENCE),
+        state=_line_or_empty(form, fields.NEW_STATE),
+        reason=_line_or_empty(form, fields.END_REASON),
+        form=form,
+    )
+
+
+def _line_or_empty(form: Form, field: Field) -> str:
+    try:
+        return form.line(field)
+    except LGIError:
+        # It is raised when the change is read.
+        return ""
+
+
+def _hold(form: Form) -> PostedHold:
+    return PostedHold(
+        job_id=form.number(fields.JOB_ID),
+        reference=form.line(fields.OWN_REFERENCE),
+        stamp=form.number(fields.STAMP),
+    )
+
+
+def _want(form: Form) -> PostedWant:
+    return PostedWant(
+        application=form.tag(fields.APPLICATION),
+        count=form.number(fields.COUNT),
+        owners=form.names(fields.WANTED_OWNERS),
+        without=_numbers(form, fields.WITHOUT),
+        cores=_bound(form, fields.CORES),
+        memory=_bound(form, fields.MEMORY),
+    )
+
+
+def _bound(form: Form, field: Field) -> int | None:
+    return form.number(field) if form.text(field) else None
+
+
+def _numbers(form: Form, field: Field) -> frozenset[int]:
+    numbers = form.numbers(field)
+    if len(numbers) > MOST_WITHOUT:
+        raise field.refusal(field.too_big, f"{len(numbers)} numbers, at most {MOST_WITHOUT} are allowed")
+    return numbers
+
+
+def _reference(form: Form) -> PostedReference:
+    reference = form.line(fields.OWN_REFERENCE)
+    if not is_reference(reference):
+        why = f"{reference[:40]!r} is not 32 hexadecimal digits"
+        raise fields.OWN_REFERENCE.refusal(fields.OWN_REFERENCE.malformed, why)
+    request = form.data(fields.CERTIFICATE_REQUEST) if form.has(fields.CERTIFICATE_REQUEST.name) else b""
+    return PostedReference(reference, request)

@@ -1,0 +1,78 @@
+"""The call by which a daemon reports, holds and gets jobs at once: wire.md 6, ours."""
+
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+
+from lgi_protocol.daemon_reference import with_reference
+from lgi_protocol.states import State
+from lgi_server.api import exchange_answer, fields
+from lgi_server.api.exchange_context import ExchangeContext
+from lgi_server.api.exchange_form import FormReport
+from lgi_server.api.responses import Elements
+from lgi_server.background.long_poll_work import ExchangeSubscription
+from lgi_server.background.timestamp_batcher import Timestamp
+from lgi_server.resources import announcements
+from lgi_server.resources.job_change import read_change
+from lgi_server.services.jobs import exchange
+from lgi_server.services.jobs.exchange import ExchangeOutcome
+from lgi_server.services.jobs.updates import JobChange
+from lgi_server.tables.job_queue.jobs import JobRow
+
+
+def resource_exchange(call: ExchangeContext) -> Elements:
+    """Judge reports, name held jobs that have changed, and give out jobs under references of the daemon.
+
+    With ``wait`` an exchange that has nothing to answer is answered when there is something, or after so many
+    seconds.
+    """
+    load = call.form.number_or(fields.LOAD, 0)
+    resource, is_new = announcements.store(call)
+    posted = call.exchange
+    outcome = exchange.run(
+        call.transaction,
+        resource,
+        posted.reports,
+        posted.requests,
+        partial(_change, call),
+        totals=call.project.licences,
+        now=call.now,
+    )
+    for job in outcome.held.known:
+        call.project.timestamps.add((Timestamp.JOB_PULSE, job.job_id), call.now)
+    if not (outcome.has_news or is_new):
+        call.wait_for(_subscription(call, outcome, load))
+    _count(call, outcome)
+    header = call.answers.resource_header(resource, call.servers)
+    return (*header, *exchange_answer.elements(call, outcome))
+
+
+def _change(call: ExchangeContext, report: FormReport, job: JobRow) -> JobChange:
+    """Return the change of a report; the job stays with the daemon whatever its specifics say."""
+    change = read_change(call, report.form, job)
+    if not change.job_specifics:
+        return change
+    return replace(change, job_specifics=with_reference(report.reference, change.job_specifics))
+
+
+def _subscription(call: ExchangeContext, outcome: ExchangeOutcome, load: int) -> ExchangeSubscription:
+    """Return what the daemon waits for: work, and a change or an observer of a job that it has."""
+    requests, known = call.exchange.requests, outcome.held.known
+    wanted = {want.application: want.without for want in requests.wants}
+    return ExchangeSubscription(
+        call.resource.resource_name,
+        frozenset(wanted) | {job.application for job in known},
+        queued=frozenset(job_id for without in wanted.values() for job_id in without),
+        aborting=frozenset(job.job_id for job in known if job.state == State.ABORTING),
+        load=load,
+        watched=requests.watched,
+        missing=frozenset(wanted),
+        held=frozenset(job.job_id for job in known),
+    )
+
+
+def _count(call: ExchangeContext, outcome: ExchangeOutcome) -> None:
+    """Count the jobs that are given out, after the commit."""
+    for application, number in Counter(given.job.application for given in outcome.jobs).items():
+        count = partial(call.runtime.metrics.offered, call.project.name, application, number)
+        call.transaction.on_commit(count)

@@ -1,0 +1,98 @@
+"""One exchange with a daemon: its reports, the jobs it holds, and new jobs (wire.md 6, ours).
+
+What a daemon may do follows from the reference of a job, not from sessions and locks. An exchange whose
+answer was lost is made again: what was done is answered again, and nothing more is changed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lgi_server.db.transaction import Transaction
+from lgi_server.services.jobs import exchange_holds, exchange_reports
+from lgi_server.services.jobs.exchange_changes import ExchangeChanges
+from lgi_server.services.jobs.exchange_holds import HeldJobs
+from lgi_server.services.jobs.exchange_reports import Report
+from lgi_server.services.jobs.exchange_request import (
+    GivenJob,
+    PostedHold,
+    PostedReference,
+    PostedWant,
+    Verdict,
+)
+from lgi_server.services.jobs.exchange_wants import JobHandout
+from lgi_server.services.jobs.licences import Amounts
+from lgi_server.services.jobs.live_output import INTEREST
+from lgi_server.services.jobs.updates import JobChange
+from lgi_server.tables.active_resources import ResourceRow
+from lgi_server.tables.job_queue import pending_work
+from lgi_server.tables.job_queue.jobs import JobRow
+
+
+@dataclass(frozen=True)
+class Requests:
+    """What a daemon posts beside its reports; ``watched`` is None if it cannot send output."""
+
+    holds: Sequence[PostedHold]
+    wants: Sequence[PostedWant]
+    references: Sequence[PostedReference]
+    watched: frozenset[int] | None
+
+
+@dataclass(frozen=True)
+class ExchangeOutcome:
+    """What an exchange has done, and what it answers; see `lgi_protocol.exchange.ExchangeAnswer`."""
+
+    reports: Sequence[Verdict]
+    held: HeldJobs
+    watched: Sequence[int]
+    handout: JobHandout
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is anything to tell; that a job is locked for a moment is none."""
+        differs = any(not one.may_pass for one in self.held.verdicts)
+        return bool(self.reports or differs or self.watched or self.jobs or self.handout.spent)
+
+    @property
+    def jobs(self) -> Sequence[GivenJob]:
+        """The jobs that are given out."""
+        return self.handout.jobs
+
+
+def run(
+    transaction: Transaction,
+    resource: ResourceRow,
+    reports: Sequence[Report],
+    requests: Requests,
+    read_change: Callable[[Report, JobRow], JobChange],
+    *,
+    totals: Amounts,
+    now: int,
+) -> ExchangeOutcome:
+    """Judge the reports, take back held jobs that were queued again, and give out new ones, at ``now``.
+
+    ``read_change`` returns the change that a report makes to a job, or raises LGIError, which is the answer
+    to this report. ``totals`` are the licences of the project.
+    """
+    changes = ExchangeChanges(transaction, resource, now)
+    verdicts = exchange_reports.judge(changes, reports, read_change, totals)
+    reported = {one.job_id for one in reports}
+    held = exchange_holds.judge(
+        changes, [one for one in requests.holds if one.job_id not in reported], totals
+    )
+    watched = _watched(transaction, held, requests.watched, now)
+    handout = JobHandout(changes, requests.references)
+    handout.answer_again()
+    for want in requests.wants:
+        handout.give(want, totals)
+    changes.store()
+    return ExchangeOutcome(verdicts, held, watched, handout)
+
+
+def _watched(transaction: Transaction, held: HeldJobs, known: frozenset[int] | None, now: int) -> list[int]:
+    """Return the held jobs whose output a user watches and that the daemon does not send yet."""
+    if known is None or not held.known:
+        return []
+    mine = {one.job_id for one in held.known}
+    found = pending_work.find_watched(transaction, now - INTEREST)
+    return sorted({one.job_id for one in found} & mine - known)

@@ -1,0 +1,115 @@
+"""New jobs of an exchange: which a daemon gets for what it wants, and under which of its references."""
+
+from collections.abc import Sequence
+
+from lgi_protocol import states
+from lgi_protocol.demand import demand_of
+from lgi_protocol.states import State
+from lgi_server.services.jobs import claiming
+from lgi_server.services.jobs.claiming import WorkRequest
+from lgi_server.services.jobs.exchange_changes import ExchangeChanges
+from lgi_server.services.jobs.exchange_request import GivenJob, PostedReference, PostedWant
+from lgi_server.services.jobs.licences import Amounts
+from lgi_server.services.jobs.targets import offers
+from lgi_server.tables.job_queue import batches
+from lgi_server.tables.job_queue.jobs import WHOLE, JobRow
+
+# Searches for one want, in which jobs that request too much are passed over.
+SEARCHES = 4
+# Bytes of all jobs in an answer, and what the elements of one take beside its data.
+MOST_BYTES, ELEMENTS = 8 * 1024 * 1024, 1024
+_ALIVE = frozenset({State.RUNNING, State.ABORTING})
+
+
+class JobHandout:
+    """The jobs that one exchange hands out."""
+
+    def __init__(self, changes: ExchangeChanges, references: Sequence[PostedReference]) -> None:
+        """Begin with the references of the daemon, each for one job."""
+        self._changes = changes
+        self._unused = {one.reference: one for one in references}
+        self._room = MOST_BYTES
+        self.jobs: list[GivenJob] = []
+        self.spent: list[str] = []
+        self.has_more = False
+
+    def answer_again(self) -> None:
+        """Add the jobs that were given out under these references already: an answer was lost.
+
+        A reference of a job that this resource has no more is spent.
+        """
+        if not self._unused:
+            return
+        resource = self._changes.resource.resource_name
+        for reference, row in batches.given(self._changes.transaction, list(self._unused)):
+            job, posted = self._changes.current(row), self._unused.pop(reference)
+            if states.normalized(job.state) not in _ALIVE or resource not in job.target_resources:
+                self.spent.append(reference)
+            elif self._fits(job):
+                self.jobs.append(GivenJob(job, posted))
+
+    def _fits(self, job: JobRow) -> bool:
+        """Return whether the answer has room for a job; the first always fits."""
+        size = 2 * (len(job.input) + len(job.output)) + len(job.job_specifics) + ELEMENTS
+        if self.jobs and size > self._room:
+            self.has_more = True
+        else:
+            self._room -= size
+        return not self.has_more
+
+    def give(self, want: PostedWant, totals: Amounts) -> None:
+        """Give out queued jobs, in the order of the queue, as far as there are references and room."""
+        if not offers(self._changes.resource, want.application):
+            return
+        number, bounds = min(want.count, len(self._unused)), _Bounds(want.cores, want.memory)
+        passed = want.without | {one.job.job_id for one in self.jobs}
+        for _ in range(SEARCHES):
+            if number <= 0 or self.has_more:
+                return
+            found = self._search(want, number, passed, totals)
+            given = sum(self._take(job, bounds) for job in found)
+            if given == len(found) or len(found) < number:
+                return
+            number -= given
+            passed |= {job.job_id for job in found}
+
+    def _search(self, want: PostedWant, number: int, passed: frozenset[int], totals: Amounts) -> list[JobRow]:
+        changes = self._changes
+        available = claiming.grantable_without_session(changes.transaction, want.application, totals)
+        request = WorkRequest(want.application, 0, number, want.owners, passed)
+        return claiming.select(
+            changes.transaction,
+            changes.resource,
+            request,
+            available,
+            granted=changes.started,
+            columns=WHOLE,
+        )
+
+    def _take(self, job: JobRow, bounds: "_Bounds") -> bool:
+        """Give out a job if it is within the bounds, and return whether it is given."""
+        if not (bounds.admit(job) and self._fits(job)):
+            return False
+        posted = self._unused.pop(next(iter(self._unused)))
+        self.jobs.append(GivenJob(self._changes.give(job, posted.reference), posted))
+        return True
+
+
+class _Bounds:
+    """What the jobs for one want may still request together."""
+
+    def __init__(self, cores: int | None, memory: int | None) -> None:
+        self._cores, self._memory = cores, memory
+
+    def admit(self, job: JobRow) -> bool:
+        """Count a job if it is within the bounds, and return whether it is."""
+        if self._cores is None and self._memory is None:
+            return True
+        demand = demand_of(job.job_specifics)
+        if self._cores is not None and demand.cpus > self._cores:
+            return False
+        if self._memory is not None and demand.memory > self._memory:
+            return False
+        self._cores = None if self._cores is None else self._cores - demand.cpus
+        self._memory = None if self._memory is None else self._memory - demand.memory
+        return True

@@ -1,0 +1,62 @@
+"""A daemon as far as its exchanges with a server go, for tests of `resource_exchange`."""
+
+import itertools
+from dataclasses import dataclass, field
+
+from lgi_protocol.exchange import Exchange, ExchangeAnswer, GivenJob, Hold, Reference, Report, Want
+from lgi_protocol.resource_api import ResourceCalls
+from tests.support.grid import CAPABILITIES, Grid
+
+NAME = "res1@cluster"
+HELLO = "hello_world"
+_numbers = itertools.count(1)
+
+
+def references(number: int) -> tuple[Reference, ...]:
+    """Return references that no daemon has used."""
+    return tuple(Reference(f"{next(_numbers):032X}") for _ in range(number))
+
+
+@dataclass
+class ExchangingDaemon:
+    """The exchanges of one daemon; ``calls`` are those of its resource."""
+
+    calls: ResourceCalls
+    number: str = "daemon-1"
+    unused: tuple[Reference, ...] = field(default_factory=lambda: references(8))
+
+    def post(self, exchange: Exchange, seconds: int = 0, **more: str) -> ExchangeAnswer:
+        """Make an exchange."""
+        return self.calls.exchange(exchange, self.number, seconds, **more)  # type: ignore[arg-type]
+
+    def want(self, count: int = 1, owners: str = "", application: str = HELLO) -> tuple[GivenJob, ...]:
+        """Ask for jobs with references of their own, and return those that are given."""
+        want = Want(application, count, owners)
+        return self.post(Exchange(wants=(want,), references=references(count))).jobs
+
+    def report(self, *reports: Report) -> ExchangeAnswer:
+        """Report on jobs."""
+        return self.post(Exchange(reports=reports))
+
+    def hold(self, *jobs: GivenJob, seconds: int = 0, **more: tuple[str, ...]) -> ExchangeAnswer:
+        """Name jobs that are held as they were given."""
+        return self.post(Exchange(holds=tuple(map(hold_of, jobs)), **more), seconds)  # type: ignore[arg-type]
+
+
+def daemon(
+    grid: Grid, name: str = NAME, number: str = "daemon-1", capabilities: str = CAPABILITIES
+) -> ExchangingDaemon:
+    """Return a daemon of a resource that has signed up."""
+    return ExchangingDaemon(grid.resource(name, capabilities), number)
+
+
+def hold_of(job: GivenJob) -> Hold:
+    """Return the hold of a job as it was given."""
+    one = job.description
+    return Hold(one.job_id, one.daemon_reference, one.state_time_stamp)
+
+
+def end_of(job: GivenJob, output: bytes = b"", state: str = "finished", **more: object) -> Report:
+    """Return the report of a given job's end."""
+    one = job.description
+    return Report(one.job_id, one.daemon_reference, state, output, **more)  # type: ignore[arg-type]
