@@ -161,7 +161,7 @@ class ResponseBuilder:
         """Return the elements of a job as text: pages have thousands of jobs, and an Element takes time."""
         lists = {name: comma_lists.join(getattr(job, name)) for name in _LISTS}
         parts = [
-            f"<{name}> {self._specifics(job)} </{name}>"
+            f"<{name}> {self.specifics(job)} </{name}>"
             if name == "job_specifics"
             else write_value(name, lists[name] if name in lists else getattr(job, name))
             for name in _LISTED
