@@ -70,7 +70,7 @@ def test_an_interrupted_environment_is_made_again(sources: Path) -> None:
     assert (sources / ".venv" / "installed").exists()
 
 
-def test_of_two_commands_at_once_the_second_waits_and_finds_what_the_first_has_made(sources: Path) -> None:
+def test_the_second_of_two_commands_waits_and_finds_what_the_first_has_made(sources: Path) -> None:
     """In a fresh clone both want to make the environment."""
     both = [start(sources), start(sources)]
 
