@@ -38,7 +38,8 @@ __all__ = [
 ]
 MAX_FIELD_SIZE = 65355
 _ESCAPES = str.maketrans({char: entity for entity, char in ENTITIES.items()})
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Compiled, and cached by `re`, when it is needed: this takes 3 ms.
+_FORBIDDEN = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _PLAIN = re.compile("[A-Za-z0-9 @._:/,-]*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*\Z")
 # Tags with which a job's text could imitate parts of the answer around it (ruling 2).
@@ -114,7 +115,7 @@ def envelope(children: Iterable[Element], ca_certificate: str) -> str:
 
 def escape(text: str) -> str:
     """Replace special characters by the five entities, and those not allowed in XML by ``?``."""
-    return _FORBIDDEN.sub("?", text).translate(_ESCAPES)
+    return re.sub(_FORBIDDEN, "?", text).translate(_ESCAPES)
 
 
 def is_name(text: str) -> bool:

@@ -1,6 +1,5 @@
 """The options of all tools: LGI's short names, also with several letters, and long names."""
 
-import logging
 import os
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -69,6 +68,8 @@ _PROJECT = (
 
 
 def _talk(_context: click.Context, option: click.Parameter, asked: bool) -> None:
+    import logging
+
     if asked:
         level = logging.DEBUG if option.name == "very_verbose" else logging.INFO
         logging.basicConfig(level=level, format="%(asctime)s [%(levelname)s] %(name)s; %(message)s")

@@ -1,6 +1,5 @@
 """The output of ``--json``: LGI's own names, numbers as numbers, comma lists as lists."""
 
-import json
 from collections.abc import Callable
 from enum import Enum, auto
 from functools import wraps
@@ -8,12 +7,11 @@ from typing import Any, ParamSpec
 
 import click
 
-from lgi_protocol import capabilities, comma_lists, hexcode, job_end, xml
+from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import Reply, leading_number
 from lgi_tools.cli import terminal
 from lgi_tools.cli.program import CallError
-from lgi_tools.client.stored_file import file_name
 
 Values = dict[str, Any]
 _Parameters = ParamSpec("_Parameters")
@@ -42,6 +40,8 @@ option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for p
 
 def show(values: Values) -> None:
     """Print a JSON document on one line, as ASCII."""
+    import json
+
     terminal.show(json.dumps(values) + "\n")
 
 
@@ -87,6 +87,8 @@ def caller(reply: Reply) -> Values:
 
 def job(text: str) -> Values:
     """Return a ``<job>`` of a list."""
+    from lgi_protocol import job_end
+
     texts = xml.values(text, "job_id", "state_time_stamp", *_TEXTS, *_LISTS, *job_end.FIELDS)
     values: Values = {"job_id": leading_number(texts["job_id"])}
     values |= {name: texts[name] for name in _TEXTS}
@@ -109,6 +111,8 @@ def details(text: str) -> Values:
 
 def _data(name: str, text: str) -> Values:
     """Return bytes as text; bytes that are not UTF-8 as null and hexadecimal digits."""
+    from lgi_protocol import hexcode
+
     digits = xml.value(text, name)
     try:
         return {name: hexcode.decode(digits).decode("utf-8")}
@@ -118,6 +122,8 @@ def _data(name: str, text: str) -> Values:
 
 def files(content: str) -> list[Values]:
     """Return the files of a ``<repository_content>``."""
+    from lgi_tools.client.stored_file import file_name
+
     return [
         {
             "file_name": file_name(found.inside),
@@ -136,6 +142,8 @@ def licence(text: str) -> Values:
 
 def resource(text: str) -> Values:
     """Return a ``<resource>``."""
+    from lgi_protocol import capabilities
+
     return {
         "resource_name": xml.value(text, "resource_name"),
         "resource_capabilities": capabilities.readable(xml.value(text, "resource_capabilities")),

@@ -1,12 +1,15 @@
 """Option types for the requests of jobs, and the check whether any resource can meet them."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from lgi_protocol import capabilities, comma_lists
-from lgi_tools.client.resource import Resource
+from lgi_protocol import comma_lists
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_tools.client.resource import Resource
 
 # The number of resources that a warning names.
 _SHOWN = 3
@@ -28,8 +31,10 @@ class TextParamType(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
-def unmet_request(resources: Iterable[Resource], application: str, targets: str, specifics: str) -> str:
+def unmet_request(resources: "Iterable[Resource]", application: str, targets: str, specifics: str) -> str:
     """Return why no resource can run such a job; empty when one can, or none offers the application."""
+    from lgi_protocol import capabilities
+
     wanted = comma_lists.split(targets) or (comma_lists.ANY,)
     meant = [
         one

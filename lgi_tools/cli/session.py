@@ -4,29 +4,35 @@ There is one way to open it and one translation of errors. Only the wording diff
 documents report on standard output, in LGI's words, which existing scripts look for.
 """
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from lgi_protocol import xml
-from lgi_protocol.client import Client
 from lgi_protocol.errors import ServerError, TransportError
-from lgi_protocol.reply import Reply
 from lgi_tools.cli import options
 from lgi_tools.cli.options import Options
 from lgi_tools.cli.program import CallError
-from lgi_tools.client.interface_calls import SUBMIT, Caller
-from lgi_tools.client.progress import ProgressCallback
-from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
 from lgi_tools.client.text import one_line
 from lgi_tools.client.timing import DEFAULT, Timing
-from lgi_tools.client.transfer_error import TransferError
 
-_log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    import logging
+
+    from lgi_protocol.client import Client
+    from lgi_protocol.reply import Reply
+    from lgi_tools.client.progress import ProgressCallback
+    from lgi_tools.client.project import Project
+
+
+def _log() -> "logging.Logger":
+    import logging
+
+    return logging.getLogger(__name__)
 
 
 @contextmanager
@@ -36,11 +42,13 @@ def translate_errors(lgi_server: str = "") -> Iterator[None]:
     With ``lgi_server``, the URL of the server, the first and third become a CallError in LGI's words.
     All others become a ClickException.
     """
+    from lgi_tools.client.transfer_error import TransferError
+
     try:
         yield
     except TransportError as error:
         if error.excerpt:
-            _log.info("the server answered: %s", one_line(error.excerpt))
+            _log().info("the server answered: %s", one_line(error.excerpt))
         if lgi_server:
             raise _no_answer(lgi_server, error) from error
         raise click.ClickException(f"no answer from {error.server}: {error.reason}") from error
@@ -55,6 +63,8 @@ def translate_errors(lgi_server: str = "") -> Iterator[None]:
 
 
 def _refused(server: str, error: ServerError) -> CallError:
+    from lgi_protocol import xml
+
     parts = [xml.Element("number", error.number), xml.Element("message", error.message)]
     if error.back_off:
         parts.append(xml.Element("timeout", error.timeout))
@@ -70,11 +80,13 @@ def _no_answer(server: str, error: TransportError) -> CallError:
     return failure
 
 
-def require_elements(server: str, reply: Reply, *names: str) -> None:
+def require_elements(server: str, reply: "Reply", *names: str) -> None:
     """Raise CallError when an answer has none of these elements, as of another version or no LGI server."""
+    from lgi_protocol import xml
+
     if all(xml.find(reply.content, name) is None for name in names):
         version = xml.value(reply.envelope, "LGI_version") or "an unknown version"
-        _log.info("the server answered: %s", one_line(reply.content))
+        _log().info("the server answered: %s", one_line(reply.content))
         raise CallError(f"Error posting to server {server}: LGI {version} answered without <{names[0]}>")
 
 
@@ -84,15 +96,19 @@ def timing() -> Timing:
     return (context and context.find_object(Timing)) or DEFAULT
 
 
-def connect(chosen: Settings) -> Client:
+def connect(chosen: Settings) -> "Client":
     """Return a client with the settings' credentials. Raises ClickException naming an unusable file."""
+    from lgi_protocol.client import Client
+
     with translate_errors():
         return Client(chosen.server, chosen.credentials())
 
 
 @contextmanager
-def open_project(given: Options, program: str) -> Iterator[Project]:
+def open_project(given: Options, program: str) -> "Iterator[Project]":
     """Open the project that the options of a command name, and translate the errors of its calls."""
+    from lgi_tools.client.project import Project
+
     chosen = options.resolve(given)
     options.require(chosen, program, "server", "user", "groups")
     with translate_errors(), Project.of(chosen, timing()) as project:
@@ -104,10 +120,12 @@ class UserCalls:
 
     def __init__(self, chosen: Settings) -> None:
         """Use the settings; the first call opens the connection, and later calls reuse it."""
+        from lgi_tools.client.interface_calls import Caller
+
         self._client = connect(chosen)
         self._caller = Caller(self._client, chosen, timing())
 
-    def call(self, name: str, fields: dict[str, str] | None = None, *expected: str) -> Reply:
+    def call(self, name: str, fields: dict[str, str] | None = None, *expected: str) -> "Reply":
         """Make one call of ``interfaces/interface_<name>``.
 
         Raises CallError, also for an answer that has none of the ``expected`` elements.
@@ -118,9 +136,11 @@ class UserCalls:
         return reply
 
     def submit(
-        self, fields: dict[str, str], files: tuple[Path, ...] = (), watch: ProgressCallback | None = None
-    ) -> Reply:
+        self, fields: dict[str, str], files: tuple[Path, ...] = (), watch: "ProgressCallback | None" = None
+    ) -> "Reply":
         """Submit one job, exactly one also when an answer is lost. Raises CallError, OSError for a file."""
+        from lgi_tools.client.interface_calls import SUBMIT
+
         with translate_errors(self._client.server):
             reply = self._caller.call(SUBMIT, fields, files, watch)
         require_elements(self._client.server, reply, "job")

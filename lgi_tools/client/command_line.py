@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lgi_tools.client.specifics import as_xml
-from lgi_tools.client.stored_file import STREAMS
 from lgi_tools.client.text import shortened
 
 # Bytes in which the first line of a script ends.
@@ -77,6 +75,8 @@ def _redirection(output: str, errors: str) -> list[str]:
 
 
 def _stream(name: str) -> str:
+    from lgi_tools.client.stored_file import STREAMS
+
     if name == NULL:
         return "/dev/null"
     taken = name in {".", "..", *STREAMS} or name.startswith(RESERVED)
@@ -102,6 +102,8 @@ def _is_file(word: str | Path) -> bool:
 
 
 def _check(files: Sequence[Path]) -> None:
+    from lgi_tools.client.stored_file import STREAMS
+
     for file in files:
         shown = shortened(str(file))
         if not _is_file(file):
@@ -153,6 +155,8 @@ def licences(words: Sequence[str]) -> dict[str, int]:
 
 def as_specifics(requests: dict[str, str | int], licences: dict[str, int]) -> str:
     """Return the requests and licences as job specifics (XML). Raises ValueError unless all is UTF-8."""
+    from lgi_tools.client.specifics import as_xml
+
     needed = ", ".join(f"{name}={amount}" for name, amount in licences.items())
     return as_xml(requests | ({"licences": needed} if needed else {}))
 

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lgi_protocol import expiry
-from lgi_protocol.credentials import Credentials
 from lgi_protocol.job_directory import HASHED, JOB_CERTIFICATE, DamagedFileError, JobDirectory
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_protocol.credentials import Credentials
 
 MAX_TEXT = 64 * 1024
 
@@ -57,8 +59,10 @@ class Settings:
                 f"the project server {self.server!r} is not a URL that begins with https://: give {advice}"
             )
 
-    def credentials(self) -> Credentials:
+    def credentials(self) -> "Credentials":
         """Return the key, certificate and CA. Raises SettingsError for a missing one."""
+        from lgi_protocol.credentials import Credentials
+
         self.require("key", "certificate", "ca")
         return Credentials(Path(self.key), Path(self.certificate), Path(self.ca), self.check_host)
 
@@ -179,6 +183,8 @@ def ending(settings: Settings, now: datetime) -> list[str]:
 
     A job certificate is not checked: it is always short-lived, and the daemon renews it.
     """
+    from lgi_protocol import expiry
+
     files = [Path(settings.ca)]
     if Path(settings.certificate).name != JOB_CERTIFICATE:
         files.insert(0, Path(settings.certificate))

@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,10 +14,12 @@ from lgi_tools.cli import options, program, terminal
 from lgi_tools.cli.param_types import TextParamType
 from lgi_tools.cli.session import open_project
 from lgi_tools.client import command_line
-from lgi_tools.client.job import Job
-from lgi_tools.client.project import Project
 from lgi_tools.client.text import one_line
-from lgi_tools.task import stored_results
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_tools.client.job import Job
+    from lgi_tools.client.project import Project
 
 NAME = "LGI_clean"
 # Job ids that a message lists.
@@ -87,12 +90,12 @@ def command(
         return remove(project, found)
 
 
-def removable(jobs: Iterable[Job], user: str, before: datetime) -> list[Job]:
+def removable(jobs: "Iterable[Job]", user: str, before: datetime) -> "list[Job]":
     """Return the jobs that ``user`` owns and that ended at ``before`` or earlier."""
     return [job for job in jobs if job.ended and user in job.owners and job.changed <= before]
 
 
-def has_failed(project: Project, job: Job) -> bool:
+def has_failed(project: "Project", job: "Job") -> bool:
     """Return whether a job is finished and not known to have succeeded. A removed job has not failed."""
     if job.state != State.FINISHED:
         return False
@@ -104,7 +107,7 @@ def has_failed(project: Project, job: Job) -> bool:
         return False
 
 
-def without_losses(project: Project, found: Sequence[Job]) -> list[Job]:
+def without_losses(project: "Project", found: "Sequence[Job]") -> "list[Job]":
     """Return the jobs without results on the server, and warn of the others, which are kept."""
     kept: dict[str, list[int]] = {}
     free = []
@@ -123,7 +126,9 @@ def without_losses(project: Project, found: Sequence[Job]) -> list[Job]:
     return free
 
 
-def _loss(project: Project, job: Job) -> str:
+def _loss(project: "Project", job: "Job") -> str:
+    from lgi_tools.task import stored_results
+
     try:
         return stored_results.loss(project.job(job)) if job.repository_url else ""
     except ServerError as error:
@@ -132,12 +137,12 @@ def _loss(project: Project, job: Job) -> str:
         return ""
 
 
-def line_of(job: Job) -> str:
+def line_of(job: "Job") -> str:
     """Return the line that lists a job: id, state, application, UTC time of the last change."""
     return f"{job.id} {job.state} {job.application} {job.changed:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def is_wanted(found: Sequence[Job]) -> bool:
+def is_wanted(found: "Sequence[Job]") -> bool:
     """Ask for confirmation. Raises UsageError when standard input is not a terminal."""
     if not sys.stdin.isatty():
         raise click.UsageError(
@@ -148,7 +153,7 @@ def is_wanted(found: Sequence[Job]) -> bool:
     return click.confirm(f"Remove your {kinds} jobs with their files?", err=True)
 
 
-def remove(project: Project, found: Sequence[Job]) -> int:
+def remove(project: "Project", found: "Sequence[Job]") -> int:
     """Delete each job, also after a failure. Returns the exit code: 0 when all jobs are removed, else 1."""
     failed = 0
     for job in found:

@@ -1,7 +1,6 @@
 """LGI_complete: print the shell code that completes options and file names of LGI's commands."""
 
 from collections.abc import Iterator, Sequence
-from importlib.metadata import distribution
 
 import click
 from click.shell_completion import ShellComplete, get_completion_class
@@ -40,6 +39,8 @@ def command(shell: str) -> int:
 
 def names() -> Iterator[str]:
     """Yield the names of the users' commands that have options to complete (filters have hardly any)."""
+    from importlib.metadata import distribution
+
     for entry in distribution("lgi").entry_points:
         module = entry.load().module
         if module.startswith("lgi_tools.") and not module.startswith("lgi_tools.filters."):

@@ -2,21 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import click
 
-from lgi_protocol import capabilities, comma_lists
+from lgi_protocol import comma_lists
 from lgi_protocol.errors import TransportError
 from lgi_protocol.states import State
 from lgi_tools.cli import options, program, terminal
 from lgi_tools.cli.session import job_ids, open_project
-from lgi_tools.client.explanation import Explanation
-from lgi_tools.client.interface_calls import is_unknown_call
-from lgi_tools.client.job import Details, Job
-from lgi_tools.client.project import Project
-from lgi_tools.client.resource import Resource
 from lgi_tools.client.text import one_line
 from lgi_tools.commands.wait import line_of
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_tools.client.explanation import Explanation
+    from lgi_tools.client.job import Details, Job
+    from lgi_tools.client.project import Project
+    from lgi_tools.client.resource import Resource
 
 NAME = "LGI_explain"
 # By default daemons ask for work every 10 minutes, and their session expires after 30 minutes.
@@ -39,7 +42,7 @@ def command(word: str, **given: object) -> int:
     return 0
 
 
-def _lines(project: Project, job_id: int, now: datetime) -> list[str]:
+def _lines(project: "Project", job_id: int, now: datetime) -> list[str]:
     """Return what is known of a job. Of a locked one the server gives the explanation only."""
     explanation = _explanation(project, job_id)
     if explanation and explanation.locked_by:
@@ -49,14 +52,16 @@ def _lines(project: Project, job_id: int, now: datetime) -> list[str]:
     return list(explained(job, resources, now, explanation))
 
 
-def locked(job_id: int, explanation: Explanation, now: datetime) -> str:
+def locked(job_id: int, explanation: "Explanation", now: datetime) -> str:
     """Return who has a job locked, and for how long already."""
     duration = f" for {age(now - explanation.locked_since)}" if explanation.locked_since else ""
     return f"job {job_id} has been locked by {explanation.locked_by}{duration}: {explanation.message}"
 
 
-def _explanation(project: Project, job_id: int) -> Explanation | None:
+def _explanation(project: "Project", job_id: int) -> "Explanation | None":
     """Return the server's explanation; None from a server that does not support the call."""
+    from lgi_tools.client.interface_calls import is_unknown_call
+
     try:
         return project.explain(job_id)
     except TransportError as error:
@@ -66,9 +71,11 @@ def _explanation(project: Project, job_id: int) -> Explanation | None:
 
 
 def explained(
-    job: Details, resources: Sequence[Resource], now: datetime, explanation: Explanation | None = None
+    job: "Details", resources: "Sequence[Resource]", now: datetime, explanation: "Explanation | None" = None
 ) -> Iterator[str]:
     """Yield lines on the state of a job and its reasons, from the server's explanation and its lists."""
+    from lgi_protocol import capabilities
+
     if job.ended:
         yield f"job {line_of(job)}"
         return
@@ -94,14 +101,14 @@ def explained(
         yield f"  {one.name}: {reason(job, one, now)}{at_work}"
 
 
-def _in_its_way(found: Explanation) -> Iterator[str]:
+def _in_its_way(found: "Explanation") -> Iterator[str]:
     if found.jobs_before:
         yield f"  {found.jobs_before}{' or more' if found.or_more else ''} queued jobs are ahead of it"
     for one in found.licences:
         yield f"  licence {one.name}: needs {one.requested}, {one.used} of {one.total} in use"
 
 
-def summary(job: Job, resources: Sequence[Resource], able: int) -> str:
+def summary(job: "Job", resources: "Sequence[Resource]", able: int) -> str:
     """Return what a queued job waits for. ``able`` is the number of resources that can run it."""
     if able:
         requests = f"; its requests: {job.specifics}" if job.specifics else ""
@@ -111,25 +118,29 @@ def summary(job: Job, resources: Sequence[Resource], able: int) -> str:
     return "no resource can currently run it"
 
 
-def can_take(job: Job, resource: Resource) -> bool:
+def can_take(job: "Job", resource: "Resource") -> bool:
     """Return whether the resource can run the job, according to the project's lists."""
+    from lgi_protocol import capabilities
+
     return is_for(job, resource) and not capabilities.missing_capability(
         resource.capabilities, job.application, job.specifics
     )
 
 
-def is_for(job: Job, resource: Resource) -> bool:
+def is_for(job: "Job", resource: "Resource") -> bool:
     """Return whether the job may run on the resource and the resource offers its application."""
     return comma_lists.contains_any(job.targets, [resource.name]) and job.application in resource.applications
 
 
-def is_silent(resource: Resource, now: datetime) -> bool:
+def is_silent(resource: "Resource", now: datetime) -> bool:
     """Return whether the resource has not called for `SILENT` and so may be down."""
     return now - resource.last_call > SILENT
 
 
-def reason(job: Job, resource: Resource, now: datetime) -> str:
+def reason(job: "Job", resource: "Resource", now: datetime) -> str:
     """Return whether the resource can run the job, or the reason why not, as the end of a sentence."""
+    from lgi_protocol import capabilities
+
     if job.application not in resource.applications:
         return f"does not offer {job.application}"
     if not is_for(job, resource):

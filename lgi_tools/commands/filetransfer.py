@@ -4,23 +4,23 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
-from lgi_protocol import xml
 from lgi_tools.cli import options, output_json, program, terminal
 from lgi_tools.cli.output_json import OutputFormat
-from lgi_tools.cli.output_text import date_and_number
 from lgi_tools.cli.progress import ProgressBar
 from lgi_tools.cli.session import timing
 from lgi_tools.client import settings
-from lgi_tools.client.repository import Repository
-from lgi_tools.client.stored_file import file_name
 from lgi_tools.client.text import one_line
 from lgi_tools.client.timing import DEFAULT, Timing
-from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.commands.stage import repository_url
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_tools.client.repository import Repository
 
 NAME = "LGI_filetransfer"
 
@@ -76,6 +76,8 @@ def command(
 
     Example: LGI_filetransfer download https://lgi.example.org/repository/JOB out.txt
     """
+    from lgi_tools.client.repository import Repository
+
     shape = output_json.shape(raw, as_json)
     job = options.job(job_directory, NAME)
     action, url, names = parse(words, repository_url(job) if job else "")
@@ -116,8 +118,11 @@ def parse(words: tuple[str, ...], own: str = "") -> tuple[Operation, str, tuple[
     return action, url, tuple(names)
 
 
-def show_list(repository: Repository, shape: OutputFormat) -> int:
+def show_list(repository: "Repository", shape: OutputFormat) -> int:
     """Print the list of files of a repository, nothing when it is empty. Returns the exit code."""
+    from lgi_protocol import xml
+    from lgi_tools.client.transfer_error import TransferError
+
     try:
         content = repository.content()
     except TransferError as failure:
@@ -139,12 +144,16 @@ def show_list(repository: Repository, shape: OutputFormat) -> int:
 
 def _file_line(text: str) -> str:
     """Return one row, also in a pipe: line ends in a name are escaped (--json prints the exact name)."""
+    from lgi_protocol import xml
+    from lgi_tools.cli.output_text import date_and_number
+    from lgi_tools.client.stored_file import file_name
+
     name = one_line(file_name(text))
     size, date = (one_line(xml.value(text, part)) for part in ("size", "date"))
     return f"{name:<32} {size:>8} {date_and_number(date)}\n"
 
 
-def transfer(repository: Repository, action: Operation, names: tuple[str, ...], shape: OutputFormat) -> int:
+def transfer(repository: "Repository", action: Operation, names: tuple[str, ...], shape: OutputFormat) -> int:
     """Transfer each file, also after a failure. Returns the exit code: 0 only when all succeeded."""
     results = []
     for name in names:
@@ -168,9 +177,11 @@ _SAID = {
 }
 
 
-def _transfer_one(repository: Repository, action: Operation, name: str) -> tuple[str, str | None]:
+def _transfer_one(repository: "Repository", action: Operation, name: str) -> tuple[str, str | None]:
     """Transfer a file. Returns the line to print, and the error or None."""
     # As LGI: the path is the local file, its last part the name in the repository; delete uses all of it.
+    from lgi_tools.client.transfer_error import TransferError
+
     remote = name if action is Operation.DELETE else name.rpartition("/")[2]
     bar = ProgressBar(one_line(remote))
     steps: dict[Operation, Callable[[], None]] = {

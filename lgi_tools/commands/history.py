@@ -3,16 +3,20 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from lgi_protocol import comma_lists, xml
-from lgi_protocol.reply import Reply, leading_number
+from lgi_protocol import comma_lists
 from lgi_tools.cli import options, output_json, program, terminal
 from lgi_tools.cli.output_json import Values
 from lgi_tools.cli.param_types import TextParamType
 from lgi_tools.cli.session import UserCalls
 from lgi_tools.client.text import one_line
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_protocol.reply import Reply
 
 NAME, USAGE_NAME = "LGI_history", "LGI_usage"
 COLUMNS = ("month", "name", "application", "resource")
@@ -29,6 +33,8 @@ def command(job_id: int, as_json: bool, **given: object) -> int:
 
     Example: LGI_history 7
     """
+    from lgi_protocol import xml
+
     reply = _call(given, NAME, "job_history", {"job_id": str(job_id)}, "number_of_changes")
     changes = [_change(found.inside) for found in xml.find_all(reply.content, "change")]
     if as_json:
@@ -73,6 +79,8 @@ def usage_command(of_groups: bool, by: str, month: int | None, as_json: bool, **
 
     Administrators see the jobs of all users. Example: LGI_usage --month 2026-11 --by application
     """
+    from lgi_protocol import xml
+
     asked = comma_lists.split(by)
     if not asked or set(asked) - set(COLUMNS):
         raise click.UsageError(f"--by {by!r} must be a comma-separated list of {', '.join(COLUMNS)}")
@@ -94,13 +102,16 @@ def usage_command(of_groups: bool, by: str, month: int | None, as_json: bool, **
     return 0
 
 
-def _call(given: options.Options, name: str, call: str, fields: dict[str, str], expected: str) -> Reply:
+def _call(given: options.Options, name: str, call: str, fields: dict[str, str], expected: str) -> "Reply":
     chosen = options.resolve(given)
     options.require(chosen, name, "server", "user", "groups")
     return UserCalls(chosen).call(call, fields, expected)
 
 
 def _change(text: str) -> Values:
+    from lgi_protocol import xml
+    from lgi_protocol.reply import leading_number
+
     values: Values = {"time": leading_number(xml.value(text, "time"))}
     values |= {
         name: xml.value(text, name)
@@ -112,6 +123,9 @@ def _change(text: str) -> Values:
 
 
 def _used(text: str, columns: Sequence[str]) -> Values:
+    from lgi_protocol import xml
+    from lgi_protocol.reply import leading_number
+
     values: Values = {column: xml.value(text, column) for column in columns}
     return values | {name: leading_number(xml.value(text, name)) for name in ("jobs", "seconds")}
 

@@ -1,16 +1,18 @@
 """LGI_qdel: delete or abort jobs."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
-from lgi_protocol.reply import Reply
 from lgi_tools.cli import options, output_json, program, terminal
 from lgi_tools.cli.output_json import OutputFormat, Values
 from lgi_tools.cli.program import CallError
 from lgi_tools.cli.session import UserCalls
-from lgi_tools.client.job import read_details
-from lgi_tools.task import stored_results
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_protocol.reply import Reply
 
 NAME = "LGI_qdel"
 _DONE = {
@@ -59,6 +61,9 @@ def command(job_ids: tuple[str, ...], yes: bool, raw: bool, as_json: bool, **giv
 
 def _is_confirmed(calls: UserCalls, job_id: str) -> bool:
     """Ask for confirmation if results would be lost. A job that cannot be read is left to the server."""
+    from lgi_tools.client.job import read_details
+    from lgi_tools.task import stored_results
+
     try:
         reply = calls.call("job_state", {"job_id": job_id}, "job")
         reason = stored_results.loss(read_details(reply.all("job")[0]))
@@ -90,7 +95,7 @@ def _delete(calls: UserCalls, job_id: str, shape: OutputFormat, results: list[Va
     return state in _DONE
 
 
-def _say(reply: Reply, job_id: str) -> None:
+def _say(reply: "Reply", job_id: str) -> None:
     state = reply.value("job", "state")
     text = _DONE.get(state, _REFUSED).format(
         job=terminal.value(reply.value("job", "job_id") or job_id),

@@ -4,23 +4,11 @@ from collections.abc import Sequence
 
 import click
 
-from lgi_protocol import capabilities, xml
 from lgi_protocol.states import State
 from lgi_tools.cli import options, output_json, program, terminal
 from lgi_tools.cli.output_json import OutputFormat, Values
-from lgi_tools.cli.output_text import (
-    data_line,
-    date_and_number,
-    end_lines,
-    job_lines,
-    line,
-    project_lines,
-    repository_line,
-)
 from lgi_tools.cli.program import CallError
 from lgi_tools.cli.session import UserCalls
-from lgi_tools.client.job_end import Outcome
-from lgi_tools.commands import qstat_list
 
 NAME = "LGI_qstat"
 
@@ -88,6 +76,9 @@ def command(
 
     Example: LGI_qstat --state running
     """
+    from lgi_tools.client.job_end import Outcome
+    from lgi_tools.commands import qstat_list
+
     shape = output_json.shape(raw, as_json)
     asked = {Outcome.SUCCEEDED: succeeded, Outcome.FAILED: failed, Outcome.UNKNOWN: unknown}
     outcomes = [outcome for outcome, is_asked in asked.items() if is_asked]
@@ -134,6 +125,8 @@ def _refuse_choice(endings: int, others: bool, both: bool) -> None:
 
 def show_job(calls: UserCalls, job_id: str, shape: OutputFormat) -> int:
     """Show all details of one job. Returns the exit code."""
+    from lgi_tools.cli.output_text import data_line, end_lines, job_lines, repository_line
+
     try:
         reply = calls.call("job_state", {"job_id": job_id}, "job")
     except CallError as failure:
@@ -156,6 +149,8 @@ def show_job(calls: UserCalls, job_id: str, shape: OutputFormat) -> int:
 
 def show_project(calls: UserCalls, servers: bool, resources: bool, shape: OutputFormat) -> None:
     """Show the servers of the project, its resources, or both."""
+    from lgi_tools.cli.output_text import line, project_lines
+
     values: Values = {}
     if servers:
         reply = calls.call("project_server_list")
@@ -182,6 +177,9 @@ def show_project(calls: UserCalls, servers: bool, resources: bool, shape: Output
 
 
 def _resource(text: str) -> str:
+    from lgi_protocol import capabilities, xml
+    from lgi_tools.cli.output_text import date_and_number, line
+
     return (
         "\n"
         + line("Resource name", xml.value(text, "resource_name"))
@@ -191,6 +189,9 @@ def _resource(text: str) -> str:
 
 
 def _licences(found: Sequence[str]) -> str:
+    from lgi_protocol import xml
+    from lgi_tools.cli.output_text import line
+
     texts = [
         f"{xml.value(text, 'name')}, {xml.value(text, 'used')} of {xml.value(text, 'total')} in use"
         for text in found

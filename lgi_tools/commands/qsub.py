@@ -3,25 +3,25 @@
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from lgi_protocol import hexcode
-from lgi_protocol.client import retry_on_busy
 from lgi_protocol.job_directory import JOB_CERTIFICATE, JobDirectory
-from lgi_protocol.reply import Reply
-from lgi_protocol.resource_api import ResourceCalls
 from lgi_tools.cli import options, output_json, program, terminal
 from lgi_tools.cli.output_json import OutputFormat
-from lgi_tools.cli.output_text import data_line, job_lines, repository_line
 from lgi_tools.cli.program import CallError
 from lgi_tools.cli.progress import ProgressBar
 from lgi_tools.cli.session import UserCalls, connect, require_elements, timing, translate_errors
-from lgi_tools.client import idempotent_submit, settings
-from lgi_tools.client.interface_calls import check_text
+from lgi_tools.client import settings
 from lgi_tools.client.settings import Settings
 from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.commands.qsub_files import input_of, uploadable
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_protocol.reply import Reply
+    from lgi_protocol.resource_api import ResourceCalls
 
 NAME = "LGI_qsub"
 
@@ -107,6 +107,9 @@ def command(
 
     Example: LGI_qsub -a hello_world -i input.txt data.csv
     """
+    from lgi_protocol import hexcode
+    from lgi_tools.client.interface_calls import check_text
+
     shape = output_json.shape(raw, as_json)
     # An empty option counts as given, but an empty setting as unknown.
     given["job_specifics"] = " " if job_specifics == "" else job_specifics or ""
@@ -147,6 +150,8 @@ def submit_as_user(
     chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], shape: OutputFormat
 ) -> None:
     """Submit and show the new job."""
+    from lgi_tools.cli.output_text import data_line, job_lines, repository_line
+
     with closing(ProgressBar("sending")) as bar:
         reply = UserCalls(chosen).submit(fields, files, bar)
     if shape is not OutputFormat.TEXT:
@@ -158,7 +163,7 @@ def submit_as_user(
         terminal.show(repository_line(reply) + "\n")
 
 
-def show_answer(reply: Reply, shape: OutputFormat) -> None:
+def show_answer(reply: "Reply", shape: OutputFormat) -> None:
     """Print a new job as XML or JSON."""
     with terminal.naming(NAME, reply.value("job", "job_id")):
         if shape is OutputFormat.XML:
@@ -171,6 +176,8 @@ def submit_as_resource(
     chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], shape: OutputFormat
 ) -> None:
     """Submit as a resource or as one of its jobs. As LGI: success prints nothing in text format."""
+    from lgi_protocol.resource_api import ResourceCalls
+
     calls = ResourceCalls(connect(chosen), chosen.project)
     try:
         with translate_errors(chosen.server):
@@ -186,14 +193,18 @@ def submit_as_resource(
         show_answer(reply, shape)
 
 
-def _submit(calls: ResourceCalls, fields: dict[str, str], files: tuple[Path, ...]) -> Reply:
+def _submit(calls: "ResourceCalls", fields: dict[str, str], files: tuple[Path, ...]) -> "Reply":
+    from lgi_tools.client import idempotent_submit
+
     caller = {"session_id": calls.session_id, "project": calls.project}
     return idempotent_submit.submit_once(
         calls.client, "resources/resource_submit_job", caller | fields, files, timing=timing()
     )
 
 
-def _submit_in_session(calls: ResourceCalls, fields: dict[str, str], files: tuple[Path, ...]) -> Reply:
+def _submit_in_session(calls: "ResourceCalls", fields: dict[str, str], files: tuple[Path, ...]) -> "Reply":
+    from lgi_protocol.client import retry_on_busy
+
     retry_on_busy(calls.sign_up, timing().retry_seconds)
     try:
         return _submit(calls, fields, files)

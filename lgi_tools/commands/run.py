@@ -2,26 +2,27 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lgi_protocol import comma_lists
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.states import State
-from lgi_tools.cli import job_streams, options, program, terminal
+from lgi_tools.cli import options, program, terminal
 from lgi_tools.cli.param_types import unmet_request
 from lgi_tools.cli.request_options import warn_of_unmet
 from lgi_tools.cli.session import open_project
-from lgi_tools.client import command_line, idempotent_submit, job_end
-from lgi_tools.client.job import Details
-from lgi_tools.client.polling import OutageError
-from lgi_tools.client.project import Project
+from lgi_tools.client import command_line
 from lgi_tools.client.timing import DEFAULT, Timing
-from lgi_tools.commands import run_batch, run_options
-from lgi_tools.commands.run_batch import BatchError
+from lgi_tools.commands import run_options
 from lgi_tools.commands.run_options import Plan
 from lgi_tools.commands.wait import line_of, warn_of_outage
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_tools.client.job import Details
+    from lgi_tools.client.project import Project
 
 NAME = "LGI_run"
 
@@ -92,6 +93,10 @@ def _check_choice(wait: bool, batch: str | None, batch_id: str, words: tuple[str
 
 
 def _submit_batch(file: str, batch_id: str, job: options.Options, given: options.Options) -> int:
+    from lgi_tools.client import idempotent_submit
+    from lgi_tools.commands import run_batch
+    from lgi_tools.commands.run_batch import BatchError
+
     batch_id = batch_id or idempotent_submit.new_id()
     try:
         lines = run_batch.read(file, job, batch_id)
@@ -106,7 +111,7 @@ def _submit_batch(file: str, batch_id: str, job: options.Options, given: options
         return code
 
 
-def _submit(project: Project, plan: Plan, wait: bool) -> int:
+def _submit(project: "Project", plan: Plan, wait: bool) -> int:
     """Submit one job. Returns the exit code: with ``wait`` that of the job."""
     request = plan.request
     job = project.submit(
@@ -125,7 +130,7 @@ def _submit(project: Project, plan: Plan, wait: bool) -> int:
     return until_end(project, job) if wait else 0
 
 
-def _warn_of_unmet(project: Project, plans: Sequence[Plan]) -> None:
+def _warn_of_unmet(project: "Project", plans: Sequence[Plan]) -> None:
     """Warn, once for each reason, when no resource can run a job."""
     wishes = {(comma_lists.join(plan.request.targets), plan.requests) for plan in plans if plan.requests}
     if not wishes:
@@ -139,8 +144,12 @@ def _warn_of_unmet(project: Project, plans: Sequence[Plan]) -> None:
         warn_of_unmet(NAME, reason)
 
 
-def until_end(project: Project, job: Details) -> int:
+def until_end(project: "Project", job: "Details") -> int:
     """Wait until a job has ended, print its output and return its exit code."""
+    from lgi_tools.cli import job_streams
+    from lgi_tools.client import job_end
+    from lgi_tools.client.polling import OutageError
+
     try:
         ended = project.wait(job)
     except KeyboardInterrupt:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -10,7 +10,10 @@ from lgi_protocol import comma_lists
 from lgi_tools.cli import options
 from lgi_tools.cli.request_options import request_options
 from lgi_tools.client import command_line
-from lgi_tools.client.job_request import JobRequest
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_tools.client.job_request import JobRequest
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 # The requests that resources announce limits for, by the name of the option.
@@ -75,13 +78,15 @@ def merged(line: options.Options, command: options.Options) -> options.Options:
 class Plan:
     """A job to submit: ``requests`` are the part of its specifics that resources announce limits for."""
 
-    request: JobRequest
+    request: "JobRequest"
     requests: str
     warnings: tuple[str, ...]
 
 
 def plan(words: Sequence[str], given: options.Options, request_id: str = "") -> Plan:
     """Return the job of a command line with the options of a job. Raises ValueError for an invalid one."""
+    from lgi_tools.client.job_request import JobRequest
+
     line = command_line.of_words(words, given["files"], given["output"], given["errors"])
     licences = command_line.licences(given["resources"])
     specifics = {name: given[key] for key, name in _REQUESTS.items() if given[key] is not None}

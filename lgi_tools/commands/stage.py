@@ -6,16 +6,10 @@ from pathlib import Path
 
 import click
 
-from lgi_protocol import job_repository
 from lgi_protocol.job_directory import JobDirectory
 from lgi_tools.cli import options, program, terminal
 from lgi_tools.cli.session import timing
 from lgi_tools.client import settings
-from lgi_tools.client.repository import Repository
-from lgi_tools.staging.fetch import fetch
-from lgi_tools.staging.marks import Marks
-from lgi_tools.staging.outcome import PERMANENT
-from lgi_tools.staging.store import store
 
 NAME = "LGI_stage"
 
@@ -36,6 +30,12 @@ def command(job_directory: str, direction: str) -> int:
 
     Example: LGI_stage -j /var/lib/lgi/job7 out
     """
+    from lgi_tools.client.repository import Repository
+    from lgi_tools.staging.fetch import fetch
+    from lgi_tools.staging.marks import Marks
+    from lgi_tools.staging.outcome import PERMANENT
+    from lgi_tools.staging.store import store
+
     try:
         job = settings.job_at(Path(job_directory))
     except settings.SettingsError as error:
@@ -63,6 +63,8 @@ _ADVICE = "the administrator can make it readable, or set stage=no"
 
 def repository_url(job: JobDirectory) -> str:
     """Return the URL of the job's repository, empty when it has none."""
+    from lgi_protocol import job_repository
+
     return job_repository.url_of(job.text("LGI_job_specifics"))
 
 

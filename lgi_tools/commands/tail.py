@@ -3,23 +3,23 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from lgi_protocol import states
 from lgi_protocol.errors import TransportError
 from lgi_protocol.states import State
-from lgi_tools.cli import job_output, options, program, terminal
-from lgi_tools.cli.job_output import last_lines
+from lgi_tools.cli import options, program, terminal
 from lgi_tools.cli.session import job_ids, open_project
-from lgi_tools.client import job_end
-from lgi_tools.client.interface_calls import is_unknown_call
-from lgi_tools.client.job import Details
-from lgi_tools.client.polling import OutageError, poll_until
-from lgi_tools.client.project import Project
-from lgi_tools.client.tail import Tail
 from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.commands.wait import line_of, warn_of_outage
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_tools.client.job import Details
+    from lgi_tools.client.project import Project
+    from lgi_tools.client.tail import Tail
 
 NAME = "LGI_tail"
 # Seconds that the server may hold a call; other calls are held for longer.
@@ -46,6 +46,9 @@ def command(follow: bool, lines: int, word: str, **given: object) -> int:
 
     With -f new output follows as it is reported. Example: LGI_tail -f 7
     """
+    from lgi_tools.client import job_end
+    from lgi_tools.client.polling import OutageError
+
     (job_id,) = job_ids((word,))
     with open_project(given, NAME) as project:
         job = project.job(job_id)
@@ -59,8 +62,11 @@ def command(follow: bool, lines: int, word: str, **given: object) -> int:
             return warn_of_outage(NAME, project, job_id, error)
 
 
-def show_ended(project: Project, job: Details, lines: int) -> int:
+def show_ended(project: "Project", job: "Details", lines: int) -> int:
     """Print the last lines of an ended job. Returns the exit code, not 0 when they are not known."""
+    from lgi_tools.cli import job_output
+    from lgi_tools.client import job_end
+
     code = 0
     for warning in job_output.show_last_lines(project, job, lines):
         terminal.warn(NAME, warning)
@@ -75,13 +81,16 @@ class _Glance:
     # Whether it retries while the server does not answer.
     retries = False
 
-    def __init__(self, project: Project, job: Details, lines: int) -> None:
+    def __init__(self, project: "Project", job: "Details", lines: int) -> None:
         self.project = project
         self.job = job
         self.lines = lines
 
     def run(self) -> int:
         """Print the output. Returns the exit code."""
+        from lgi_tools.cli.job_output import last_lines
+        from lgi_tools.client.tail import Tail
+
         if self.job.state == State.QUEUED:
             terminal.warn(NAME, f"job {self.job.id} is queued")
             return 0
@@ -94,14 +103,16 @@ class _Glance:
         terminal.show(last_lines(tail.data, self.lines))
         return 0
 
-    def next(self, seen: Tail, timeout: float | None) -> Tail:
+    def next(self, seen: "Tail", timeout: float | None) -> "Tail":
         """Return the output after ``seen``, or a changed state. Raises TimeoutError, OutageError."""
+        from lgi_tools.client.interface_calls import is_unknown_call
+        from lgi_tools.client.polling import poll_until
 
-        def is_news(tail: Tail) -> bool:
+        def is_news(tail: "Tail") -> bool:
             now, before = (tail.state, tail.live, tail.complete), (seen.state, seen.live, seen.complete)
             return bool(tail.data) or now != before
 
-        def ask(held: int) -> Tail:
+        def ask(held: int) -> "Tail":
             try:
                 return self.project.tail(self.job, seen.end, held)
             except TransportError as error:
@@ -135,6 +146,8 @@ class _Follower(_Glance):
 
     def run(self) -> int:
         """Print the output as it is reported. Returns the exit code."""
+        from lgi_tools.client.tail import Tail
+
         seen = Tail(self.job.state, 0, b"", False, False)
         begun = warned = False
         while not (seen.complete or (states.has_ended(seen.state) and not seen.live)):
@@ -155,16 +168,21 @@ class _Follower(_Glance):
             seen = tail
         return self.finish(seen, begun)
 
-    def show(self, tail: Tail, end: int, begun: bool) -> None:
+    def show(self, tail: "Tail", end: int, begun: bool) -> None:
         """Print new output; of the output before the start only the last lines."""
+        from lgi_tools.cli.job_output import last_lines
+
         if begun and tail.offset > end:
             sys.stdout.flush()
             terminal.warn(NAME, f"{tail.offset - end} bytes are missing here")
         if tail.data:
             terminal.show(tail.data if begun else last_lines(tail.data, self.lines))
 
-    def finish(self, seen: Tail, begun: bool) -> int:
+    def finish(self, seen: "Tail", begun: bool) -> int:
         """Print what remains when the job has ended. Returns the exit code."""
+        from lgi_tools.cli import job_output
+        from lgi_tools.client import job_end
+
         job = self.project.wait(self.job)
         missing = 0
         if not begun:
@@ -177,7 +195,7 @@ class _Follower(_Glance):
         return job_end.FAILED if missing else 0
 
 
-def _after(tail: Tail, begin: int) -> Tail:
+def _after(tail: "Tail", begin: int) -> "Tail":
     """Return the tail without what is before ``begin``: a server that has lost it starts at 0 again."""
     if tail.offset >= begin:
         return tail

@@ -2,19 +2,21 @@
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_tools.cli import options, program, terminal
 from lgi_tools.cli.session import job_ids, open_project
-from lgi_tools.client import job_end
-from lgi_tools.client.job import Job
-from lgi_tools.client.job_end import Outcome
-from lgi_tools.client.polling import OutageError
-from lgi_tools.client.project import Project
 from lgi_tools.client.text import one_line
 from lgi_tools.client.timing import DEFAULT, Timing
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_tools.client.job import Job
+    from lgi_tools.client.polling import OutageError
+    from lgi_tools.client.project import Project
 
 NAME = "LGI_wait"
 
@@ -39,6 +41,9 @@ def command(timeout: float | None, quiet: bool, words: tuple[str, ...], **given:
 
     Example: LGI_wait --timeout 3600 7 8
     """
+    from lgi_tools.client import job_end
+    from lgi_tools.client.polling import OutageError
+
     wanted = job_ids(words)
     code = 0
     with open_project(given, NAME) as project:
@@ -61,8 +66,11 @@ def command(timeout: float | None, quiet: bool, words: tuple[str, ...], **given:
     return code
 
 
-def ended(project: Project, job_id: int, timeout: float | None) -> tuple[int, str]:
+def ended(project: "Project", job_id: int, timeout: float | None) -> tuple[int, str]:
     """Wait until a job has ended. Returns its exit code and a line. Raises TimeoutError, OutageError."""
+    from lgi_tools.client import job_end
+    from lgi_tools.client.job_end import Outcome
+
     try:
         job = project.wait(job_id, timeout)
     except ServerError as error:
@@ -74,13 +82,15 @@ def ended(project: Project, job_id: int, timeout: float | None) -> tuple[int, st
     return job.end.code, line_of(job)
 
 
-def line_of(job: Job) -> str:
+def line_of(job: "Job") -> str:
     """Return how a job ended, as ``7 finished, exit code 3``."""
     return f"{job.id} {job.end.text}"
 
 
-def warn_of_outage(program: str, project: Project, job_id: int, error: OutageError) -> int:
+def warn_of_outage(program: str, project: "Project", job_id: int, error: "OutageError") -> int:
     """Warn that the server does not answer while the job continues. Returns the exit code."""
+    from lgi_tools.client import job_end
+
     terminal.warn(
         program,
         f"job {job_id} continues, but {project.server} has not answered for"

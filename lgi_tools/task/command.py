@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,11 +14,13 @@ from lgi_tools.cli import options, program, terminal
 from lgi_tools.cli.param_types import unmet_request
 from lgi_tools.cli.request_options import request_options, warn_of_unmet
 from lgi_tools.client import command_line
-from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
-from lgi_tools.task import command_results, images, submission
+from lgi_tools.task import command_results
 from lgi_tools.task.command_options import BATCH, HANDS, NAME, faults, folders_of, settled, watched
-from lgi_tools.task.submission import Done, Order
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_tools.task.submission import Done, Order
 
 
 @click.group(context_settings=options.CONTEXT)
@@ -65,6 +68,9 @@ def submit(
 
     Example: LGI_task submit --mem 4G --batch 'runs/*' psi4 1.5 ./run.py
     """
+    from lgi_tools.task import images, submission
+    from lgi_tools.task.submission import Order
+
     if batch and force:
         raise click.UsageError(
             "--force cannot be combined with --batch: prune the folders to submit them again"
@@ -89,7 +95,10 @@ def submit(
         return _say(done) if batch else _say_one(*done)
 
 
-def _warn_of_unmet(chosen: Settings, order: Order) -> None:
+def _warn_of_unmet(chosen: Settings, order: "Order") -> None:
+    from lgi_tools.client.project import Project
+    from lgi_tools.task import images
+
     with Project.of(chosen) as project:
         resources = project.resources()
     known = images.announced(resources)
@@ -114,7 +123,7 @@ def _warn_of_flaws(folders: Sequence[Path], program: str) -> None:
         terminal.warn(NAME, f"warning: {flaw}" + (f" ({times} folders)" if times > 1 else ""))
 
 
-def _say(done: Iterator[Done]) -> int:
+def _say(done: "Iterator[Done]") -> int:
     """Print the number of submitted folders, also after an interrupt, and the errors of the others."""
     began = time.monotonic()
     results: list[Done] = []
@@ -130,7 +139,7 @@ def _say(done: Iterator[Done]) -> int:
     return faults((one.folder, one.reason) for one in results)
 
 
-def _say_one(done: Done) -> int:
+def _say_one(done: "Done") -> int:
     if done.reason:
         return faults(iter([(done.folder, done.reason)]))
     with terminal.naming(NAME, done.job_id):

@@ -11,7 +11,6 @@ import click
 from lgi_tools.cli import options, session, terminal
 from lgi_tools.cli.progress import ProgressBar
 from lgi_tools.client.settings import Settings
-from lgi_tools.task import folder
 
 NAME = "LGI_task"
 # The same error is printed for so many folders.
@@ -48,6 +47,8 @@ def on_folders(command: _Command) -> _Command:
 
 def folders_of(given: Sequence[str], batch: Sequence[str]) -> list[Path]:
     """Return all folders, each once; the current directory when none is given. Raises UsageError."""
+    from lgi_tools.task import folder
+
     try:
         named = [Path(name) for name in given]
         return folder.once(iter([*named, *folder.of_batch(batch)] if given or batch else [Path()]))

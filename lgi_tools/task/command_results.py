@@ -4,18 +4,19 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from lgi_protocol import comma_lists
 from lgi_tools.cli import options, output_json, terminal
-from lgi_tools.client.project import Project
 from lgi_tools.client.text import one_line
-from lgi_tools.task import cancel as task_cancel
-from lgi_tools.task import images, results
-from lgi_tools.task import status as task_status
 from lgi_tools.task.command_options import NAME, faults, folders_of, on_folders, settled, watched
-from lgi_tools.task.results import Replace
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_tools.task import cancel as task_cancel
+    from lgi_tools.task import status as task_status
 
 
 @click.command()
@@ -42,6 +43,8 @@ def status(
 
     Example: LGI_task status --summary --batch 'runs/*'
     """
+    from lgi_tools.task import status as task_status
+
     named = folders_of(folders, batch)
     with settled(given) as chosen:
         statuses = list(watched(task_status.of_folders(chosen, named, hands), len(named), "asking"))
@@ -60,7 +63,7 @@ def status(
     return faults((one.folder, "" if one.word else one.reason) for one in statuses)
 
 
-def _as_json(one: task_status.TaskStatus) -> dict[str, object]:
+def _as_json(one: "task_status.TaskStatus") -> dict[str, object]:
     return {
         "folder": str(one.folder),
         "job_id": one.job_id or None,
@@ -96,6 +99,9 @@ def get(
 
     Example: LGI_task get --batch 'runs/*'
     """
+    from lgi_tools.task import results
+    from lgi_tools.task.results import Replace
+
     replaced = Replace.EDITED if replace_edited else Replace.INPUTS if force else Replace.RESULTS
     named = folders_of(folders, batch)
     with settled(given) as chosen:
@@ -117,6 +123,8 @@ def cancel(folders: tuple[str, ...], batch: tuple[str, ...], hands: int, **given
 
     Example: LGI_task cancel runs/1 runs/2
     """
+    from lgi_tools.task import cancel as task_cancel
+
     named = folders_of(folders, batch)
     with settled(given) as chosen:
         return _say_removed(task_cancel.cancel(chosen, named, hands), len(named), "cancelling")
@@ -134,6 +142,8 @@ def prune(yes: bool, folders: tuple[str, ...], batch: tuple[str, ...], hands: in
 
     Example: LGI_task prune --batch 'runs/*'
     """
+    from lgi_tools.task import cancel as task_cancel
+
     named = folders_of(folders, batch)
     lost = task_cancel.loss(named)
     if lost.text and not yes:
@@ -142,7 +152,7 @@ def prune(yes: bool, folders: tuple[str, ...], batch: tuple[str, ...], hands: in
         return _say_removed(task_cancel.prune(chosen, named, hands), len(named), "pruning")
 
 
-def _ask(lost: task_cancel.Loss) -> None:
+def _ask(lost: "task_cancel.Loss") -> None:
     """Ask for confirmation. Raises Abort, or UsageError without a terminal."""
     said = lost.text
     if not sys.stdin.isatty():
@@ -151,7 +161,7 @@ def _ask(lost: task_cancel.Loss) -> None:
     click.confirm(f"{said[0].upper()}{said[1:]}. Remove them anyway?", abort=True, err=True)
 
 
-def _say_removed(removals: Iterator[task_cancel.Removed], total: int, label: str) -> int:
+def _say_removed(removals: "Iterator[task_cancel.Removed]", total: int, label: str) -> int:
     ends = list(watched(removals, total, label))
     counts = Counter(one.word for one in ends if one.word)
     terminal.show("".join(f"{counts[word]} {word}\n" for word in sorted(counts)))
@@ -167,6 +177,9 @@ def list_codes(as_json: bool, **given: object) -> int:
 
     Example: LGI_task list-codes
     """
+    from lgi_tools.client.project import Project
+    from lgi_tools.task import images
+
     with settled(given) as chosen, Project.of(chosen) as project:
         known = images.announced(project.resources())
     split = [(*image.rsplit(":", 1), names) for image, names in known.items()]
