@@ -25,6 +25,12 @@ def beat(transaction: Transaction, server: str, now: int) -> bool:
     return True
 
 
+def latest(transaction: Transaction) -> int | None:
+    """Return the time of the latest heartbeat of any server, in seconds; None if there was none."""
+    row = transaction.row("SELECT MAX(last_beat) AS latest FROM server_heartbeats")
+    return int(row["latest"]) if row and row["latest"] is not None else None
+
+
 def reachable_since(transaction: Transaction, now: int) -> int | None:
     """Return since when, in seconds, at least one server can be reached without a break, None if none can.
 

@@ -5,7 +5,12 @@ from pathlib import Path
 import click
 
 from lgi_server.cli.program_group import ProgramGroup
+<<<<<<< HEAD
 from lgi_server.cli.setup import backup, conversion, grid, new, restore, upgrade
+=======
+from lgi_server.cli.setup import conversion, grid, new, upgrade
+from lgi_server.cli.setup.check import command as check_command
+>>>>>>> be8ae7b (Find what is wrong with a project server by LGI_setup check)
 
 
 class _Programs(ProgramGroup):
@@ -41,6 +46,7 @@ def convert(configuration: Path) -> None:
     )
 
 
+main.add_command(check_command.check)
 main.add_command(grid.grid)
 main.add_command(new.new)
 main.add_command(upgrade.upgrade)

@@ -19,7 +19,7 @@ def path_of(name: str) -> Path:
     return Path(found)
 
 
-def run(name: str, *words: str) -> str:
+def run(name: str, *words: str, timeout: float = SECONDS) -> str:
     """Run a program and return what it prints; AdministrationError with its own message when it fails."""
     try:
         # A list of arguments without a shell; all of them come from the administrator.
@@ -29,12 +29,12 @@ def run(name: str, *words: str) -> str:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=SECONDS,
+            timeout=timeout,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise AdministrationError(f"{name} has not ended within {SECONDS:.0f} s") from None
+        raise AdministrationError(f"{name} has not ended within {timeout:.0f} s") from None
     if done.returncode:
         said = (done.stderr or done.stdout).strip()
-        raise AdministrationError(said if said.startswith(name) else f"{name} {words[0]}: {said}")
+        raise AdministrationError(said if said.startswith(name) else f"{name}: {said}")
     return done.stdout
