@@ -5,12 +5,8 @@ from pathlib import Path
 import click
 
 from lgi_server.cli.program_group import ProgramGroup
-<<<<<<< HEAD
 from lgi_server.cli.setup import backup, conversion, grid, new, restore, upgrade
-=======
-from lgi_server.cli.setup import conversion, grid, new, upgrade
 from lgi_server.cli.setup.check import command as check_command
->>>>>>> be8ae7b (Find what is wrong with a project server by LGI_setup check)
 
 
 class _Programs(ProgramGroup):
