@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from lgi_tools.cli import terminal
+from lgi_tools.cli.numeric_options import COUNT
 from lgi_tools.cli.param_types import TextParamType
 from lgi_tools.client import command_line
 
@@ -56,7 +57,7 @@ def request_options(
                 "--cpus",
                 *cpus,
                 "cpus",
-                type=click.IntRange(1),
+                type=COUNT,
                 metavar="N",
                 help="Number of cores the job needs (default: set by the resource).",
             ),

@@ -9,6 +9,7 @@ import click
 
 from lgi_protocol import comma_lists
 from lgi_tools.cli import options, output_json, program, terminal
+from lgi_tools.cli.numeric_options import MOST
 from lgi_tools.cli.output_json import Values
 from lgi_tools.cli.param_types import TextParamType
 from lgi_tools.cli.session import UserCalls
@@ -26,7 +27,7 @@ COLUMNS = ("month", "name", "application", "resource")
 @output_json.option
 @options.project_options
 @options.version
-@click.argument("job_id", type=click.IntRange(0), metavar="JOB_ID")
+@click.argument("job_id", type=click.IntRange(0, MOST - 1), metavar="JOB_ID")
 @output_json.json_errors
 def command(job_id: int, as_json: bool, **given: object) -> int:
     """Show each change of a job's state with its time (UTC), author and reason, also of a removed job.

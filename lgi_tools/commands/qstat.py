@@ -6,6 +6,7 @@ import click
 
 from lgi_protocol.states import State
 from lgi_tools.cli import options, output_json, program, terminal
+from lgi_tools.cli.numeric_options import COUNT
 from lgi_tools.cli.output_json import OutputFormat, Values
 from lgi_tools.cli.program import CallError
 from lgi_tools.cli.session import UserCalls
@@ -43,7 +44,7 @@ def _states(_context: click.Context, _option: click.Parameter, begun: str) -> li
 @click.option(
     "-n",
     "--newest",
-    type=click.IntRange(1),
+    type=COUNT,
     metavar="N",
     help="Only the N most recently changed jobs (default: all).",
 )

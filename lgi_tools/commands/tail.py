@@ -11,6 +11,7 @@ from lgi_protocol import states
 from lgi_protocol.errors import TransportError
 from lgi_protocol.states import State
 from lgi_tools.cli import options, program, terminal
+from lgi_tools.cli.numeric_options import MOST
 from lgi_tools.cli.session import job_ids, open_project
 from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.commands.wait import line_of, warn_of_outage
@@ -32,7 +33,7 @@ _TOO_OLD = "{} is too old to show the output of a running job; LGI_wait {} waits
 @click.option(
     "-n",
     "--lines",
-    type=click.IntRange(0),
+    type=click.IntRange(0, MOST),
     default=10,
     show_default=True,
     metavar="N",

@@ -8,6 +8,7 @@ import click
 
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_tools.cli import options, program, terminal
+from lgi_tools.cli.numeric_options import Seconds
 from lgi_tools.cli.session import job_ids, open_project
 from lgi_tools.client.text import one_line
 from lgi_tools.client.timing import DEFAULT, Timing
@@ -24,7 +25,7 @@ NAME = "LGI_wait"
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
 @click.option(
     "--timeout",
-    type=click.FloatRange(0),
+    type=Seconds(),
     metavar="SECONDS",
     help="Stop waiting after SECONDS, with exit code 124 (default: never).",
 )
