@@ -110,7 +110,7 @@ class ExchangeAnswer:
     """The answer: one `JobAnswer` for each report in its order, those of holds that differ, new jobs.
 
     ``watched`` are further jobs whose output a user follows, ``spent`` are references that no job will get.
-    ``has_more``: there is more for this daemon than the answer could have.
+    ``has_more``: there is more for this daemon than the answer could have; ``other_daemons`` as in `SignUp`.
     """
 
     resource: str = ""
@@ -120,3 +120,4 @@ class ExchangeAnswer:
     spent: tuple[str, ...] = ()
     jobs: tuple[GivenJob, ...] = ()
     has_more: bool = False
+    other_daemons: int = 0

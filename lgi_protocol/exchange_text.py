@@ -93,6 +93,7 @@ def read(reply: Reply) -> ExchangeAnswer:
         spent=comma_lists.split(reply.value("spent")),
         jobs=tuple(_given(text) for text in reply.all("job")),
         has_more=reply.number("more") > 0,
+        other_daemons=reply.number("other_daemons"),
     )
 
 

@@ -23,6 +23,7 @@ from lgi_server.config.model import Config, ProjectConfig
 from lgi_server.db import open_database
 from lgi_server.db.pool import Database
 from lgi_server.services.access import job_principals
+from lgi_server.services.access.daemons import DaemonRecorder
 from lgi_server.services.access.repositories import RepositoryAccess
 from lgi_server.services.access.resource_cache import ResourceCache
 from lgi_server.storage.local import Repositories
@@ -40,6 +41,7 @@ class ProjectRuntime:
     database: Database
     timestamps: TimestampBatcher
     resources: ResourceCache
+    daemons: DaemonRecorder
     work_polls: WorkLongPolls
     user_polls: UserLongPolls
 
@@ -146,6 +148,7 @@ def _project(project: ProjectConfig, config: Config) -> ProjectRuntime:
         database=database,
         timestamps=TimestampBatcher(database),
         resources=ResourceCache(config.remember),
+        daemons=DaemonRecorder(),
         work_polls=WorkLongPolls(database, totals=project.licences),
         user_polls=UserLongPolls(database),
     )

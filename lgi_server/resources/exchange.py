@@ -6,6 +6,7 @@ from functools import partial
 
 from lgi_protocol.daemon_reference import with_reference
 from lgi_protocol.states import State
+from lgi_protocol.xml import Element
 from lgi_server.api import exchange_answer, fields
 from lgi_server.api.exchange_context import ExchangeContext
 from lgi_server.api.exchange_form import FormReport
@@ -27,6 +28,7 @@ def resource_exchange(call: ExchangeContext) -> Elements:
     seconds.
     """
     load = call.form.number_or(fields.LOAD, 0)
+    daemon = call.form.line(fields.DAEMON)
     resource, is_new = announcements.store(call)
     posted = call.exchange
     outcome = exchange.run(
@@ -43,8 +45,16 @@ def resource_exchange(call: ExchangeContext) -> Elements:
     if not (outcome.has_news or is_new):
         call.wait_for(_subscription(call, outcome, load))
     _count(call, outcome)
+    others = _other_daemons(call, daemon)
     header = call.answers.resource_header(resource, call.servers)
-    return (*header, *exchange_answer.elements(call, outcome))
+    return (*header, *exchange_answer.elements(call, outcome), *others)
+
+
+def _other_daemons(call: ExchangeContext, daemon: str) -> Elements:
+    """Record the daemon, and return how many others have the resource's certificate, as a sign-up does."""
+    resource_id = call.resource.resource_id
+    number = call.project.daemons.record(call.transaction, resource_id, daemon, call.now) if daemon else 0
+    return (Element("other_daemons", number),) if number else ()
 
 
 def _change(call: ExchangeContext, report: FormReport, job: JobRow) -> JobChange:

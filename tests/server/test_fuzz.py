@@ -91,7 +91,7 @@ def test_a_call_takes_a_form_as_it_is_or_refuses_it(world: World, call: Call) ->
 
 
 # One of each caller, those with files and those without.
-READERS = [0, 1, 9, 13, 14, 15, len(ALL) - 5, len(ALL) - 1]
+READERS = [0, 1, 9, 14, 15, 16, len(ALL) - 5, len(ALL) - 1]
 
 
 @pytest.mark.parametrize("call", [ALL[index] for index in READERS], ids=[IDS[index] for index in READERS])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support import forms
 from tests.support.forms import BOUNDARY, NUMBERS, TEXTS, Body
-from tests.support.fuzz_calls import Call, calls
+from tests.support.fuzz_calls import REFERENCE, Call, calls
 from tests.support.fuzz_checks import answer, fuzz
 from tests.support.fuzz_world import World
 from tests.support.grid import Grid, running
@@ -115,13 +115,58 @@ def test_a_bulk_submit_takes_a_list_or_refuses_it(world: World) -> None:
     fuzz(st.tuples(manifests, parts), checked(world, check))
 
 
+def _element(name: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[str]:
+    return values.map(lambda value: f"<{name}> {value} </{name}>")
+
+
+def _item(name: str, **parts: st.SearchStrategy[Any]) -> st.SearchStrategy[str]:
+    """An element whose parts are in any order, doubled or missing."""
+    some = st.lists(st.one_of([_element(part, values) for part, values in parts.items()]), max_size=9)
+    return _element(name, some.map(" ".join))
+
+
+values = st.sampled_from((*TEXTS, *NUMBERS, "1", "3", "4", "queued", "running", "finished", "hello_world"))
+held = {"job_id": values, "daemon_reference": st.just(REFERENCE["daemon_reference"]) | values}
+ended = {"output": values, "exit_code": values, "exit_signal": values, "end_reason": values}
+exchanges = st.lists(
+    st.one_of(
+        _element("reports", _item("report", **held, **ended, state=values, job_specifics=values)),
+        _element("holds", _item("hold", **held, state_time_stamp=values)),
+        _element("watched", values),
+        _element(
+            "wants",
+            _item(
+                "want",
+                **{"application": values, "count": values, "owners": values},
+                **{"without": values, "cores": values, "memory": values},
+            ),
+        ),
+        _element("references", _item("reference", daemon_reference=values, request=values)),
+        values,
+    ),
+    max_size=5,
+).map(" ".join)
+
+
+def test_an_exchange_is_done_as_it_is_or_refused(world: World) -> None:
+    """Odd values, elements in any order, doubled and missing: done, or a documented error and no change."""
+    exchange = call("resource_exchange")
+
+    def check(text: str) -> None:
+        answer(world, exchange, forms.urlencoded(forms.encoded({**exchange.good, "exchange": text})))
+
+    fuzz(exchanges, checked(world, check))
+
+
 # Seconds for which the server holds a call, and those that a busy machine may take beside.
 LONGEST_WAIT, PATIENCE = 1, 15
 waits = st.sampled_from(("1", "0", "-1", "2", "999999999", "x", "1.5", ""))
 LISTS = ("queued", "aborting", "watched", "applications", "job_id", "state", "offset")
 
 
-@pytest.mark.parametrize("name", ["resource_wait", "interface_job_state", "interface_job_tail"])
+@pytest.mark.parametrize(
+    "name", ["resource_wait", "resource_exchange", "interface_job_state", "interface_job_tail"]
+)
 def test_a_held_call_ends_in_time_with_an_answer(world: World, name: str) -> None:
     """Whatever is posted, a call is held no longer than the server's setting says."""
     held = call(name)

@@ -11,6 +11,17 @@ from tests.support import running_jobs
 SESSIONS = {"holder": "1", "idle": "2"}
 JOBS = {"own": "1", "finished": "2", "locked": "3", "queued": "4"}
 REFERENCE = {"daemon_reference": running_jobs.REFERENCE}
+# An exchange of the holder: it reports on the job that it has locked, holds its own, and wants another.
+OWN = f"<daemon_reference> {running_jobs.REFERENCE} </daemon_reference>"
+EXCHANGE = (
+    f"<reports> <report> <job_id> {JOBS['locked']} </job_id> {OWN} <state> finished </state> </report>"
+    f" </reports> <holds> <hold> <job_id> {JOBS['own']} </job_id> {OWN}"
+    " <state_time_stamp> 1 </state_time_stamp> </hold> </holds>"
+    " <watched> 1, 2 </watched>"
+    " <wants> <want> <application> hello_world </application> <count> 2 </count> </want> </wants>"
+    f" <references> <reference> <daemon_reference> {'A' * 32} </daemon_reference> </reference> </references>"
+)
+EXCHANGE_ERRORS = frozenset({2, 14, 18, 19, 25, 45, 46, 47, 49, 65, 68, 71})
 UPDATE = "INSERT INTO groups_allowed SET group_name='g', application='any', job_limit=0"
 # The errors of every form: project, its size, the POST, and a body that cannot be read.
 FORM = frozenset({4, 37, 58, 65, 68})
@@ -143,6 +154,11 @@ def calls() -> list[Call]:
             *("resource_job_certificate", "holder", f.JOB_ID, f.OWN_REFERENCE, f.CERTIFICATE_REQUEST),
             good=locked | REFERENCE | {"request": "3000"},
             errors=JOB_ERRORS | {2, 14, 24, 25},
+        ),
+        _resource(
+            *("resource_exchange", "holder", f.EXCHANGE, f.DAEMON, f.LOAD, f.WAIT),
+            good={"exchange": EXCHANGE, "daemon": "a1"},
+            errors=EXCHANGE_ERRORS,
         ),
         _job(
             _resource(
