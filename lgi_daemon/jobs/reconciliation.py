@@ -5,6 +5,7 @@ import logging
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.lifecycle import ServerIntent
 from lgi_daemon.jobs.reports import CLOSED, unlock
+from lgi_daemon.jobs.restored_job import claim_fields, recognized
 from lgi_daemon.rundir.record import Phase, claimed_by
 from lgi_daemon.servers.sessions import SessionPool
 from lgi_protocol.errors import ErrorNumber, ServerError
@@ -30,12 +31,13 @@ def apply_answer(job: LocalJob) -> bool:
         if answer.number in LOST:
             job.disown(str(answer))
     elif answer is not None:
-        _store_state(job, answer)
+        _store_state(job, recognized(job.record, answer))
     return job.intent is not intent
 
 
 def reconcile(job: LocalJob, answer: JobDescription, sessions: SessionPool, now: float) -> None:
     """Bring the record up to date with the state at the server. Errors are those of the calls."""
+    answer = recognized(job.record, answer)
     ours = claimed_by(job.record, answer)
     if job.record.phase is Phase.CLAIMING and not ours:
         _check_claim(job, answer, now)
@@ -105,13 +107,13 @@ def _lock(job: LocalJob, calls: ResourceCalls, now: float) -> bool:
 def _take_back(job: LocalJob, calls: ResourceCalls, resource: str) -> None:
     """Claim a locked job again that the server has queued, as after an outage: it is here all the time."""
     state = calls.job_state(job.record.job_id)
-    if claimed_by(job.record, state) and normalized(state.state) is State.QUEUED:
+    if claimed_by(job.record, recognized(job.record, state)) and normalized(state.state) is State.QUEUED:
         log.info("%s: the server has queued it again; it is taken back", job.title)
         calls.update(
             job.record.job_id,
             state=str(State.RUNNING),
             target_resources=resource,
-            daemon_reference=job.record.reference,
+            **claim_fields(job.record, state),
         )
 
 

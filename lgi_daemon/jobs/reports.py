@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from lgi_daemon.jobs import streams
 from lgi_daemon.jobs.job import LocalJob
+from lgi_daemon.jobs.restored_job import claim_fields, recognized
 from lgi_daemon.rundir.record import claimed_by
 from lgi_daemon.servers.connections import BackingOffError
 from lgi_daemon.servers.sessions import SessionPool
@@ -50,7 +51,7 @@ def _under_lock(job: LocalJob, ending: State, calls: ResourceCalls) -> bool:
 def _post(job: LocalJob, ending: State, calls: ResourceCalls) -> bool:
     """Post the end of a locked job, unless another daemon has it now or the server has the end."""
     state = calls.job_state(job.record.job_id)
-    if not claimed_by(job.record, state):
+    if not claimed_by(job.record, recognized(job.record, state)):
         job.disown("another daemon has claimed it")
         return False
     if normalized(state.state) in CLOSED:
@@ -58,7 +59,7 @@ def _post(job: LocalJob, ending: State, calls: ResourceCalls) -> bool:
         return True
     if normalized(state.state) is State.QUEUED:
         # The server has queued it again while we were unreachable, and no other daemon has claimed it.
-        calls.update(job.record.job_id, state=str(State.RUNNING), daemon_reference=job.record.reference)
+        calls.update(job.record.job_id, state=str(State.RUNNING), **claim_fields(job.record, state))
     record = job.record
     if loss := streams.store(job, calls):
         end = replace(record.end, reason=normalize_reason("; ".join(filter(None, (record.end.reason, loss)))))

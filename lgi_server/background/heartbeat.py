@@ -8,7 +8,8 @@ from functools import partial
 from lgi_protocol.errors import LGIError
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
-from lgi_server.tables import event_queue, server_heartbeats
+from lgi_server.tables import event_queue, restorations, server_heartbeats
+from lgi_server.tables.restorations import Restoration
 
 log = logging.getLogger("lgi.heartbeat")
 SECONDS = 10.0
@@ -22,6 +23,8 @@ class Heartbeat:
         self._database = database
         self._server = server
         self._seconds = seconds
+        self._is_first = True
+        self._restoration: Restoration | None = None
 
     def start(self) -> None:
         """Start a thread that writes the heartbeat every ``seconds``."""
@@ -42,3 +45,11 @@ class Heartbeat:
         if server_heartbeats.beat(transaction, self._server, now):
             # After an outage: updates that the master has made meanwhile are fetched at once.
             event_queue.insert(transaction, event_queue.CHECK_UPDATES, now)
+        if self._is_first:
+            self._restoration = restorations.begin(transaction, now)
+        if self._restoration is not None and now >= self._restoration.quiet_until:
+            if number := restorations.release(transaction):
+                log.info("%d jobs of a restored database that nobody has taken back are offered", number)
+                event_queue.job_changed(transaction, now)
+            self._restoration = None
+        self._is_first = False

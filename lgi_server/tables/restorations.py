@@ -1,44 +1,70 @@
-"""What a database that was restored from a backup knows of it: rows of the table turns, and changed jobs."""
+"""What a database that was restored from a backup knows of it: rows of turns, and locks on its queued jobs.
+
+A job that is queued in the backup may have been started since. So each is locked until its daemon has had
+the time to take it back; whoever asks for that very job gets it (`services.jobs.locking`).
+"""
 
 from dataclasses import dataclass
 
 from lgi_server.db.transaction import Transaction
 from lgi_server.tables.job_queue.heartbeats import NO_DAEMON
 
-# Seconds below 0 until the first server starts, then the time at which they are over.
-_RESTORED, _QUIET = "restored", "restored: no offers before"
+# The resource_id of the locks; no session has them.
+HOLDER = -2
+# Names in turns. The second has seconds below 0 until a server has started, and then the time of the end.
+_RESTORED, _QUIET = "restored", "restored: jobs are held until"
+# Years from now: a lock of no session is freed some time after it was made.
+_LATER = 2**40
 
 
 @dataclass(frozen=True)
 class Restoration:
-    """When a database was restored, and until when no jobs are offered, in Unix seconds."""
+    """When a database was restored, and until when its queued jobs are held, in Unix seconds."""
 
     restored_at: int
     quiet_until: int
 
 
 def record(transaction: Transaction, now: int, quiet: int) -> None:
-    """Store that the rows were restored at ``now``, and that no job is offered for ``quiet`` seconds.
+    """Store that all rows were restored at ``now``, and hold the queued jobs for ``quiet`` seconds.
 
-    These begin with the first server that asks. Nothing is locked any more, and each running job has the
-    whole time of its application to be heard of.
+    These begin when a server starts. Each running job has the whole time of its application to be heard of.
     """
     for name, value in ((_RESTORED, now), (_QUIET, -quiet)):
         transaction.run("INSERT INTO turns (name, turn) VALUES (%s, %s)", name, value)
-    transaction.run("UPDATE job_queue SET lock_state = 0 WHERE lock_state <> 0")
     transaction.run(f"UPDATE job_queue SET daemon_pulse = %s WHERE state NOT IN ({NO_DAEMON})", now)
+    transaction.run("UPDATE job_queue SET lock_state = 0 WHERE lock_state <> 0")
+    if quiet:
+        transaction.run(
+            "INSERT INTO running_locks (job_id, resource_id, lock_time, session_id)"
+            " SELECT job_id, %s, %s, 0 FROM job_queue WHERE state = 'queued'",
+            HOLDER,
+            _LATER,
+        )
+        transaction.run("UPDATE job_queue SET lock_state = 1 WHERE state = 'queued'")
 
 
-def begin_quiet(transaction: Transaction, now: int) -> Restoration | None:
-    """Return the last restoration, None if there was none; its quiet time begins now unless it has begun."""
+def begin(transaction: Transaction, now: int) -> Restoration | None:
+    """Return the restoration of a database, None if there was none; its quiet time begins once, with this."""
     rows = transaction.rows("SELECT name, turn FROM turns WHERE name IN (%s, %s)", _RESTORED, _QUIET)
     found = {row["name"]: int(row["turn"]) for row in rows}
     if _RESTORED not in found:
         return None
     until = found.get(_QUIET, 0)
     if until < 0:
-        transaction.run(
-            "UPDATE turns SET turn = %s WHERE name = %s AND turn = %s", now - until, _QUIET, until
-        )
-        until = now - until
+        begun = now - until
+        transaction.run("UPDATE turns SET turn = %s WHERE name = %s AND turn = %s", begun, _QUIET, until)
+        # Should no server run at the end, others free them some time later.
+        transaction.run("UPDATE running_locks SET lock_time = %s WHERE resource_id = %s", begun, HOLDER)
+        until = begun
     return Restoration(found[_RESTORED], until)
+
+
+def release(transaction: Transaction) -> int:
+    """Free the jobs that are still held; return how many."""
+    transaction.run(
+        "UPDATE job_queue SET lock_state = 0 WHERE job_id IN"
+        " (SELECT job_id FROM running_locks WHERE resource_id = %s)",
+        HOLDER,
+    )
+    return transaction.run("DELETE FROM running_locks WHERE resource_id = %s", HOLDER)

@@ -60,7 +60,7 @@ def _databases(
     default=900,
     show_default=True,
     type=click.IntRange(0, 86_400),
-    help="For so many seconds after the start no job is offered; daemons report what they have.",
+    help="For so many seconds after the start the queued jobs are only for the daemons that have them.",
 )
 @click.option("--check", "only_check", is_flag=True, help="Only check FILE, and say what is in it.")
 def restore(
@@ -109,4 +109,4 @@ def _advise(plan: Plan, manifest: Manifest) -> None:
     if os.geteuid() == 0:
         click.echo(f"Give it to the server's user: chown -R USER: {plan.directory}")
     click.echo(f"Start it with : LGI_server {plan.directory / restoration.CONFIGURATION}")
-    click.echo(f"For {plan.quiet} s after that no job is offered, while daemons report what they have.")
+    click.echo(f"For {plan.quiet} s after that its queued jobs are only for the daemons that have them.")

@@ -9,7 +9,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
-from lgi_server.services.jobs import licences
+from lgi_server.services.jobs import licences, locking
 from lgi_server.services.jobs.licences import Amounts
 from lgi_server.services.jobs.targets import offers as is_offered
 from lgi_server.tables import active_resources
@@ -29,6 +29,7 @@ class Reason(StrEnum):
     RUNNING = "running"
     ABORTING = "aborting"
     LOCKED = "locked"
+    HELD = "held"
     NO_LICENCES = "no_licences"
     NO_OFFER = "no_offer"
     NO_TARGET = "no_target"
@@ -43,6 +44,7 @@ MESSAGES = {
     Reason.RUNNING: "it runs",
     Reason.ABORTING: "it is being aborted",
     Reason.LOCKED: "a resource has it locked at this moment",
+    Reason.HELD: "the server was restored from a backup: a daemon that has the job may take it back first",
     Reason.NO_LICENCES: "not all of the licences that it requests are free",
     Reason.NO_OFFER: "no resource offers its application now",
     Reason.NO_TARGET: "none of its target resources offers its application now",
@@ -135,6 +137,8 @@ def _queued(
 
     Reasons that exclude every resource come first.
     """
+    if locking.is_held(lock):
+        return Reason.HELD
     if lock is not None or job.lock_state > 0:
         return Reason.LOCKED
     for reason, passed in (

@@ -13,7 +13,7 @@ from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import licences
 from lgi_server.services.jobs.licences import Amounts
-from lgi_server.tables import active_resources, running_locks
+from lgi_server.tables import active_resources, restorations, running_locks
 from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
@@ -42,6 +42,16 @@ def locked_error(transaction: Transaction, lock: Lock | None) -> JobLockedError:
     return JobLockedError(f"the job is locked by {holder} since {since}", lock.lock_time)
 
 
+def is_held(lock: Lock | None) -> bool:
+    """Return whether a job is held since a restore, for the daemon that may have it and for its users."""
+    return lock is not None and lock.resource_id == restorations.HOLDER
+
+
+def blocks(job: JobRow, lock: Lock | None) -> bool:
+    """Return whether a lock keeps users from a job."""
+    return not is_held(lock) and (lock is not None or job.lock_state > 0)
+
+
 def lock(
     transaction: Transaction, session: tuple[ResourceRow, int], job_id: int, totals: Amounts, now: int
 ) -> Lock:
@@ -53,7 +63,9 @@ def lock(
     job, lock = lock_row(transaction, job_id)
     if not comma_lists.contains_any(job.target_resources, [resource.resource_name]):
         raise LGIError(ErrorNumber.NOT_A_TARGET)
-    if lock is not None or job.lock_state > 0:
+    if is_held(lock):
+        running_locks.delete(transaction, job_id)
+    elif lock is not None or job.lock_state > 0:
         raise LGIError(ErrorNumber.CANNOT_LOCK, f"job {job_id}")
     if job.state == State.QUEUED and not licences.grant(transaction, [job], totals):
         message = "The job's licences are all in use"

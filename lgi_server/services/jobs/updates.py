@@ -172,7 +172,7 @@ def read_by_user(transaction: Transaction, user: UserPrincipal, job_id: int) -> 
     job, lock = found
     if not comma_lists.contains_any(job.read_access, user.names):
         raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
-    if lock is not None or job.lock_state > 0:
+    if locking.blocks(job, lock):
         raise locking.locked_error(transaction, lock)
     return job
 
@@ -188,7 +188,7 @@ def delete_by_user(
     job, lock = locking.lock_row(transaction, job_id)
     if not comma_lists.contains_any(job.write_access, user.names):
         raise LGIError(ErrorNumber.MODIFY_REFUSED, f"job {job_id}")
-    if lock is not None or job.lock_state > 0:
+    if locking.blocks(job, lock):
         raise locking.locked_error(transaction, lock)
     state = states.DELETED if states.removable(job.state) else State.ABORTING.value
     new = replace(job, state=state, state_time_stamp=next_stamp(job, now))
