@@ -68,3 +68,11 @@ def release(transaction: Transaction) -> int:
         HOLDER,
     )
     return transaction.run("DELETE FROM running_locks WHERE resource_id = %s", HOLDER)
+
+
+def free(transaction: Transaction, job_id: int, specifics: str) -> None:
+    """Free a held job, and store the specifics with the reference of the daemon that has it."""
+    transaction.run("DELETE FROM running_locks WHERE job_id = %s AND resource_id = %s", job_id, HOLDER)
+    transaction.run(
+        "UPDATE job_queue SET lock_state = 0, job_specifics = %s WHERE job_id = %s", specifics, job_id
+    )

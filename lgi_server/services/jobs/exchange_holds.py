@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from lgi_protocol.errors import LGIError
 from lgi_protocol.states import State
-from lgi_server.services.jobs import updates
+from lgi_server.services.access.job_principals import is_held
+from lgi_server.services.jobs import restored_jobs, updates
 from lgi_server.services.jobs.exchange_changes import ExchangeChanges
 from lgi_server.services.jobs.exchange_reports import check_held, check_licences, check_unlocked
 from lgi_server.services.jobs.exchange_request import PostedHold, Verdict
@@ -36,16 +37,18 @@ def judge(changes: ExchangeChanges, holds: Sequence[PostedHold], totals: Amounts
         except LGIError as error:
             verdicts.append(Verdict(hold.job_id, hold.reference, error=error))
         else:
-            known.append(job)
+            if is_held(job, hold.reference):
+                known.append(job)
             if job.state == State.QUEUED or job.state_time_stamp != hold.stamp:
                 differing.append(hold)
     return HeldJobs(known, [*verdicts, *_present(changes, differing, found, totals)])
 
 
 def _held(changes: ExchangeChanges, found: dict[int, HeldJob], hold: PostedHold) -> HeldJob:
-    """Return a job that a daemon has; LGIError NO_JOB, NOT_VISIBLE or NOT_YOUR_LOCK."""
+    """Return a job that a daemon has, or may take back; LGIError NO_JOB, NOT_VISIBLE or NOT_YOUR_LOCK."""
     job = updates.check_visible(found.get(hold.job_id), changes.resource, hold.job_id)
-    check_held(job, hold.reference)
+    if job.state != State.QUEUED:
+        check_held(job, hold.reference)
     return job
 
 
@@ -66,6 +69,7 @@ def _present(
 
 def _taken_back(changes: ExchangeChanges, holds: Sequence[PostedHold], totals: Amounts) -> list[Verdict]:
     rows = batches.lock(changes.transaction, sorted({one.job_id for one in holds}))
+    rows = restored_jobs.adopt(changes.transaction, rows, {one.job_id: one.reference for one in holds})
     verdicts = []
     for hold in holds:
         found, lock = rows.get(hold.job_id, (None, None))

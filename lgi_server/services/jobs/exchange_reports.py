@@ -7,7 +7,7 @@ from lgi_protocol import states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.services.access import job_principals
-from lgi_server.services.jobs import licences, updates
+from lgi_server.services.jobs import licences, restored_jobs, updates
 from lgi_server.services.jobs.exchange_changes import ExchangeChanges
 from lgi_server.services.jobs.exchange_request import PostedReport, Verdict
 from lgi_server.services.jobs.licences import Amounts
@@ -54,7 +54,9 @@ class _Judging(Generic[Report]):
         totals: Amounts,
     ) -> None:
         self._changes, self._read_change, self._totals = changes, read_change, totals
-        self._rows = batches.lock(changes.transaction, sorted({one.job_id for one in reports}))
+        rows = batches.lock(changes.transaction, sorted({one.job_id for one in reports}))
+        begun = {one.job_id: one.reference for one in reports if one.state != State.QUEUED}
+        self._rows = restored_jobs.adopt(changes.transaction, rows, begun)
         back = [one.job_id for one in reports if one.state == State.QUEUED and one.job_id in self._rows]
         self._first_targets = job_history.first_targets(changes.transaction, back)
 
