@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from urllib.parse import urlsplit
 
 from lgi_protocol import file_properties
 from lgi_protocol.credentials import Credentials, ReloadingSession
@@ -27,6 +28,7 @@ ANSWER_SECONDS = 120.0
 _BYTES = "application/octet-stream"
 # Characters kept of an answer that is not an LGI document.
 _EXCERPT = 4096
+_NOT_FOUND = 404
 _NONE: Mapping[str, str] = {}
 _Result = TypeVar("_Result")
 
@@ -145,20 +147,40 @@ class Client:
             ):
                 return answer, read_text(answer, self._max_answer)
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-            raise TransportError(self.server, root_cause(error), may_have_been_sent(error)) from error
+            reason = root_cause(error)
+            if advice := self._advice(error):
+                reason = f"{reason.rstrip('.')}, {advice}"
+            raise TransportError(self.server, reason, may_have_been_sent(error)) from error
+
+    def _advice(self, error: BaseException) -> str:
+        """Return what to do about a failed request, if the server has to be asked for that."""
+        from lgi_protocol import server_names
+        from lgi_protocol.transport_errors import innermost
+
+        if not server_names.is_mismatch(innermost(error)):
+            return ""
+        return server_names.advice(self.server, self.credentials.context())
 
     def _answer(self, url: str, body: object, headers: Mapping[str, str]) -> Reply:
         answer, text = self._exchange("POST", url, body, headers)
         try:
             return read_answer(text)
         except ValueError as error:
-            reason = f"the answer is not an LGI document (HTTP {answer.status_code}){_defect(text)}"
+            why = _wrong_path(self.server) if answer.status_code == _NOT_FOUND else _defect(text)
+            reason = f"the answer is not an LGI document (HTTP {answer.status_code}){why}"
             excerpt = f"HTTP {answer.status_code} {answer.reason}: {text[:_EXCERPT]}"
             raise TransportError(self.server, reason, excerpt=excerpt) from error
 
     def close(self) -> None:
         """Close the kept connections."""
         self.session.close()
+
+
+def _wrong_path(url: str) -> str:
+    """Return what to do about a URL that the server does not know."""
+    parts = urlsplit(url)
+    meant = f"https://{parts.netloc}/LGI"
+    return f": it has no project server at this path; is its URL {meant}?" if meant != url else ""
 
 
 def _defect(text: str) -> str:

@@ -89,9 +89,26 @@ def _missing(path: Path, mark: bytes, meaning: str) -> str:
     try:
         with path.open("rb") as opened:
             found = mark in opened.read(_LONGEST_PEM)
+    except PermissionError as error:
+        return f"{path}: {error.strerror}{_readers(path)}"
     except OSError as error:
         return f"{path}: {error.strerror}"
     return "" if found else f"there is no {meaning} in {path}"
+
+
+def _readers(path: Path) -> str:
+    """Return who may read a file, as advice; empty when even that cannot be seen."""
+    import pwd
+
+    try:
+        status = path.stat()
+    except OSError:
+        return ": a directory above it is closed to this account"
+    try:
+        owner = pwd.getpwuid(status.st_uid).pw_name
+    except KeyError:
+        owner = f"uid {status.st_uid}"
+    return f": it belongs to {owner} and has mode {status.st_mode & 0o777:04o}; run this as its owner"
 
 
 def file_stamps(files: Iterable[Path]) -> Stamps:

@@ -72,8 +72,14 @@ def root_cause(error: BaseException) -> str:
     return ", ".join((_deepest_reason(error), *getattr(error, "__notes__", ())))
 
 
-def _deepest_reason(error: BaseException) -> str:
+def innermost(error: BaseException) -> BaseException:
+    """Return the exception that a failed request began with."""
     *_, deepest = _layers(error)
+    return deepest
+
+
+def _deepest_reason(error: BaseException) -> str:
+    deepest = innermost(error)
     if (
         isinstance(deepest, OSError)
         and deepest.strerror

@@ -4,7 +4,9 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import logging  # noqa: E402
 import sys  # noqa: E402
+import time  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import click  # noqa: E402
@@ -51,6 +53,12 @@ def status(config: Path) -> None:
 @click.argument("config", type=click.Path(dir_okay=False, readable=False, path_type=Path))
 def start(config: Path, check: bool, without_scheduler: bool) -> None:
     """Start the project server of the configuration file CONFIG, and its scheduler (LGI_setup writes one)."""
+    form = "LGI_server: %(message)s" if check else "%(asctime)sZ %(levelname)s %(name)s %(message)s"
+    logging.basicConfig(level=logging.WARNING if check else logging.INFO, format=form)
+    logging.Formatter.converter = time.gmtime
+    if check:
+        # What it says is part of the warning about an unreachable database.
+        logging.getLogger("lgi.database").disabled = True
     try:
         loaded = configuration.load("LGI_server", config)
         # A check creates no file.

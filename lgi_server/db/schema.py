@@ -5,6 +5,7 @@ import logging
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.config.database import SQLiteAddress, parse_address, without_password
 from lgi_server.db import database_file, open_database, schema_check, upgrades
+from lgi_server.db.explanation import explanation
 from lgi_server.db.pool import Database
 from lgi_server.db.schema_files import text
 from lgi_server.db.transaction import Transaction
@@ -34,7 +35,7 @@ def check(project: str, address: str) -> None:
         version = upgrades.version_of(database) if made else 0
         differences = schema_check.differences(database, text()) if made else []
     except LGIError as away:
-        log.warning("the database of project %s cannot be reached: %s", project, away)
+        log.warning("project %s: %s", project, explanation(address, away) or away)
         return
     finally:
         database.close()

@@ -7,7 +7,6 @@ every handshake.
 import logging
 import ssl
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -187,8 +186,6 @@ def check(config: Config, jobs: JobsAuthority | None) -> None:
 
 def run(config: Config, with_scheduler: bool) -> None:
     """Serve until gunicorn stops, with a scheduler beside the workers if it is asked for."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)sZ %(levelname)s %(name)s %(message)s")
-    logging.Formatter.converter = time.gmtime
     log_rate_limit.install()
     log.info("%s on %s, projects %s", config.url, config.listen, ", ".join(config.projects))
     # In memory where possible: the counters are written at every call.

@@ -1,13 +1,14 @@
 """LGI_certificates renew, revoke, crl, check: maintenance of issued certificates."""
 
 import os
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
 from lgi_protocol import expiry
-from lgi_tools.certificates import ca, expiry_check, keys
+from lgi_tools.certificates import administrators, ca, expiry_check, keys
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.command_options import DAYS, KEY_TYPE, plain_errors, until
 from lgi_tools.certificates.expiry_check import ExpiryFinding
@@ -55,19 +56,34 @@ def renew(directory: Path, name: str, new_key: bool, key_type: str, days: int | 
 
 @click.command()
 @click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask, even when NAME is the last administrator.")
 @click.pass_obj
-def revoke(directory: Path, name: str) -> None:
+def revoke(directory: Path, name: str, yes: bool) -> None:
     """Permanently revoke all certificates of NAME, as after its key was lost.
 
     Example: LGI_certificates revoke mark@laptop
     """
     with plain_errors():
         made_by = Authority.open(directory)
+        if not yes and administrators.is_last(directory, name, datetime.now(UTC)):
+            _confirm(name)
         file = made_by.revoke(name)
     terminal.show(
         f"Revoked     : {file}\n"
         f"Next        : copy {made_by.crl_file} to every project server; issue a new one with --force\n"
     )
+
+
+def _confirm(name: str) -> None:
+    """Ask about the last administrator; ValueError without a terminal, or for the answer no."""
+    warning = (
+        f"{name} is the last administrator: without another certificate with --group {administrators.GROUP}"
+    )
+    warning += " nobody sees and ends the jobs of others"
+    if not sys.stdin.isatty():
+        raise ValueError(f"{warning}; issue one first, or use --yes")
+    if not click.confirm(f"{warning}. Revoke it?", err=True):
+        raise ValueError("nothing was revoked")
 
 
 @click.command()

@@ -11,6 +11,7 @@ from lgi_server.cli import configuration
 from lgi_server.cli.manage_db.answers import report
 from lgi_server.config.model import Config, ProjectConfig
 from lgi_server.db import open_database, schema
+from lgi_server.db.explanation import explained
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access import principals
 from lgi_server.services.project import peers, recorded_changes
@@ -32,10 +33,11 @@ class ManagedProject:
         return self.project.name
 
     def run(self, work: Callable[[Transaction], Result]) -> Result:
-        """Return the result of ``work`` in one transaction."""
+        """Return the result of ``work`` in one transaction; ValueError for a database that cannot be used."""
         database = open_database(self.project.database)
         try:
-            return database.run(work)
+            with explained(self.project.database):
+                return database.run(work)
         finally:
             database.close()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lgi_server.cli.manage_db import options, output
-from lgi_server.cli.manage_db.answers import ask, ask_number
+from lgi_server.cli.manage_db.answers import ask, ask_number, report
 from lgi_server.cli.manage_db.project import ManagedProject
 from lgi_server.services.project import registration
 from lgi_server.services.project.recorded_changes import AdministrationError
@@ -61,6 +61,12 @@ def add(
     new = NewResource(name, url, pem, ask_number(project_server, "project server flag"))
     servers = ask(servers, "servers to update")
     chosen.change(lambda transaction: registration.add_resource(transaction, new, servers))
+    if others := registration.excluded_projects(new, chosen.name):
+        options_for_all = " ".join(f"--project {one}" for one in (*others, chosen.name))
+        report(
+            f"Warning: the certificate is for {', '.join(others)}, not for {chosen.name}, whose server will"
+            f" refuse it. Make one for all: LGI_certificates resource {name} --force {options_for_all}"
+        )
 
 
 def _pem(path: Path) -> str:

@@ -56,6 +56,17 @@ def add_resource(transaction: Transaction, new: NewResource, servers: str) -> in
     return recorded_changes.make(transaction, change, servers, undo)
 
 
+def excluded_projects(new: NewResource, project: str) -> tuple[str, ...]:
+    """Return the projects that a certificate is for if the given one is not among them, else none.
+
+    Its owner may call for these projects only.
+    """
+    der = client_certificate.der_of(new.certificate)
+    if not der or (holder := client_certificate.read(der).name).allows_project(project):
+        return ()
+    return holder.projects or ()
+
+
 def remove_resource(transaction: Transaction, name: str, servers: str, now: int) -> int:
     """Remove a resource, its sessions and locks; return the version of the update.
 
