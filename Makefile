@@ -5,7 +5,7 @@ INSTALLED := .venv/installed
 # Number of test files that run in parallel: cores + 1, since tests mostly wait. TEST_PROCESSES=0: no parallelism.
 TEST_PROCESSES ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
 
-.PHONY: help man demo test test-fast test-backends test-cluster check bench bench-job bench-commands soak torture screenshots lock sbom rpm clean
+.PHONY: help man demo test test-fast test-backends test-cluster check bench bench-job bench-commands bench-peers soak torture screenshots lock sbom rpm clean
 
 help:
 	@echo "make demo           set up a small grid and run jobs on it, in one minute (KEEP=1: leave it running)"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench          run the benchmarks; results are ratios within one run"
 	@echo "make bench-job      measure what one short job costs: processor, processes, fsyncs, requests"
 	@echo "make bench-commands measure what the commands of users cost"
+	@echo "make bench-peers    run the same jobs through other systems (PEERS=slurm,lgi-sqlite JOBS=300 SLOTS=8)"
 	@echo "make torture        break a grid at random and check each job (MINUTES=60, SEED=...)"
 	@echo "make soak           run the load test: 100,000 jobs, 110 daemons (MINUTES=10)"
 	@echo "make screenshots    write pictures of the web interface to docs/screenshots"
@@ -72,6 +73,17 @@ bench-job: $(INSTALLED)
 bench-commands: $(INSTALLED)
 	@$(PY) -m benchmarks.commands
 
+# Packages of others are not for the product: an environment of their own. What is not installed is left out.
+bench-peers: $(INSTALLED) .venv-peers/installed
+	@$(PY) -m benchmarks.peers.run $(if $(PEERS),--peers $(PEERS)) $(if $(JOBS),--jobs $(JOBS)) \
+		$(if $(SLOTS),--slots $(SLOTS))
+
+.venv-peers/installed: $(INSTALLED) benchmarks/peers/requirements.txt
+	@$(PY) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip --disable-pip-version-check -q install -r benchmarks/peers/requirements.txt || \
+		echo "Parsl, Dask and Celery will be left out." >&2
+	@touch $@
+
 screenshots: $(INSTALLED)
 	@sh make/needs.sh
 	@sh make/browser.sh
@@ -109,5 +121,5 @@ rpm:
 	@sh specs/build.sh
 
 clean:
-	rm -rf .venv .venv.lock build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
+	rm -rf .venv .venv.lock .venv-peers build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

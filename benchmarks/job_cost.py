@@ -28,8 +28,11 @@ INPUTS = {"command": (b"echo hello\n", ""), "hello_world": (b"me", "<seconds> 0 
 class CountedDaemon(DaemonProcess):
     """A daemon that offers one application, perhaps of an ordinary user, perhaps traced."""
 
-    def __init__(self, grid: Grid, application: str, is_root: bool, trace: Path | None) -> None:
+    def __init__(
+        self, grid: Grid, application: str, is_root: bool, trace: Path | None = None, slots: int = SLOTS
+    ) -> None:
         self.application = application
+        self.slots = slots
         self.prefix = traced(trace) if trace else []
         self.owner = 0 if is_root else NOBODY
         super().__init__(grid)
@@ -54,9 +57,9 @@ class CountedDaemon(DaemonProcess):
             "./runhere": str(self.run_directory),
             "https://localhost/LGI": self.grid.url,
             " ./": f" {place}/",
-            "<any> 1 </any>": f"<any> {SLOTS} </any>",
-            "<any> 5 </any>": f"<any> {SLOTS} </any>",
-            "<job_limit> 4 ": f"<job_limit> {SLOTS} ",
+            "<any> 1 </any>": f"<any> {self.slots} </any>",
+            "<any> 5 </any>": f"<any> {self.slots} </any>",
+            "<job_limit> 4 ": f"<job_limit> {self.slots} ",
         }.items():
             text = text.replace(old, new)
         self.configuration.write_text(text)

@@ -40,9 +40,9 @@ JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 MinJobAge={memory}
 KillWait=2
-NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=4000 State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs={processors} RealMemory=4000 State=UNKNOWN
 PartitionName=normal Nodes={host} Default=YES MaxTime=INFINITE State=UP
-"""
+{more}"""
 
 
 def missing() -> str:
@@ -54,9 +54,9 @@ def missing() -> str:
 
 
 class Slurm:
-    """The three daemons of SLURM and its configuration."""
+    """The three daemons of SLURM and its configuration, with ``more`` lines at its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, processors: int = 2, more: str = "") -> None:
         # Not below pytest's own directory: munged wants one that others can enter.
         self.directory = Path(tempfile.mkdtemp(prefix="lgi-slurm-"))
         self.directory.chmod(0o755)
@@ -69,6 +69,8 @@ class Slurm:
                 ports=(free_port(), free_port()),
                 directory=self.directory,
                 memory=300,
+                processors=processors,
+                more=more,
             )
         )
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
