@@ -41,6 +41,11 @@ def _groups(rows: list[Sequence[Any]]) -> list[list[Sequence[Any]]]:
     return [rows]
 
 
+def clear(transaction: Transaction, table: str) -> None:
+    """Remove all rows of a table."""
+    transaction.run(f"DELETE FROM {table}")
+
+
 def is_empty(database: Database, tables: Iterable[str]) -> bool:
     """Return whether none of the tables has a row; LGIError as `Database.run`."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lgi_server.cli.program_group import ProgramGroup
-from lgi_server.cli.setup import backup, conversion, grid, new, restore, upgrade
+from lgi_server.cli.setup import backup, conversion, grid, new, restore, takeover, upgrade
 from lgi_server.cli.setup.check import command as check_command
 
 
@@ -48,3 +48,4 @@ main.add_command(new.new)
 main.add_command(upgrade.upgrade)
 main.add_command(backup.backup)
 main.add_command(restore.restore)
+main.add_command(takeover.takeover)

@@ -139,6 +139,13 @@ def insert_all(transaction: Transaction, new: Sequence[JobRow]) -> dict[str, int
     return {row["repository"]: int(row["job_id"]) for row in stored}
 
 
+def insert_numbered(transaction: Transaction, old: Sequence[JobRow]) -> None:
+    """Insert jobs under the numbers that they have already."""
+    for job in old:
+        row = {"job_id": job.job_id} | _row(job)
+        transaction.execute_pipelined(f"{_insert_into(row)} ({placeholders(row)})", *row.values())
+
+
 def _insert_into(row: Mapping[str, Any]) -> str:
     return f"INSERT INTO job_queue ({', '.join(row)}) VALUES"
 
