@@ -5,7 +5,6 @@ daemon 10 MB of memory and each tool start-up time.
 """
 
 import re
-import ssl
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +26,8 @@ def validity(path: Path) -> tuple[datetime, datetime]:
     Of several with the same subject, as of a renewed CA, the latest one counts. Raise OSError when the file
     cannot be read, ValueError when it holds no certificate.
     """
+    import ssl
+
     latest: dict[bytes, tuple[datetime, datetime]] = {}
     for pem in _PEM.findall(path.read_text("ascii")):
         subject, end, begin = _subject_and_validity(ssl.PEM_cert_to_DER_cert(pem))

@@ -5,17 +5,21 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from typing import TYPE_CHECKING
 
 from lgi_tools.certificates import keys
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from cryptography import x509
 
 DIRECTORY = "former"
 
 
-def read_certificate(path: Path) -> x509.Certificate:
+def read_certificate(path: Path) -> "x509.Certificate":
     """Return the first certificate of a PEM file. Raises OSError, or ValueError naming the file."""
+    from cryptography import x509
+
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except ValueError as error:
@@ -32,13 +36,15 @@ def archive(file: Path) -> None:
     keys.write_file(copy, file.read_bytes(), keys.PUBLIC, replace=True)
 
 
-def write_certificate(file: Path, certificate: x509.Certificate) -> None:
+def write_certificate(file: Path, certificate: "x509.Certificate") -> None:
     """Write a certificate as PEM; the one that it replaces is kept."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
     archive(file)
     keys.write_file(file, certificate.public_bytes(Encoding.PEM), keys.PUBLIC, replace=True)
 
 
-def all_versions(file: Path) -> list[x509.Certificate]:
+def all_versions(file: Path) -> "list[x509.Certificate]":
     """Return the certificate of a file and all it has replaced. Raises FileNotFoundError."""
     known = [read_certificate(file)]
     stem = len(file.stem)

@@ -3,14 +3,10 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.x509.oid import NameOID
+from typing import TYPE_CHECKING
 
 from lgi_protocol import common_name
 from lgi_protocol.certificate_files import file_stem
-from lgi_protocol.x509_builder import PrivateKey, PublicKey
 from lgi_tools.certificates import archive, keys, pkcs12, profiles, revocation_list
 from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.entity import Issued, refuse_existing
@@ -18,6 +14,12 @@ from lgi_tools.certificates.keys import KeyType
 from lgi_tools.certificates.pkcs12 import Bundle
 from lgi_tools.certificates.profiles import Kind, Validity
 from lgi_tools.certificates.subject import Subject
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from cryptography import x509
+
+    from lgi_protocol.x509_builder import PrivateKey, PublicKey
 
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 730
@@ -27,11 +29,9 @@ CERTIFICATE, KEY, REVOCATIONS = "ca.crt", "ca.key", "ca.crl"
 class Authority:
     """Signs certificates and keeps them, with their keys, in its directory."""
 
-    def __init__(self, directory: Path, certificate: x509.Certificate, key: PrivateKey) -> None:
+    def __init__(self, directory: Path, certificate: "x509.Certificate", key: "PrivateKey") -> None:
         """Use `create` or `open` instead."""
-        self.directory = directory
-        self.certificate = certificate
-        self._key = key
+        self.directory, self.certificate, self._key = directory, certificate, key
 
     @classmethod
     def create(
@@ -123,7 +123,7 @@ class Authority:
         valid = validity or Validity.of_days(days)
         return self._issue(subject, key_type, valid, force=force, password=password)
 
-    def sign(self, key: PublicKey, subject: Subject, validity: Validity, force: bool = False) -> Path:
+    def sign(self, key: "PublicKey", subject: Subject, validity: Validity, force: bool = False) -> Path:
         """Issue a certificate for a key that was generated elsewhere. Returns its file."""
         hosts, name = subject.hosts, subject.common_name.name
         file, key_file = self._file(name), self._file(name, "key")
@@ -141,10 +141,12 @@ class Authority:
         Returns its file. Raises FileNotFoundError when there is none, ValueError when it is revoked or was
         signed by another CA.
         """
+        from lgi_protocol.x509_builder import PublicKey
+
         file, key_file = self._file(name), self._file(name, "key")
         with archive.exclusive_lock(self.directory):
             old = read_certificate(file)
-            self._check_ours(old, file)
+            self.check_signed(old, file)
             key = old.public_key()
             if not isinstance(key, PublicKey):
                 raise ValueError(f"{file} is for a key that is neither EC nor RSA")
@@ -160,8 +162,7 @@ class Authority:
     def renew_authority(self, validity: Validity) -> Path:
         """Renew the CA's own certificate with the same key and name: signed certificates stay valid."""
         with archive.exclusive_lock(self.directory):
-            name = str(self.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
-            self.certificate = profiles.sign_authority(self._key, name, validity)
+            self.certificate = profiles.renew_authority(self._key, self.certificate, validity)
             archive.write_certificate(self.ca_file, self.certificate)
             self._write_revocations(revocation_list.read(self.crl_file))
         return self.ca_file
@@ -182,7 +183,7 @@ class Authority:
             self._write_revocations((*listed, *new))
         return file
 
-    def sign_revocations(self) -> x509.CertificateRevocationList:
+    def sign_revocations(self) -> "x509.CertificateRevocationList":
         """Sign the unchanged list of revoked certificates again. Returns the list."""
         with archive.exclusive_lock(self.directory):
             self._write_revocations(revocation_list.read(self.crl_file))
@@ -201,11 +202,10 @@ class Authority:
     def _file(self, name: str, suffix: str = "crt") -> Path:
         return self.directory / f"{file_stem(name)}.{suffix}"
 
-    def _check_ours(self, certificate: x509.Certificate, file: Path) -> None:
-        try:
-            certificate.verify_directly_issued_by(self.certificate)
-        except (InvalidSignature, TypeError, ValueError):
-            raise ValueError(f"{file} was not signed by this CA") from None
+    def check_signed(self, certificate: "x509.Certificate", file: Path) -> None:
+        """Raise ValueError, naming ``file``, unless this CA has signed a certificate and not revoked it."""
+        if not profiles.is_signed_by(certificate, self.certificate):
+            raise ValueError(f"{file} was not signed by this CA")
         if certificate.serial_number in revocation_list.serials(self.crl_file):
             raise ValueError(f"{file} is revoked: issue a new one with --force")
 
@@ -234,16 +234,16 @@ class Authority:
     def _certify(
         self,
         file: Path,
-        key: PublicKey,
-        subject: x509.Name,
+        key: "PublicKey",
+        subject: "x509.Name",
         validity: Validity,
-        hosts: tuple[x509.GeneralName, ...],
-    ) -> x509.Certificate:
+        hosts: "tuple[x509.GeneralName, ...]",
+    ) -> "x509.Certificate":
         """Sign a certificate and store it; a replaced certificate is archived."""
         until = validity.until(self.certificate.not_valid_after_utc)
         made = profiles.sign_leaf(self.certificate, self._key, key, name=subject, validity=until, hosts=hosts)
         archive.write_certificate(file, made)
         return made
 
-    def _write_revocations(self, entries: Iterable[x509.RevokedCertificate]) -> None:
+    def _write_revocations(self, entries: "Iterable[x509.RevokedCertificate]") -> None:
         revocation_list.write(self.crl_file, self.certificate, self._key, entries)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from lgi_protocol import certificate_files, common_name
 from lgi_tools.certificates import ca as certificates_ca
@@ -161,6 +160,8 @@ def import_pkcs12(
 
     Example: LGI_certificates --directory . import mark.p12 --config-dir ~/.LGI --server https://lgi.example.org/LGI
     """
+    from cryptography.hazmat.primitives.serialization import Encoding
+
     with plain_errors():
         if password_file:
             password = read_password(password_file)
@@ -186,6 +187,8 @@ def import_pkcs12(
 
 
 def _take_out(directory: Path, name: str, pems: tuple[bytes, ...], force: bool) -> tuple[Path, ...]:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
     stem = certificate_files.file_stem(name)
     files = directory / f"{stem}.key", directory / f"{stem}.crt", directory / certificates_ca.CERTIFICATE
     ca = files[2]

@@ -1,6 +1,5 @@
 """Options, passwords and errors of all commands of LGI_certificates."""
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,9 +7,6 @@ from typing import Any, TypeVar
 
 import click
 
-from lgi_protocol.client import is_https
-from lgi_tools.certificates.archive import read_certificate
-from lgi_tools.certificates.ca import LEAF_DAYS
 from lgi_tools.certificates.keys import KeyType
 from lgi_tools.cli import program
 
@@ -48,11 +44,15 @@ def days(default: int) -> Callable[[_Command], _Command]:
 
 def issuing(command: _Command) -> _Command:
     """Add the options to issue a certificate with a new key: --key-type, --days and --force."""
+    from lgi_tools.certificates.ca import LEAF_DAYS
+
     return KEY_TYPE(days(LEAF_DAYS)(FORCE(command)))
 
 
 def https(_context: click.Context, _option: click.Parameter, url: str) -> str:
     """Return a URL with https. Raises BadParameter for any other, which the tools would refuse later."""
+    from lgi_protocol.client import is_https
+
     if url and not is_https(url):
         raise click.BadParameter(f"{url!r} is not a URL that begins with https://")
     return url
@@ -104,6 +104,8 @@ def plain_errors() -> Iterator[None]:
 
 def read_password(path: Path | None) -> str:
     """Return the first line of a file, without a file a generated password. ValueError when empty."""
+    import secrets
+
     if path is None:
         return secrets.token_urlsafe(12)
     password = path.read_text("utf-8").partition("\n")[0].strip()
@@ -114,6 +116,8 @@ def read_password(path: Path | None) -> str:
 
 def until(file: Path) -> str:
     """Return the output line with a certificate's file and expiry."""
+    from lgi_tools.certificates.archive import read_certificate
+
     return f"Certificate : {file} (valid until {read_certificate(file).not_valid_after_utc:%Y-%m-%d})\n"
 
 

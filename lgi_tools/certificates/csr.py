@@ -1,30 +1,36 @@
 """Certificate signing requests (PKCS #10): a key is generated where it is used, and is never sent."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
-
-from lgi_protocol.x509_builder import PrivateKey, PublicKey
 from lgi_tools.certificates import keys
 from lgi_tools.certificates.keys import KeyType
 
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_protocol.x509_builder import PrivateKey, PublicKey
+
 # Of RSA keys; EC keys are on one of the curves of TLS.
 FEWEST_BITS = 2048
-_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+_CURVES = ("secp256r1", "secp384r1", "secp521r1")
 
 
-def make(key: PrivateKey) -> bytes:
+def make(key: "PrivateKey") -> bytes:
     """Return a request (PEM) for a key, with an empty subject: the CA decides the name."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.serialization import Encoding
+
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
-def key_of(request: bytes) -> PublicKey:
+def key_of(request: bytes) -> "PublicKey":
     """Return the key in a request (PEM); the rest is ignored. Raises ValueError for an unusable request."""
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
     try:
         read = x509.load_pem_x509_csr(request)
         key, is_signed = read.public_key(), read.is_signature_valid
@@ -34,12 +40,12 @@ def key_of(request: bytes) -> PublicKey:
         raise ValueError("it is not signed with its own key")
     if isinstance(key, rsa.RSAPublicKey) and key.key_size >= FEWEST_BITS:
         return key
-    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES):
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
         return key
     raise ValueError(f"its key is neither EC on P-256, P-384 or P-521 nor RSA of {FEWEST_BITS} bits or more")
 
 
-def kept_key(path: Path, key_type: KeyType) -> PrivateKey:
+def kept_key(path: Path, key_type: KeyType) -> "PrivateKey":
     """Return the key in a file, generated if the file does not exist. Raises OSError, ValueError."""
     if path.exists():
         return keys.read_key(path)

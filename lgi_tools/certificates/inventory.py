@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.x509.oid import NameOID
+from typing import TYPE_CHECKING
 
 from lgi_tools.certificates import revocation_list
 from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.ca import REVOCATIONS
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from cryptography import x509
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ def entries(directory: Path, now: datetime) -> list[Entry]:
 
 
 def _entry(path: Path, now: datetime, revoked: frozenset[int]) -> Entry:
+    from cryptography.x509.oid import NameOID
+
     certificate = read_certificate(path)
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     state = "not yet valid" if now < begin else "expired" if now > end else "valid"
@@ -42,13 +46,15 @@ def _entry(path: Path, now: datetime, revoked: frozenset[int]) -> Entry:
     return Entry(path.name, name_of(certificate), kind, f"{certificate.serial_number:x}", end, state)
 
 
-def _first(certificate: x509.Certificate, part: x509.ObjectIdentifier) -> str:
+def _first(certificate: "x509.Certificate", part: "x509.ObjectIdentifier") -> str:
     found = certificate.subject.get_attributes_for_oid(part)
     return str(found[0].value) if found else "-"
 
 
-def name_of(certificate: x509.Certificate) -> str:
+def name_of(certificate: "x509.Certificate") -> str:
     """Return the common name of a certificate, ``-`` when it has none."""
+    from cryptography.x509.oid import NameOID
+
     return _first(certificate, NameOID.COMMON_NAME)
 
 

@@ -3,11 +3,12 @@
 import os
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_protocol.x509_builder import PrivateKey
 
-from lgi_protocol.x509_builder import PrivateKey
 
 SECRET = 0o600
 PUBLIC = 0o644
@@ -20,29 +21,36 @@ class KeyType(StrEnum):
     RSA = "rsa"
 
 
-def make_key(key_type: KeyType) -> PrivateKey:
+def make_key(key_type: KeyType) -> "PrivateKey":
     """Generate a private key."""
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
     if key_type is KeyType.RSA:
         return rsa.generate_private_key(public_exponent=65537, key_size=3072)
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def key_pem(key: PrivateKey) -> bytes:
+def key_pem(key: "PrivateKey") -> bytes:
     """Return the key as unencrypted PKCS8, because LGI's programs cannot ask for a pass phrase."""
+    from cryptography.hazmat.primitives import serialization
+
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 
 
-def create(path: Path, key_type: KeyType, replace: bool = False) -> PrivateKey:
+def create(path: Path, key_type: KeyType, replace: bool = False) -> "PrivateKey":
     """Generate a key and write it to a file. Raises the errors of `write_file`."""
     key = make_key(key_type)
     write_file(path, key_pem(key), SECRET, replace)
     return key
 
 
-def read_key(path: Path) -> PrivateKey:
+def read_key(path: Path) -> "PrivateKey":
     """Return the private key in a PEM file. Raises OSError, ValueError when it has no usable key."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except (ValueError, TypeError) as error:

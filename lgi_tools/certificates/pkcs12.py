@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import pkcs12
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
 
-from lgi_protocol.x509_builder import PrivateKey
+    from lgi_protocol.x509_builder import PrivateKey
+
 
 _ROUNDS = 20_000
 
@@ -17,9 +19,9 @@ _ROUNDS = 20_000
 class Bundle:
     """The content of a PKCS12 file."""
 
-    key: PrivateKey
-    certificate: x509.Certificate
-    ca: x509.Certificate
+    key: "PrivateKey"
+    certificate: "x509.Certificate"
+    ca: "x509.Certificate"
 
 
 def pack(name: str, bundle: Bundle, password: str, compatible: bool = False) -> bytes:
@@ -27,6 +29,9 @@ def pack(name: str, bundle: Bundle, password: str, compatible: bool = False) -> 
 
     ``compatible`` uses weak encryption, which older systems can read.
     """
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
     return pkcs12.serialize_key_and_certificates(
         name.encode(),
         bundle.key,
@@ -36,8 +41,11 @@ def pack(name: str, bundle: Bundle, password: str, compatible: bool = False) -> 
     )
 
 
-def _weak(password: str) -> serialization.KeySerializationEncryption:
+def _weak(password: str) -> "serialization.KeySerializationEncryption":
     """3DES, and SHA-1 for the whole: Android before 14 and macOS before 15 know nothing newer."""
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
     return (
         serialization.PrivateFormat.PKCS12.encryption_builder()
         .kdf_rounds(_ROUNDS)
@@ -49,6 +57,9 @@ def _weak(password: str) -> serialization.KeySerializationEncryption:
 
 def unpack(path: Path, password: str) -> Bundle:
     """Return the content of a file. Raises OSError, ValueError for a wrong password or content."""
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
     try:
         key, certificate, others = pkcs12.load_key_and_certificates(path.read_bytes(), password.encode())
     except ValueError as error:

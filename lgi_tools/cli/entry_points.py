@@ -18,6 +18,7 @@ stage = Command("LGI_stage", "lgi_tools.commands.stage")
 complete = Command("LGI_complete", "lgi_tools.commands.complete")
 certificates = Command("LGI_certificates", "lgi_tools.commands.certificates")
 join = Command("LGI_join", "lgi_tools.joining.command")
+login = Command("LGI_login", "lgi_tools.joining.login_command")
 # The filters.
 xml = Command("LGI_xml", "lgi_tools.filters.xml_filter")
 csv = Command("LGI_csv", "lgi_tools.filters.csv_filter")

@@ -106,13 +106,21 @@ def home() -> Settings:
     that is read before ``~/.LGI``. Raises SettingsError when it does not exist.
     """
     found = _environment()
-    if directory := os.environ.get("LGI_CONFIG", "").strip():
-        found = found.over(replace(read_named(Path(directory)), place=directory))
+    if named := os.environ.get("LGI_CONFIG", "").strip():
+        found = found.over(replace(read_named(Path(named)), place=named))
     try:
-        home = Path(os.environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir)
-    except KeyError:
+        directory = own_directory()
+    except SettingsError:
         return found
-    return found.over(read_directory(home / ".LGI"))
+    return found.over(read_directory(directory))
+
+
+def own_directory() -> Path:
+    """Return the user's ``~/.LGI``. Raises SettingsError for a user without a home directory."""
+    try:
+        return Path(os.environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir) / ".LGI"
+    except KeyError:
+        raise SettingsError("there is no home directory: set HOME") from None
 
 
 def _environment() -> Settings:

@@ -1,8 +1,9 @@
-"""The requests of a new resource to the enrolment server, which it authenticates by the token alone."""
+"""The requests of a new resource or user to the enrolment server, authenticated by the token alone."""
 
 import json
 import ssl
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
 
@@ -20,6 +21,7 @@ from lgi_protocol.reply import read_text
 from lgi_protocol.transport_errors import root_cause
 from lgi_protocol.x509_builder import PrivateKey
 from lgi_tools.certificates import csr
+from lgi_tools.certificates.profiles import Kind
 from lgi_tools.joining import tokens
 from lgi_tools.joining.tokens import Token
 
@@ -34,7 +36,7 @@ class JoinError(Exception):
 
 @dataclass(frozen=True)
 class Joined:
-    """The answer of the enrolment server: PEM texts, name, projects and project server."""
+    """The answer of the enrolment server: PEM texts, name, groups, projects and project server."""
 
     certificate: str
     ca: str
@@ -42,6 +44,8 @@ class Joined:
     projects: tuple[str, ...]
     server: str
     registered: bool
+    groups: tuple[str, ...] = ()
+    kind: str = Kind.RESOURCE
 
 
 def fetch_ca(url: str, token: Token) -> str:
@@ -67,32 +71,51 @@ def fetch_ca(url: str, token: Token) -> str:
 
 
 def join(url: str, token: Token, key: PrivateKey, ca: str) -> Joined:
-    """Request a certificate for a key. The server must have a certificate of that CA for its host name."""
+    """Request a certificate for a key. The server must have a certificate of that CA for its host name.
+
+    Raises JoinError, also for a certificate of another kind, key or CA.
+    """
+    body = {"token": token.secret, "request": csr.make(key).decode("ascii"), "kind": str(token.kind)}
+    joined = _post(f"{url}/join", body, ca)
+    check_certificate(joined, key)
+    if joined.kind != token.kind:
+        raise JoinError(f"the received certificate is for a {joined.kind}")
+    return joined
+
+
+def renew(url: str, certificate: str, key: PrivateKey, ca: str) -> Joined:
+    """Request the latest certificate of a user, who shows the present one (PEM). Raises as `join`."""
+    body = {"certificate": certificate, "request": csr.make(key).decode("ascii")}
+    renewed = _post(f"{url}/renew", body, ca)
+    check_certificate(renewed, key)
+    return renewed
+
+
+def _post(url: str, body: Mapping[str, str], ca: str) -> Joined:
     context = with_deadline(ssl.create_default_context(cadata=ca))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    body = json.dumps({"token": token.secret, "request": csr.make(key).decode("ascii")})
     with session_with(context, None) as session:
         # The context has the CA; requests would load its own CA file.
         session.verify = True
-        text = _text(session, "POST", f"{url}/join", body.encode())
+        text = _text(session, "POST", url, json.dumps(body).encode())
     try:
         answer = json.loads(text)
-        joined = Joined(
+        return Joined(
             certificate=str(answer["certificate"]),
             ca=ca,
             name=str(answer["name"]),
             projects=tuple(str(one) for one in answer["projects"]),
             server=str(answer["server"]).rstrip("/"),
             registered=answer["registered"] is True,
+            groups=tuple(str(one) for one in answer.get("groups", ())),
+            kind=str(answer.get("kind", Kind.RESOURCE)),
         )
-    except (KeyError, TypeError, ValueError, RecursionError):
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         raise JoinError(f"{url} sent an invalid answer") from None
-    check_certificate(joined, key)
-    return joined
 
 
 def check_certificate(joined: Joined, key: PrivateKey) -> None:
-    """Raise JoinError when the certificate of an answer does not fit the key, the name or the projects."""
+    """Raise JoinError when the certificate of an answer does not fit the key or what the answer says."""
     try:
         made = x509.load_pem_x509_certificate(joined.certificate.encode())
         made.verify_directly_issued_by(x509.load_pem_x509_certificate(joined.ca.encode()))
@@ -104,7 +127,9 @@ def check_certificate(joined: Joined, key: PrivateKey) -> None:
         raise JoinError("the received certificate is for another key")
     if named.name != joined.name or not all(named.allows_project(one) for one in joined.projects):
         raise JoinError(f"the received certificate is for {found.value!r}")
-    if not joined.projects or not is_https(joined.server):
+    if joined.kind == Kind.USER and (named.groups or ()) != joined.groups:
+        raise JoinError(f"the received certificate is for {found.value!r}")
+    if (joined.kind != Kind.USER and not joined.projects) or not is_https(joined.server):
         raise JoinError("the answer names no project, or a project server without https://")
 
 

@@ -1,44 +1,25 @@
 """LGI_join: make this machine a resource of a project, with a token of the project's CA."""
 
-import shlex
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 import click
 
-from lgi_protocol import certificate_files, common_name, xml
-from lgi_protocol.client import Client, is_https
-from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
-from lgi_protocol.resource_api import ResourceCalls
-from lgi_tools.certificates import csr, inventory
-from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.command_options import KEY_TYPE
 from lgi_tools.certificates.keys import KeyType
 from lgi_tools.cli import options, program, terminal
 from lgi_tools.client.text import printable
-from lgi_tools.joining import client, daemon_check, registration, resource_directory, tokens
-from lgi_tools.joining.client import JoinError
-from lgi_tools.joining.resource_directory import CA, CERTIFICATE, CONFIGURATION, KEY
-from lgi_tools.joining.tokens import InvalidTokenError
+from lgi_tools.joining import token_input
 
 NAME = "LGI_join"
-# Characters read from a file with a token.
-MOST_TOKEN = 1000
 # Engines for which the setting `images` is a directory.
 _IMAGE_DIRECTORIES = frozenset({"bwrap", "apptainer"})
 
 
 @click.command(context_settings=options.CONTEXT)
-@click.argument("url", required=False)
-@click.argument("token", required=False)
-@click.option(
-    "--token-file",
-    type=click.File(),
-    help="File with the token, - for standard input, which other users cannot see (default: ask for it).",
-)
+@token_input.arguments
 @click.option(
     "--directory",
     type=click.Path(file_okay=False, path_type=Path),
@@ -80,6 +61,9 @@ def command(
 
     Example: LGI_join https://lgi.example.org:8444 lgi1.TOKEN -a command:slurm
     """
+    from lgi_tools.joining.client import JoinError
+    from lgi_tools.joining.tokens import InvalidTokenError
+
     try:
         if check:
             if url or token or token_file:
@@ -88,28 +72,24 @@ def command(
         if not url:
             raise click.UsageError("URL and TOKEN are required, as printed by LGI_certificates token")
         return _join(
-            url.rstrip("/"), _word(token, token_file), directory, named or ("hello_world",), KeyType(key_type)
+            url.rstrip("/"),
+            token_input.word(token, token_file),
+            directory,
+            named or ("hello_world",),
+            KeyType(key_type),
         )
     except (JoinError, InvalidTokenError, ValueError) as error:
         raise click.ClickException(str(error)) from None
 
 
-def _word(token: str | None, file: IO[str] | None) -> str:
-    """Return the text of the token: the argument, the content of a file, or the answer to a prompt."""
-    if token and file:
-        raise click.UsageError("--token-file cannot be combined with TOKEN")
-    if file is not None:
-        return file.read(MOST_TOKEN).strip()
-    if token:
-        return token
-    if not terminal.is_attended():
-        raise click.UsageError("TOKEN or --token-file is required, as printed by LGI_certificates token")
-    typed: str = click.prompt("Token", hide_input=True, err=True)
-    return typed.strip()
-
-
 def _join(url: str, word: str, directory: Path, named: tuple[str, ...], key_type: KeyType) -> int:
     """Join a project. All checks that need no token come before the token is used."""
+    from lgi_protocol.client import is_https
+    from lgi_tools.certificates import csr
+    from lgi_tools.joining import client, resource_directory, tokens
+    from lgi_tools.joining.client import JoinError
+    from lgi_tools.joining.resource_directory import KEY
+
     if not is_https(url):
         raise ValueError(f"{url!r} is not a URL that begins with https://")
     token = tokens.read(word)
@@ -139,6 +119,10 @@ def _join(url: str, word: str, directory: Path, named: tuple[str, ...], key_type
 
 def _show_settings(script: Path | None) -> None:
     """Print the settings an administrator must check, with warnings of invalid ones."""
+    import shutil
+
+    from lgi_tools.joining import resource_directory
+
     found = resource_directory.settings(script) if script else {}
     if not found:
         return
@@ -164,6 +148,12 @@ def _sign_up_all(directory: Path) -> int:
 
     Then print the daemon's warnings about the rest of the configuration and this machine.
     """
+    from lgi_protocol.client import Client
+    from lgi_protocol.credentials import Credentials
+    from lgi_protocol.resource_api import ResourceCalls
+    from lgi_tools.joining import daemon_check
+    from lgi_tools.joining.resource_directory import CA, CERTIFICATE, CONFIGURATION, KEY
+
     credentials = Credentials(directory / KEY, directory / CERTIFICATE, directory / CA)
     unknown: list[str] = []
     bad = 0
@@ -194,6 +184,14 @@ def _sign_up_all(directory: Path) -> int:
 
 
 def _show_registration(directory: Path, projects: tuple[str, ...]) -> None:
+    import shlex
+
+    from lgi_protocol import certificate_files, common_name
+    from lgi_tools.certificates import inventory
+    from lgi_tools.certificates.archive import read_certificate
+    from lgi_tools.joining import registration
+    from lgi_tools.joining.resource_directory import CERTIFICATE
+
     name = common_name.parse(inventory.name_of(read_certificate(directory / CERTIFICATE))).name
     kept = f"certificates/{certificate_files.file_stem(name)}.crt"
     lines = registration.command(name, projects, kept, "server/LGI_server.cfg")
@@ -208,6 +206,8 @@ def _show_registration(directory: Path, projects: tuple[str, ...]) -> None:
 
 def _projects(file: Path) -> list[tuple[str, str]]:
     """Return the names and master servers in a configuration. Raises ValueError when it has none."""
+    from lgi_protocol import xml
+
     root = xml.find(file.read_text("utf-8"), "LGI", "resource")
     found = xml.find_all(root.inside, "project") if root else []
     named = [

@@ -1,7 +1,7 @@
-"""The enrolment server: HTTPS without client certificates, run while resources join with a token.
+"""The enrolment server: HTTPS without client certificates, run while resources and users join.
 
-``GET /ca.crt`` and ``POST /join``, one request per connection, all sizes and times limited. It uses the
-standard library's server so that the machine with the CA key runs as little code as possible.
+``GET /ca.crt``, ``POST /join`` and ``POST /renew``, one request per connection, all sizes and times limited.
+It uses the standard library's server so that the machine with the CA key runs as little code as possible.
 """
 
 import json
@@ -19,7 +19,7 @@ from typing import Any
 from lgi_protocol import common_name
 from lgi_tools.joining import tokens
 from lgi_tools.joining.client_limiter import ClientLimiter
-from lgi_tools.joining.issuer import BadRequestError, Issuer, read_request
+from lgi_tools.joining.issuer import BadRequestError, Issuer, RefusedRenewalError, read_renewal, read_request
 
 log = logging.getLogger(__name__)
 
@@ -129,12 +129,12 @@ class RequestHandler(BaseHTTPRequestHandler):
             self._refuse(404, "not found: only /ca.crt can be read")
 
     def do_POST(self) -> None:
-        """Answer a join request with a certificate."""
-        if self.path != "/join":
-            self._refuse(404, "not found: requests are posted to /join")
+        """Answer a request to join, or to renew a certificate, with a certificate."""
+        if self.path not in {"/join", "/renew"}:
+            self._refuse(404, "not found: requests are posted to /join or /renew")
         elif (body := self._body()) is not None:
             self.server.limiter.has_request(self._accepted)
-            self._join(body, self.client_address[0])
+            self._issue(body, self.client_address[0])
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")
@@ -146,10 +146,12 @@ class RequestHandler(BaseHTTPRequestHandler):
             return self.rfile.read(int(length))
         return None
 
-    def _join(self, body: bytes, address: str) -> None:
+    def _issue(self, body: bytes, address: str) -> None:
+        issuer = self.server.issuer
         try:
-            answer = self.server.issuer.join(read_request(body))
-        except tokens.InvalidTokenError as refused:
+            is_join = self.path == "/join"
+            answer = issuer.join(read_request(body)) if is_join else issuer.renew(read_renewal(body))
+        except (tokens.InvalidTokenError, RefusedRenewalError) as refused:
             self._refuse(403, str(refused))
         except BadRequestError as malformed:
             self._refuse(400, str(malformed))
@@ -157,8 +159,9 @@ class RequestHandler(BaseHTTPRequestHandler):
             log.error("the certificate could not be issued: %s", error)
             self._refuse(500, "the certificate could not be issued; see the log of LGI_certificates listen")
         else:
-            projects = ", ".join(answer["projects"])
-            log.info("%s: issued a certificate for %s; %s", address, answer["name"], projects)
+            lists = (", ".join(answer["groups"]), ", ".join(answer["projects"]))
+            whom = "; ".join(filter(None, (answer["name"], *lists)))
+            log.info("%s: %s certificate for %s", address, "issued a" if is_join else "sent the", whom)
             self._answer(200, json.dumps(answer).encode(), "application/json")
 
     def _refuse(self, status: int, why: str) -> None:

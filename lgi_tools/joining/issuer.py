@@ -1,25 +1,34 @@
-"""The issuing of certificates for tokens, independent of the network."""
+"""The issuing of certificates for tokens, and their renewal, independent of the network."""
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypedDict
 
-from lgi_tools.certificates import csr
+from lgi_protocol import common_name
+from lgi_protocol.certificate_files import file_stem
+from lgi_tools.certificates import csr, inventory, profiles
+from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.ca import LEAF_DAYS, Authority
 from lgi_tools.certificates.profiles import Kind, Validity
 from lgi_tools.certificates.subject import Subject
 from lgi_tools.joining import tokens
 from lgi_tools.joining.tokens import Grant, InvalidTokenError
 
-# Registers a resource with the project server. Returns the reason when it fails, empty on success.
+# Registers who has joined with the project server. Returns the reason when it fails, empty on success.
 Register = Callable[[Grant, Path], str]
+# A certificate is renewed when it is valid for less than this; before that the present one is the answer.
+RENEWAL = timedelta(days=90)
 
 
 class BadRequestError(Exception):
     """A request is malformed; the text gives the reason."""
+
+
+class RefusedRenewalError(Exception):
+    """A certificate is not renewed; the text gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -28,41 +37,81 @@ class JoinRequest:
 
     secret: str
     csr: bytes
+    kind: Kind = Kind.RESOURCE
+
+
+@dataclass(frozen=True)
+class RenewalRequest:
+    """A request to renew a certificate (PEM), signed with its key as a certificate signing request (PEM)."""
+
+    certificate: bytes
+    csr: bytes
 
 
 class JoinAnswer(TypedDict):
-    """The answer to a request: the certificate (PEM), its name and projects, the project server's URL."""
+    """The answer to a request: the certificate (PEM), its name, groups and projects, the project server."""
 
     certificate: str
+    kind: str
     name: str
+    groups: list[str]
     projects: list[str]
     server: str
     registered: bool
 
 
 def read_request(body: bytes) -> JoinRequest:
-    """Return a posted request (JSON). Raises BadRequestError."""
+    """Return a posted request to join (JSON). Raises BadRequestError."""
+    secret, request, kind = _fields(body, {"token": "", "request": "", "kind": Kind.RESOURCE})
+    if kind not in {Kind.RESOURCE, Kind.USER}:
+        raise BadRequestError("the kind is neither resource nor user")
+    return JoinRequest(secret, _ascii(request), Kind(kind))
+
+
+def read_renewal(body: bytes) -> RenewalRequest:
+    """Return a posted request to renew a certificate (JSON). Raises BadRequestError."""
+    certificate, request = _fields(body, {"certificate": "", "request": ""})
+    return RenewalRequest(_ascii(certificate), _ascii(request))
+
+
+def _fields(body: bytes, defaults: dict[str, str]) -> list[str]:
+    """Return the strings of a JSON object; those with an empty default are required."""
     try:
         posted = json.loads(body)
-        secret, request = posted["token"], posted["request"]
-    except (KeyError, TypeError, ValueError, RecursionError):
-        raise BadRequestError("the request is not a JSON object with token and request") from None
-    if not (isinstance(secret, str) and isinstance(request, str)):
-        raise BadRequestError("token and request must be strings")
+        found = [posted.get(name, default) if default else posted[name] for name, default in defaults.items()]
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        required = " and ".join(name for name, default in defaults.items() if not default)
+        raise BadRequestError(f"the request is not a JSON object with {required}") from None
+    if not all(isinstance(one, str) for one in found):
+        raise BadRequestError(f"{', '.join(defaults)} must be strings")
     try:
-        secret.encode()
-        return JoinRequest(secret, request.encode("ascii"))
+        "".join(found).encode()
     except UnicodeEncodeError:
-        raise BadRequestError("token and request contain invalid characters") from None
+        raise BadRequestError("the request contains invalid characters") from None
+    return found
+
+
+def _ascii(text: str) -> bytes:
+    try:
+        return text.encode("ascii")
+    except UnicodeEncodeError:
+        raise BadRequestError("the request contains invalid characters") from None
 
 
 class Issuer:
-    """Issues certificates for tokens."""
+    """Issues certificates for tokens, and renews those of users."""
 
     def __init__(
-        self, directory: Path, server: str, register: Register | None = None, days: int = LEAF_DAYS
+        self,
+        directory: Path,
+        server: str,
+        register: Register | None = None,
+        days: int = LEAF_DAYS,
+        *,
+        renews: bool = True,
     ) -> None:
         """Use the CA in ``directory``; ``server`` is the project server's URL. Raises ValueError, OSError."""
+        self._renews = renews
         self.authority = Authority.open(directory)
         self._directory = directory
         self._server = server
@@ -75,24 +124,79 @@ class Issuer:
         Raises OSError when the certificate could not be written; the token is used up then.
         """
         now = datetime.now(UTC)
-        grant = tokens.find(self._directory, request.secret, now)
+        tokens.find(self._directory, request.secret, now, request.kind)
         try:
             key = csr.key_of(request.csr)
         except ValueError as error:
             raise BadRequestError(str(error)) from None
-        grant = tokens.redeem(self._directory, request.secret, now)
+        grant = tokens.redeem(self._directory, request.secret, now, request.kind)
         # Opened again, because the CA's certificate may have been renewed.
         self.authority = Authority.open(self._directory)
-        subject = Subject(Kind.RESOURCE, grant.name, projects=grant.projects)
+        subject = Subject(grant.kind, grant.name, grant.groups, grant.projects)
         try:
             file = self.authority.sign(key, subject, Validity.of_days(self._days), grant.force)
         except FileExistsError:
             raise InvalidTokenError(f"{grant.name} has received a certificate in the meantime") from None
-        why_not = self._register(grant, file) if self._register else "no project server on this host"
+        return self._answer(grant.kind, file, registered=self._is_registered(grant, file))
+
+    def _is_registered(self, grant: Grant, file: Path) -> bool:
+        """Register a resource, or the rule of a user, and return whether that is done."""
+        if grant.kind is Kind.USER and not grant.limit:
+            return True
+        return self._register is not None and not self._register(grant, file)
+
+    def _answer(self, kind: Kind, file: Path, registered: bool = True) -> JoinAnswer:
+        name = common_name.parse(inventory.name_of(read_certificate(file)))
         return {
             "certificate": file.read_text("ascii"),
-            "name": grant.name,
-            "projects": list(grant.projects),
+            "kind": kind,
+            "name": name.name,
+            "groups": list(name.groups or ()),
+            "projects": list(name.projects or ()),
             "server": self._server,
-            "registered": not why_not,
+            "registered": registered,
         }
+
+    def renew(self, request: RenewalRequest) -> JoinAnswer:
+        """Return the latest certificate of a user, renewed when it expires within `RENEWAL`.
+
+        The request is signed with the key of a valid certificate, and whoever repeats it learns a certificate
+        for that key only. Raises RefusedRenewalError, BadRequestError, OSError.
+        """
+        if not self._renews:
+            raise RefusedRenewalError("certificates are not renewed here: ask for a new token")
+        self.authority = Authority.open(self._directory)
+        name = self._holder(request, datetime.now(UTC))
+        file = self._directory / f"{file_stem(name)}.crt"
+        try:
+            latest = read_certificate(file)
+            self.authority.check_signed(latest, file)
+            if latest.public_key() != csr.key_of(request.csr):
+                raise RefusedRenewalError(f"{name} has received a certificate for another key since")
+            if latest.not_valid_after_utc - datetime.now(UTC) < RENEWAL:
+                self.authority.renew(name, Validity.of_days(self._days))
+        except (FileNotFoundError, ValueError):
+            raise RefusedRenewalError(f"the certificate of {name} is revoked or not known here") from None
+        return self._answer(Kind.USER, file)
+
+    def _holder(self, request: RenewalRequest, now: datetime) -> str:
+        """Return the name of the user who has signed a request with the key of a valid certificate."""
+        from cryptography import x509
+
+        try:
+            key = csr.key_of(request.csr)
+            shown = x509.load_pem_x509_certificate(request.certificate)
+            name = common_name.parse(inventory.name_of(shown)).name
+        except (ValueError, TypeError) as error:
+            raise BadRequestError(str(error)) from None
+        try:
+            self.authority.check_signed(shown, Path(f"the certificate of {name}"))
+        except ValueError as error:
+            raise RefusedRenewalError(str(error)) from None
+        if shown.public_key() != key:
+            raise RefusedRenewalError("the request is not signed with the key of the certificate")
+        if profiles.kind_of(shown) is not Kind.USER:
+            raise RefusedRenewalError("only certificates of users are renewed here")
+        if not shown.not_valid_before_utc <= now < shown.not_valid_after_utc:
+            raise RefusedRenewalError("the certificate has expired: ask for a new token")
+        return name

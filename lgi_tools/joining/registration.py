@@ -1,10 +1,11 @@
-"""Register a resource with a project server on this host, by the command ManageDB."""
+"""Register a resource, or a rule for a user, with a project server on this host, by the command ManageDB."""
 
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from lgi_tools.certificates.profiles import Kind
 from lgi_tools.joining.tokens import Grant
 
 SECONDS = 60.0
@@ -20,13 +21,35 @@ def command(name: str, projects: tuple[str, ...], certificate: str, config: str)
     ]
 
 
+def rules(grant: Grant, config: str) -> list[list[str]]:
+    """Return the commands that let the groups of a user submit, or the user, when the user has none."""
+    kind, names = ("groups", grant.groups) if grant.groups else ("users", (grant.name,))
+    options = ["--application", "any", "--limit", grant.limit, "--servers", "any"]
+    # Without projects the rule is for the default project of the server.
+    return [
+        ["ManageDB", "--config", config, "add", kind, "allowed", *project, "--name", name, *options]
+        for project in ([[name] for name in grant.projects] or [[]])
+        for name in names
+    ]
+
+
 def register(config: Path, grant: Grant, certificate: Path) -> str:
-    """Run the commands here. Returns an empty text, or the error."""
+    """Run the commands for a new resource, or a user with a limit. Returns an empty text, or the error."""
+    if grant.kind is Kind.USER:
+        commands = rules(grant, str(config)) if grant.limit else []
+    else:
+        commands = command(grant.name, grant.projects, str(certificate), str(config))
+    return _run(commands)
+
+
+def _run(commands: list[list[str]]) -> str:
+    if not commands:
+        return ""
     installed = Path(sys.executable).parent / "ManageDB"
     program = str(installed) if installed.exists() else shutil.which("ManageDB")
     if program is None:
         return "ManageDB is not installed here"
-    for words in command(grant.name, grant.projects, str(certificate), str(config)):
+    for words in commands:
         try:
             # Arguments without a shell; all of them come from the administrator.
             done = subprocess.run(  # noqa: S603

@@ -4,23 +4,30 @@ The CA stores the SHA-256 of a token as the name of a file, never the token. Red
 file, which succeeds for only one of several concurrent attempts.
 """
 
-import hashlib
-import json
 import os
-import secrets
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from typing import TYPE_CHECKING
 
 from lgi_protocol import comma_lists, common_name
 from lgi_tools.certificates import keys
+from lgi_tools.certificates.profiles import Kind
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from cryptography import x509
 
 DIRECTORY = "tokens"
-_MARK = "lgi1"
+# The first word of a token says what it is for, so that no program sends one of the other kind.
+_MARKS = {Kind.RESOURCE: "lgi1", Kind.USER: "lgiuser1"}
+_PROGRAMS = {Kind.RESOURCE: "LGI_join", Kind.USER: "LGI_login"}
+# The field of a token's file that has the name.
+_NAMES = {Kind.RESOURCE: "name", Kind.USER: "user"}
+_LIMIT = re.compile(r"-?[0-9]{1,9}\Z")
 _SECRET_BYTES = 32
+_UNKNOWN = "unknown token: it is mistyped, was used, or has expired"
 
 
 class InvalidTokenError(Exception):
@@ -29,12 +36,18 @@ class InvalidTokenError(Exception):
 
 @dataclass(frozen=True)
 class Grant:
-    """The grant of a token: a resource, its projects, expiry. ``force``: it may replace a certificate."""
+    """The grant of a token: whom it is for, projects, expiry. ``force``: it may replace a certificate.
+
+    A user has groups; ``limit`` is the limit of the rule that lets them submit, empty for no rule.
+    """
 
     name: str
     projects: tuple[str, ...]
     ends: datetime
     force: bool = False
+    kind: Kind = Kind.RESOURCE
+    groups: tuple[str, ...] = ()
+    limit: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,71 +56,96 @@ class Token:
 
     secret: str
     authority: str
+    kind: Kind = Kind.RESOURCE
 
     def __str__(self) -> str:
         """Return the token as one word."""
-        return f"{_MARK}.{self.secret}.{self.authority}"
+        return f"{_MARKS[self.kind]}.{self.secret}.{self.authority}"
 
 
-def read(text: str) -> Token:
-    """Return a token from its text. Raises InvalidTokenError, as for an incomplete copy."""
+def read(text: str, kind: Kind = Kind.RESOURCE) -> Token:
+    """Return a token from its text. Raises InvalidTokenError, as for an incomplete copy or another kind."""
     mark, _, rest = text.strip().partition(".")
     secret, _, authority = rest.partition(".")
     digits = len(authority) == 64 and all(digit in "0123456789abcdef" for digit in authority)
-    if mark != _MARK or not secret or not secret.isascii() or not digits:
+    if mark not in _MARKS.values() or not secret or not secret.isascii() or not digits:
         raise InvalidTokenError("invalid token: it must be one word, as printed by LGI_certificates token")
-    return Token(secret, authority)
+    if mark != _MARKS[kind]:
+        raise InvalidTokenError(_other_kind(Kind.USER if kind is Kind.RESOURCE else Kind.RESOURCE))
+    return Token(secret, authority, kind)
 
 
-def fingerprint(authority: x509.Certificate) -> str:
+def _other_kind(kind: Kind) -> str:
+    return f"the token is for a {kind}: use it with {_PROGRAMS[kind]}"
+
+
+def fingerprint(authority: "x509.Certificate") -> str:
     """Return the SHA-256 of a CA's public key in hexadecimal digits; a renewed certificate keeps it."""
+    import hashlib
+
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
     key = authority.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(key).hexdigest()
 
 
-def check(name: str, projects: tuple[str, ...]) -> None:
+def check(grant: Grant) -> None:
     """Raise ValueError unless a certificate can be issued that the project server accepts."""
-    common_name.compose(name, None, projects or None)
-    if not common_name.is_resource_name(name):
-        raise ValueError(f"{name!r} is not a resource name: it must be user@host or the full name of a host")
-    if not projects or comma_lists.ANY in projects:
+    common_name.compose(grant.name, grant.groups or None, grant.projects or None)
+    if grant.limit and not _LIMIT.match(grant.limit):
+        raise ValueError(f"{grant.limit!r} is not a limit: it must be a number, as 0, 100 or -100")
+    if grant.kind is Kind.USER:
+        return
+    if not common_name.is_resource_name(grant.name):
+        raise ValueError(
+            f"{grant.name!r} is not a resource name: it must be user@host or the full name of a host"
+        )
+    if not grant.projects or comma_lists.ANY in grant.projects:
         raise ValueError("a token needs the projects of the resource: give --project NAME")
 
 
 def make(directory: Path, grant: Grant) -> str:
     """Store a new token in a CA's directory. Returns its secret, which is not stored."""
+    import json
+    import secrets
+
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     tokens = directory / DIRECTORY
     tokens.mkdir(mode=0o700, exist_ok=True)
+    # A user has another field than a resource: a listener of an older version refuses such a token.
     stored = {
-        "name": grant.name,
+        _NAMES[grant.kind]: grant.name,
         "projects": list(grant.projects),
         "ends": grant.ends.timestamp(),
         "force": grant.force,
+        "groups": list(grant.groups),
+        "limit": grant.limit,
     }
     # Written atomically: a listener that reads at the same time sees a complete file or none.
     keys.write_file(_file(directory, secret), json.dumps(stored).encode(), keys.SECRET, replace=True)
     return secret
 
 
-def find(directory: Path, secret: str, now: datetime) -> Grant:
-    """Return the grant of a token. Raises InvalidTokenError for an unknown or expired one."""
+def find(directory: Path, secret: str, now: datetime, kind: Kind = Kind.RESOURCE) -> Grant:
+    """Return the grant of a token. Raises InvalidTokenError for an unknown, expired or other one."""
     grant = _read_grant(_file(directory, secret))
     if grant is None:
-        raise InvalidTokenError("unknown token: it is mistyped, was used, or has expired")
+        raise InvalidTokenError(_UNKNOWN)
     if now >= grant.ends:
         _file(directory, secret).unlink(missing_ok=True)
         raise InvalidTokenError("the token has expired: ask for a new one")
+    if grant.kind is not kind:
+        raise InvalidTokenError(_other_kind(grant.kind))
     return grant
 
 
-def redeem(directory: Path, secret: str, now: datetime) -> Grant:
+def redeem(directory: Path, secret: str, now: datetime, kind: Kind = Kind.RESOURCE) -> Grant:
     """Return the grant and use up the token. Of concurrent attempts one succeeds: InvalidTokenError."""
-    grant = find(directory, secret, now)
+    grant = find(directory, secret, now, kind)
     try:
         _file(directory, secret).unlink()
     except FileNotFoundError:
-        raise InvalidTokenError("unknown token: it is mistyped, was used, or has expired") from None
+        raise InvalidTokenError(_UNKNOWN) from None
     # Synced, so that a power failure cannot restore the token.
     _sync(directory / DIRECTORY)
     return grant
@@ -123,16 +161,29 @@ def remove_expired(directory: Path, now: datetime) -> None:
 
 def _read_grant(path: Path) -> Grant | None:
     """Return the grant in a token's file, None when it does not exist or is invalid."""
+    import json
+
     try:
         stored = json.loads(path.read_bytes())
         ends = datetime.fromtimestamp(stored["ends"], UTC)
-        return Grant(stored["name"], tuple(stored["projects"]), ends, stored["force"])
-    except (FileNotFoundError, KeyError, TypeError, ValueError):
+        kind = next(kind for kind, field in _NAMES.items() if field in stored)
+        return Grant(
+            stored[_NAMES[kind]],
+            tuple(stored["projects"]),
+            ends,
+            stored["force"],
+            kind,
+            tuple(stored.get("groups", ())),
+            str(stored.get("limit", "")),
+        )
+    except (FileNotFoundError, KeyError, StopIteration, TypeError, ValueError):
         return None
 
 
 def _file(directory: Path, secret: str) -> Path:
     """Return the file of a token by its hash, so that look-up times reveal nothing about others."""
+    import hashlib
+
     return directory / DIRECTORY / f"{hashlib.sha256(secret.encode()).hexdigest()}.json"
 
 
