@@ -12,7 +12,7 @@ from types import TracebackType
 from tests.documents.blocks import Block
 from tests.support.grid import BIN
 
-TOKEN = re.compile(r"\blgi1\.[\w.-]{60,}")
+TOKEN = re.compile(r"\blgi(?:user)?1\.[\w.-]{60,}")
 # Errors are told with their command, as the shell sees them: a document's command may not fail.
 START = """
 exec 2>&1
@@ -49,6 +49,8 @@ class Terminal:
         )
         os.close(descriptor)
         self._count = 0
+        # The token that was printed last, by its first word.
+        self._tokens: dict[str, str] = {}
         self._send(START)
 
     def __enter__(self) -> "Terminal":
@@ -100,8 +102,9 @@ class Terminal:
         """A document's lines with free ports, and with the token that was printed last."""
         for port, free in self._ports.items():
             text = re.sub(rf"\b{port}\b", str(free), text)
-        tokens = TOKEN.findall(self.output)
-        return text.replace("lgi1....", tokens[-1]) if tokens else text
+        for token in TOKEN.findall(self.output):
+            self._tokens[token.partition(".")[0]] = token
+        return re.sub(r"\b(\w+)\.\.\.\.", lambda found: self._tokens.get(found[1], found[0]), text)
 
     def _send(self, text: str) -> None:
         assert self._shell.stdin is not None
