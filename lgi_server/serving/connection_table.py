@@ -75,6 +75,9 @@ class ConnectionTable:
         if not self._accounts[account]:
             del self._accounts[account]
 
+    def __len__(self) -> int:
+        return len(self._account_of)
+
     def has_asked(self, connection: Connection) -> bool:
         """Return whether a connection has had a request."""
         return connection in self._asked

@@ -5,13 +5,15 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import gevent
 from gunicorn.http.errors import NoMoreData
-from gunicorn.workers.ggevent import GeventWorker
+from gunicorn.workers import ggevent
 
 from lgi_server.auth import client_certificate
+from lgi_server.serving.accept_balance import BalancedServer
 from lgi_server.serving.connection import Connection, Pace
 from lgi_server.serving.connection_table import SHARE, ConnectionTable, address_account
 from lgi_server.serving.gunicorn_response import AwaitedBody
@@ -37,11 +39,13 @@ class _Listener:
         return self._address
 
 
-class Worker(GeventWorker):  # type: ignore[misc]
+class Worker(ggevent.GeventWorker):  # type: ignore[misc]
     """A gevent worker that limits slow clients, and stops without waiting for idle connections."""
 
     handshake_seconds = 10
     pace = Pace(rate=1000.0, window=30.0, head=10.0)
+    # In the server's table of loads; set before the fork.
+    slot = -1
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Create a worker, as gunicorn does."""
@@ -58,6 +62,9 @@ class Worker(GeventWorker):  # type: ignore[misc]
         self._listeners = {id(listener): _Listener(listener) for listener in self.sockets}
         gevent.spawn(self._close_idle)
         gevent.spawn(self._renew)
+        self.app.loads.set(self.slot, 0)
+        BalancedServer.is_ahead = partial(self.app.loads.is_ahead, self.slot)
+        ggevent.StreamServer = BalancedServer
         super().run()
 
     def _close(self, connection: Connection) -> None:
@@ -80,6 +87,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         """When the worker stops, end long polls and close the connections that wait for a request."""
         while self.alive:
             gevent.sleep(0.2)
+        self.app.loads.free(self.slot)
         self.app.flask.extensions["lgi"].end_long_polls()
         while True:
             self._connections.close_waiting()
@@ -124,6 +132,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         current, connection = gevent.getcurrent(), Connection(client, self.pace)
         self._of_greenlet[current], self._greenlets[connection] = connection, current
         self._connections.opened(connection, address_account(address))
+        self._tell_load()
         try:
             if self._is_known(connection, client, address):
                 super().handle(self._listeners.get(id(listener), listener), connection, address)
@@ -131,7 +140,12 @@ class Worker(GeventWorker):  # type: ignore[misc]
             client.close()
         finally:
             self._connections.ended(connection)
+            self._tell_load()
             del self._of_greenlet[current], self._greenlets[connection]
+
+    def _tell_load(self) -> None:
+        if self.alive:
+            self.app.loads.set(self.slot, len(self._connections))
 
     def _is_known(self, connection: Connection, client: Any, address: Any) -> bool:
         """Do the handshake and set the account of the connection; return whether it succeeded."""

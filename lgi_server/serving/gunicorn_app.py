@@ -19,6 +19,7 @@ from lgi_server.auth.job_ca import JobsAuthority
 from lgi_server.background import descriptors, metrics
 from lgi_server.config.model import Config
 from lgi_server.serving import bind_addresses, gunicorn_response, log_rate_limit
+from lgi_server.serving.accept_balance import WorkerLoads
 from lgi_server.serving.connection import Pace
 from lgi_server.serving.gevent_worker import Worker
 from lgi_server.serving.scheduler_process import SchedulerProcess
@@ -96,6 +97,7 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
         self.lgi = config
         self.scheduler = scheduler
         self.flask = create_app(config)
+        self.loads = WorkerLoads(config.workers)
         self.renewal: CertificateReloader | None = None
         if not config.front_end_header:
             jobs = self.flask.extensions["lgi"].trust.jobs
@@ -122,7 +124,8 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
             "preload_app": True,
             "proc_name": "LGI_server",
             "post_worker_init": lambda worker: worker.app.flask.extensions["lgi"].start_heartbeats(),
-            "child_exit": lambda _arbiter, worker: metrics.forget(worker.pid),
+            "pre_fork": lambda _arbiter, worker: setattr(worker, "slot", self.loads.take()),
+            "child_exit": lambda _arbiter, worker: self._forget(worker),
             # Called in gunicorn's master process only.
             "on_exit": lambda _arbiter: self._end(),
             "loglevel": "warning",
@@ -156,6 +159,11 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
         """Return settings for a front end: long headers, and a socket for owner and group only."""
         # sendfile would bypass `OneRecord`, which sends the head with the first bytes.
         return {"limit_request_field_size": 32 * 1024, "umask": 0o117, "sendfile": False}
+
+    def _forget(self, worker: Worker) -> None:
+        """Remove what a worker that has ended leaves in shared memory."""
+        self.loads.free(worker.slot)
+        metrics.forget(worker.pid)
 
     def _end(self) -> None:
         if self.scheduler is not None:
