@@ -26,6 +26,8 @@ LOST = "the job left no record of its end"
 UNREADABLE = "the record of the job's end cannot be read"
 FULL = "No space left on device"
 FULL_MEANWHILE = f"the disk was full while it ran: {FULL}"
+# The disk may have been full for less than the second between two looks at it.
+EMPTY = f"the record of the job's end is empty, as on a full disk: {FULL}"
 
 
 def save_end(job: LocalJob, ending: State) -> None:
@@ -41,6 +43,8 @@ def save_end(job: LocalJob, ending: State) -> None:
         end = _missing_end(job)
     if (reason := excess.reason_of(job)) and reason not in end.reason:
         job.add_remark(reason)
+    if end == NO_END and end_file.is_empty(job.run.state(record)):
+        job.add_remark(EMPTY)
     if FULL not in f"{end.reason}{job.remark}" and (job.disk_was_full or job.run.is_full()):
         job.add_remark(FULL if job.run.is_full() else FULL_MEANWHILE)
     end = replace(end, reason=normalize_reason("; ".join(filter(None, (end.reason, job.remark)))))

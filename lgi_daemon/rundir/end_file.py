@@ -31,12 +31,22 @@ def read(state: Path, owner: int | None) -> End:
 
 
 def is_written(state: Path) -> bool:
-    """Return whether there is such a file, readable or not, but for an empty one, which says nothing."""
+    """Return whether there is such a file, readable or not; a regular one that is not empty."""
+    status = _status(state)
+    return status is not None and (not stat.S_ISREG(status.st_mode) or status.st_size > 0)
+
+
+def is_empty(state: Path) -> bool:
+    """Return whether the file is there and empty: its writer had no space for a line."""
+    status = _status(state)
+    return status is not None and stat.S_ISREG(status.st_mode) and status.st_size == 0
+
+
+def _status(state: Path) -> os.stat_result | None:
     try:
-        status = (state / NAME).lstat()
+        return (state / NAME).lstat()
     except OSError:
-        return False
-    return not stat.S_ISREG(status.st_mode) or status.st_size > 0
+        return None
 
 
 def parse(data: bytes) -> End:

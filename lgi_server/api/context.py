@@ -52,6 +52,13 @@ class CallRequest:
     may_wait: bool = True
     updates_fetched: bool = False
 
+    @property
+    def has_request_ids(self) -> bool:
+        """Whether the same request again is answered with the jobs of the first one."""
+        if self.entries:
+            return all(entry.request_id for entry in self.entries)
+        return bool(self.form.line(fields.REQUEST_ID))
+
 
 @dataclass(frozen=True, kw_only=True)
 class CallContext(CallRequest, ABC):

@@ -33,6 +33,7 @@ from lgi_server.auth.client_certificate import ClientCertificate
 from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.background import retry
 from lgi_server.background.long_poll import LongPoll
+from lgi_server.db.errors import CommitLostError
 from lgi_server.db.transaction import Transaction
 from lgi_server.runtime import ProjectRuntime, Runtime
 from lgi_server.services.access import principals
@@ -211,6 +212,10 @@ def _run(route: AnyRoute, call: CallRequest) -> Elements:
     except UpdatesMissingError as missing:
         peers.fetch_missing_updates(call.runtime.config, call.project.database, call.project.name, missing)
         return _run(route, replace(call, updates_fetched=True))
+    except CommitLostError as lost:
+        if not (route.is_repeatable or call.has_request_ids):
+            raise
+        raise LGIError(ErrorNumber.BACK_OFF) from lost
     return call.answers.complete(answer, stored=route.takes_files)
 
 

@@ -17,8 +17,9 @@ class Route(Generic[Context]):
     """A call, named as its function ``view``; ``context`` is the kind of caller that may make it.
 
     A call that does not write never waits for writers. A ``bulk`` call has many jobs, whose files are posted
-    as one. ``most_text`` are the bytes of all its fields together. ``for_jobs`` is the route of the same name
-    for running jobs; without it jobs are refused.
+    as one. ``most_text`` are the bytes of all its fields together. A call that ``is_repeatable`` changes
+    nothing more when it is made twice. ``for_jobs`` is the route of the same name for running jobs; without
+    it jobs are refused.
     """
 
     view: Callable[[Context], Elements]
@@ -27,6 +28,7 @@ class Route(Generic[Context]):
     takes_files: bool = False
     bulk: bool = False
     most_text: int = MOST_TEXT
+    is_repeatable: bool = False
     for_jobs: "Route[JobContext] | None" = None
 
     @property

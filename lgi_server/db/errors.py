@@ -1,5 +1,15 @@
 """The errors of databases, the same for MariaDB and SQLite."""
 
+from lgi_protocol.errors import ErrorNumber, LGIError
+
+
+class CommitLostError(LGIError):
+    """The database was lost during a commit, which may have been done or not."""
+
+    def __init__(self) -> None:
+        """Set the error DATABASE, for calls that cannot be repeated."""
+        super().__init__(ErrorNumber.DATABASE)
+
 
 class RetryableError(Exception):
     """A deadlock, a lock or a lost connection: nothing was changed and the work may be repeated."""

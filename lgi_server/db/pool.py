@@ -15,6 +15,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db.deferred_writes import DeferredWrites, Statement
 from lgi_server.db.errors import (
     AccessDeniedError,
+    CommitLostError,
     DatabaseUnavailableError,
     DiskFullError,
     RetryableError,
@@ -124,7 +125,7 @@ class Database:
             raise
         except (DatabaseUnavailableError, AccessDeniedError) as error:
             log.error("lost the database while committing: %s", error)
-            raise LGIError(ErrorNumber.DATABASE) from error
+            raise CommitLostError from error
 
     def create(
         self, schema: str, finish: Callable[[Transaction], object] = lambda _transaction: None

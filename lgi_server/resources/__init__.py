@@ -35,7 +35,7 @@ ROUTES = (
     ),
     Route(work.resource_request_work, SessionContext),
     Route(work.resource_wait, ResourceContext, writes=False),
-    Route(exchange.resource_exchange, ExchangeContext, most_text=MOST_EXCHANGE),
+    Route(exchange.resource_exchange, ExchangeContext, most_text=MOST_EXCHANGE, is_repeatable=True),
     Route(locks.resource_lock_job, SessionContext),
     Route(locks.resource_unlock_job, SessionContext),
     Route(jobs.resource_request_job_details, SessionContext, writes=False),

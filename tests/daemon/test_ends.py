@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lgi_daemon.jobs.completion import EMPTY
 from lgi_daemon.rundir import end_file, trailer
 from lgi_daemon.rundir.record import from_json, to_json
 from lgi_protocol.job_end import End
@@ -110,7 +111,7 @@ def finished(workshop: Workshop, end: str, output: bytes, *marks: str) -> None:
 
 @pytest.mark.parametrize(
     ("end", "told"),
-    [("exit_code=0\n", End(0)), ("exit_signal=11\n", End(None, 11)), ("", End())],
+    [("exit_code=0\n", End(0)), ("exit_signal=11\n", End(None, 11))],
 )
 def test_the_end_is_sent_to_the_server_beside_the_output(workshop: Workshop, end: str, told: End) -> None:
     """It is in fields; the output of an application without trailer does not change."""
@@ -118,6 +119,15 @@ def test_the_end_is_sent_to_the_server_beside_the_output(workshop: Workshop, end
 
     job = workshop.server.jobs["1"]
     assert (job.state, job.output, job.end) == ("finished", b"hello", told)
+
+
+def test_an_empty_record_of_the_end_is_told_as_that_of_a_full_disk(workshop: Workshop) -> None:
+    """A disk that is full for a moment is seen by nobody else, and the output may be cut too."""
+    finished(workshop, "", b"hel")
+
+    job = workshop.server.jobs["1"]
+    assert job.end == End(reason=EMPTY)
+    assert job.output == f"hel\n[LGI: {EMPTY}]\n".encode()
 
 
 def test_a_failed_epilogue_is_noted_before_the_trailer_and_in_the_reason(workshop: Workshop) -> None:

@@ -9,7 +9,7 @@ from tests.torture.ledger import Run
 
 FINISHED, ABORTED = "finished", "aborted"
 # What a job's output says of a full disk, in a line of the daemon's.
-_FULL = ("[LGI: No space left on device]", "[LGI: the disk was full")
+_FULL = ("[LGI: No space left on device]", "[LGI: the disk was full", "as on a full disk")
 ENDS = frozenset({FINISHED, ABORTED})
 
 

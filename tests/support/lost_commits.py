@@ -1,0 +1,52 @@
+"""A database whose answer to a commit is lost: a Unix socket before that of MariaDB."""
+
+import socket
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+
+class LostCommits:
+    """Passes bytes on; of the next ``number`` commits the answer is kept back and the connection cut."""
+
+    def __init__(self, place: Path, database: Path) -> None:
+        """Listen at ``place`` for connections to the socket ``database``."""
+        self.number = 0
+        self.lost = 0
+        self._database = database
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(str(place))
+        self._socket.listen(64)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Accept no more connections."""
+        self._socket.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _address = self._socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, socket.socket(socket.AF_UNIX) as database, suppress(OSError):
+            database.connect(str(self._database))
+            cut = threading.Event()
+            threading.Thread(target=self._answer, args=(database, client, cut), daemon=True).start()
+            while data := client.recv(65536):
+                if b"COMMIT" in data and self.number > 0:
+                    self.number -= 1
+                    cut.set()
+                database.sendall(data)
+
+    def _answer(self, database: socket.socket, client: socket.socket, cut: threading.Event) -> None:
+        with suppress(OSError):
+            while data := database.recv(65536):
+                if cut.is_set():
+                    self.lost += 1
+                    client.shutdown(socket.SHUT_RDWR)
+                    return
+                client.sendall(data)
