@@ -14,7 +14,7 @@ from lgi_protocol.reply import read_answer
 from lgi_tools.certificates.ca import Authority, Issued, read_certificate
 from lgi_tools.certificates.profiles import Validity
 from tests.support import certificates
-from tests.support.grid import Grid, running
+from tests.support.grid import Grid, refusal, running
 
 PRIVATE = [
     "/interfaces/interface_job_state.php",
@@ -264,15 +264,7 @@ def test_a_revoked_certificate_is_error_2_without_a_restart(server: Grid) -> Non
     serial = read_certificate(issued.certificate).serial_number
     certificates.revoke(server.people.authority, serial)
 
-    end = time.monotonic() + 30
-    number = 0
-    while number != 2 and time.monotonic() < end:
-        time.sleep(0.5)
-        try:
-            client.post("interfaces/interface_project_server_list", fields)
-        except ServerError as error:
-            number = error.number
-    assert number == 2
+    assert refusal(lambda: client.post("interfaces/interface_project_server_list", fields)) == 2
 
 
 def test_one_line_demands_certificates_in_the_handshake() -> None:

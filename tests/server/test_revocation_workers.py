@@ -1,0 +1,38 @@
+"""A revoked certificate at a server with several workers."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lgi_tools.certificates.ca import read_certificate
+from tests.support import certificates
+from tests.support.grid import Grid, UserCalls, running, wait_for
+
+pytestmark = pytest.mark.slow
+
+
+def sockets(grid: Grid) -> list[int]:
+    """How many sockets each worker of a server has."""
+    assert grid.process is not None
+    pid = grid.process.pid
+    workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    links = [[os.readlink(link) for link in Path(f"/proc/{worker}/fd").iterdir()] for worker in workers]
+    return [sum(link.startswith("socket:") for link in of_one) for of_one in links]
+
+
+def test_a_revocation_is_in_force_in_all_workers_at_once() -> None:
+    """None of many kept connections, which several workers have, gets an answer after that."""
+    with running(Grid(settings={"workers": "4"})) as grid:
+        wait_for(lambda: len(sockets(grid)) == 4)
+        before = sockets(grid)
+        issued = grid.people.authority.issue_user("eve@laptop", ("theor",))
+        callers = [UserCalls(grid.client(issued), "eve@laptop", "theor") for _ in range(40)]
+        valid = {caller.refusal("interface_project_server_list") for caller in callers}
+        busy = [now > then for then, now in zip(before, sockets(grid), strict=True)]
+
+        certificates.revoke(grid.people.authority, read_certificate(issued.certificate).serial_number)
+        revoked = {caller.refusal("interface_project_server_list") for caller in callers}
+
+    assert busy.count(True) > 1
+    assert (valid, revoked) == ({0}, {2})
