@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from lgi_protocol.errors import LGIError
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
-from lgi_server.tables import statistics
+from lgi_server.tables import event_queue, statistics
 from lgi_server.tables.statistics import LockHolder
 
 log = logging.getLogger("lgi.metrics")
@@ -28,6 +28,8 @@ class _Numbers:
     seen: Mapping[str, int] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
     holders: list[LockHolder] = field(default_factory=list)
+    # Seconds by which the first event that is due has not been handled: without a scheduler it grows.
+    delay: int = 0
     up: int = 0
 
 
@@ -60,7 +62,12 @@ class DatabaseGauges(Collector):
         oldest = GaugeMetricFamily(
             "lgi_lock_holders_since", "Time of its oldest lock", labels=["project", "resource"]
         )
+        delay = GaugeMetricFamily(
+            "lgi_scheduler_delay_seconds", "How late the scheduler is with its next task", labels=["project"]
+        )
         for project, one in self._numbers.items():
+            if one.up:
+                delay.add_metric([project], one.delay)
             up.add_metric([project], one.up)
             for application, state, number in one.jobs:
                 jobs.add_metric([project, application, state], number)
@@ -71,7 +78,7 @@ class DatabaseGauges(Collector):
             for holder in one.holders:
                 holders.add_metric([project, holder.resource_name], holder.jobs)
                 oldest.add_metric([project, holder.resource_name], holder.since)
-        yield from (up, jobs, seen, *rows.values(), holders, oldest)
+        yield from (up, jobs, seen, *rows.values(), holders, oldest, delay)
 
 
 def _query(project: str, database: Database) -> _Numbers:
@@ -83,10 +90,12 @@ def _query(project: str, database: Database) -> _Numbers:
 
 
 def _read(now: int, transaction: Transaction) -> _Numbers:
+    due = event_queue.due(transaction, now)
     return _Numbers(
         statistics.jobs(transaction),
         statistics.resources_seen(transaction, now),
         statistics.rows(transaction),
         statistics.lock_holders(transaction),
+        now - min(due.values(), default=now),
         up=1,
     )

@@ -14,7 +14,7 @@ import click
 
 from lgi_protocol.backoff import Backoff
 from lgi_protocol.errors import LGIError
-from lgi_server.cli import configuration
+from lgi_server.cli import configuration, logs
 from lgi_server.config.model import Config
 from lgi_server.config.source import ConfigError
 from lgi_server.db import open_database, schema
@@ -176,8 +176,8 @@ def main(config: Path, parent: int | None) -> None:
     LGI_server starts one beside itself. Several may run on the same databases, on one machine or many: each
     event is done by one of them.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)sZ %(levelname)s %(name)s %(message)s")
-    logging.Formatter.converter = time.gmtime
+    logs.start(None)
+    logs.ignore_rotation()
     end = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: end.set())
@@ -185,6 +185,7 @@ def main(config: Path, parent: int | None) -> None:
         threading.Thread(target=_end_with, args=(parent, end), daemon=True).start()
     try:
         loaded = configuration.load("LGI_scheduler", config)
+        logs.start(loaded.log_file)
         for project in loaded.projects.values():
             schema.check(project.name, project.database)
         run(loaded, end)

@@ -6,14 +6,13 @@ monkey.patch_all()
 
 import logging  # noqa: E402
 import sys  # noqa: E402
-import time  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import click  # noqa: E402
 
 from lgi_protocol import LGI_VERSION  # noqa: E402
 from lgi_server.auth import job_ca  # noqa: E402
-from lgi_server.cli import configuration  # noqa: E402
+from lgi_server.cli import configuration, logs  # noqa: E402
 from lgi_server.cli import status as cli_status  # noqa: E402
 from lgi_server.config.source import ConfigError  # noqa: E402
 from lgi_server.db import schema  # noqa: E402
@@ -53,14 +52,12 @@ def status(config: Path) -> None:
 @click.argument("config", type=click.Path(dir_okay=False, readable=False, path_type=Path))
 def start(config: Path, check: bool, without_scheduler: bool) -> None:
     """Start the project server of the configuration file CONFIG, and its scheduler (LGI_setup writes one)."""
-    form = "LGI_server: %(message)s" if check else "%(asctime)sZ %(levelname)s %(name)s %(message)s"
-    logging.basicConfig(level=logging.WARNING if check else logging.INFO, format=form)
-    logging.Formatter.converter = time.gmtime
-    if check:
-        # What it says is part of the warning about an unreachable database.
-        logging.getLogger("lgi.database").disabled = True
     try:
         loaded = configuration.load("LGI_server", config)
+        if check:
+            _log_plainly()
+        else:
+            logs.start(loaded.log_file)
         # A check creates no file.
         gunicorn_app.check(loaded, job_ca.load_or_create(loaded) if job_ca.exists(loaded) else None)
         for project in loaded.projects.values():
@@ -72,6 +69,13 @@ def start(config: Path, check: bool, without_scheduler: bool) -> None:
     except (ConfigError, OSError, RuntimeError, ValueError) as error:
         click.echo(f"LGI_server: {error}", err=True)
         sys.exit(1)
+
+
+def _log_plainly() -> None:
+    """Log warnings as a command prints them."""
+    logging.basicConfig(level=logging.WARNING, format="LGI_server: %(message)s")
+    # What it says is part of the warning about an unreachable database.
+    logging.getLogger("lgi.database").disabled = True
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ class ServerSettings:
     unrestricted_updates: bool = setting(values.yes_or_no, default=False)
     basic_interface: bool = setting(values.yes_or_no, default=True)
     local_metrics: bool = setting(values.yes_or_no, default=False)
+    log_file: Path | None = setting(Path, default=None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,12 @@ def text(config: Config, user: str, data: Path) -> str:
         "ExecStart": f"{programs.path_of('LGI_server')} {_quoted(config.path)}",
     }
     if str(data) != _PACKAGED:
-        changes |= {"StateDirectory": "", "StateDirectoryMode": "", "ProtectHome": "read-only"}
+        changes |= {
+            "StateDirectory": "",
+            "LogsDirectory": "",
+            "StateDirectoryMode": "",
+            "ProtectHome": "read-only",
+        }
         changes["ProtectSystem"] = f"strict\nReadWritePaths={_quoted(data)}"
     lines = source.read_text("utf-8")
     for name, value in changes.items():
