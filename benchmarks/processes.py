@@ -47,10 +47,19 @@ def members(session: int) -> list[int]:
 
 
 def of_parent(process: int) -> tuple[float, float]:
-    """Return the processor seconds of a process so far, and those of all that it has waited for."""
-    fields = (_PROC / str(process) / "stat").read_text().rpartition(")")[2].split()
-    own, children = fields[11:13], fields[13:15]
-    return sum(map(int, own)) / _TICKS, sum(map(int, children)) / _TICKS
+    """Return the processor seconds so far of a daemon with its fork server, and of what they waited for."""
+    looks = [_fields(stat) for stat in _PROC.glob("[0-9]*/stat")]
+    ours = [fields for number, fields in looks if process in (number, int(fields[1]))]
+    own, children = ([sum(map(int, fields[at : at + 2])) for fields in ours] for at in (11, 13))
+    return sum(own) / _TICKS, sum(children) / _TICKS
+
+
+def _fields(stat: Path) -> tuple[int, list[str]]:
+    """Return the number of a process and the fields after its name; zeros once it has ended."""
+    try:
+        return int(stat.parent.name), stat.read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0, ["0"] * 15
 
 
 def highest(session: int) -> int:

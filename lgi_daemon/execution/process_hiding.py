@@ -11,11 +11,10 @@ import select
 import shutil
 import subprocess
 from functools import cache
-from pathlib import Path
 
 # Before, the option would have been that of all mounts of /proc on the machine.
 OLDEST_KERNEL = (5, 8)
-_UNSHARE, _NSENTER, _MOUNT = (shutil.which(name) or "" for name in ("unshare", "nsenter", "mount"))
+_UNSHARE, _MOUNT = (shutil.which(name) or "" for name in ("unshare", "mount"))
 _SECONDS = 10.0
 # Engines of containers want a shared root: here it is shared with nobody else. A line is printed when the
 # namespace is ready, which is kept until one is read.
@@ -23,8 +22,6 @@ _PREPARE = (
     '"$0" -n --make-rshared / && '
     '"$0" -n -t proc -o hidepid=invisible,nosuid,nodev,noexec proc /proc && echo && read -r _end'
 )
-# Who enters a mount namespace is in its root directory.
-_RETURN = 'cd "$0" && exec "$@"'
 
 
 def problem() -> str:
@@ -32,16 +29,9 @@ def problem() -> str:
     return _namespace()[1]
 
 
-def command(directory: Path) -> list[str]:
-    """Return the arguments in front of a command that run it in a directory, with such a /proc.
-
-    There are none where no such /proc can be. They need root, and keep the number of the process.
-    """
-    descriptor, fault = _namespace()
-    if fault:
-        return []
-    namespace = f"--mount=/proc/{os.getpid()}/fd/{descriptor}"
-    return [_NSENTER, namespace, "--", "/bin/sh", "-c", _RETURN, str(directory)]
+def namespace() -> int:
+    """Return the descriptor of a mount namespace with such a /proc; -1 where there can be none."""
+    return _namespace()[0]
 
 
 @cache
@@ -51,8 +41,8 @@ def _namespace() -> tuple[int, str]:
         return -1, "the daemon was not started by root, and all jobs have its uid"
     if _kernel() < OLDEST_KERNEL:
         return -1, f"the kernel {os.uname().release} cannot hide them from jobs alone, 5.8 and later can"
-    if not (_UNSHARE and _NSENTER and _MOUNT):
-        return -1, "unshare, nsenter or mount is not installed"
+    if not (_UNSHARE and _MOUNT):
+        return -1, "unshare or mount is not installed"
     words = [_UNSHARE, "--mount", "--propagation", "slave", "--", "/bin/sh", "-c", _PREPARE, _MOUNT]
     pipe = subprocess.PIPE
     with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as maker:  # noqa: S603

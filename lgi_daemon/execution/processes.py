@@ -1,6 +1,7 @@
 """Identifies processes by more than the pid, which is reused, so that no other process is ever killed."""
 
 import os
+import re
 import select
 import signal
 import time
@@ -11,6 +12,11 @@ from functools import cache
 from pathlib import Path
 
 _PROC = Path("/proc")
+_BLOCK = 4096
+# Processes of root alone: the inode of their directory, and when they were seen first.
+_ROOTS: dict[str, tuple[int, float]] = {}
+_ROOTS_SECONDS = 5.0
+_PARENT = re.compile(rb"^PPid:\t[012]$", re.MULTILINE)
 _DEATH_SECONDS = 2.0
 # How often a process is looked at where the kernel does not report its end.
 _POLL_SECONDS = 0.02
@@ -99,30 +105,74 @@ def kill_session(leader: ProcessId, mark: str) -> int:
 
 def users() -> set[int]:
     """Return the real, effective and saved uids of all running processes."""
-    return {uid for name in os.listdir(_PROC) if name.isdigit() for uid in _uids(name)}
+    return {uid for name in os.listdir(_PROC) if name.isdigit() for uid in _uids(_status(name))}
 
 
-def _uids(pid: str) -> set[int]:
+def is_used(uid: int) -> bool:
+    """Return whether a process runs under the uid of a job, which has no other uid.
+
+    Looked at are the processes of that owner, and those of root, which owns the directory of a process that
+    nobody may inspect. A child of init or of the kernel that was root's for some seconds stays root's.
+    """
+    now = time.monotonic()
+    for name in os.listdir(_PROC):
+        if not name.isdigit():
+            continue
+        with suppress(OSError):
+            status = os.stat(f"/proc/{name}")
+            is_roots = status.st_uid == 0
+            if status.st_uid == uid or (is_roots and not _stays_roots(name, status.st_ino, now)):
+                data = _status(name)
+                if uid in _uids(data):
+                    return True
+                if is_roots and _uids(data) == {0} and _PARENT.search(data):
+                    _ROOTS.setdefault(name, (status.st_ino, now))
+    return False
+
+
+def _stays_roots(pid: str, inode: int, now: float) -> bool:
+    """Return whether a process is one that was seen as root's some seconds ago."""
+    known, since = _ROOTS.get(pid, (inode, now))
+    if known != inode:
+        _ROOTS.pop(pid, None)
+    return known == inode and now - since > _ROOTS_SECONDS
+
+
+def _status(pid: str) -> bytes:
+    return read_proc(f"/proc/{pid}/status")
+
+
+def _uids(status: bytes) -> set[int]:
     """Return none when it has ended. The owner of its /proc directory would be the effective uid only."""
-    try:
-        with open(f"/proc/{pid}/status", "rb", buffering=0) as opened:
-            data = opened.read()
-    except OSError:
-        return set()
     # Line ends in the name, which precedes these fields, are escaped.
-    state, uid = data.partition(b"\nState:\t")[2][:1], data.partition(b"\nUid:\t")[2]
+    state, uid = status.partition(b"\nState:\t")[2][:1], status.partition(b"\nUid:\t")[2]
     return set() if state in b"ZX" else {int(one) for one in uid.partition(b"\n")[0].split()}
 
 
 def stat_of(pid: int) -> list[str] | None:
     """Return the fields of /proc/PID/stat from the state (field 3) on; the name before them is arbitrary."""
+    data = read_proc(f"/proc/{pid}/stat")
+    # Not more than `start_of` needs.
+    return data.rpartition(b")")[2].decode("ascii").split(None, 20) if data else None
+
+
+def read_proc(path: str, whole: bool = False) -> bytes:
+    """Return the first 4096 bytes of a file in /proc, or all of it; nothing once the process has ended.
+
+    There are thousands of them, and an object for an open file takes four more system calls.
+    """
     try:
-        # Read for every job every second: Path and decoding text would take three times as long.
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as opened:
-            data = opened.read()
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            data = piece = os.read(descriptor, _BLOCK)
+            while whole and piece:
+                piece = os.read(descriptor, _BLOCK)
+                data += piece
+            return data
+        finally:
+            os.close(descriptor)
     except OSError:
-        return None
-    return data.rpartition(b")")[2].decode("ascii").split()
+        return b""
 
 
 def start_of(stat: list[str]) -> int:
@@ -131,18 +181,15 @@ def start_of(stat: list[str]) -> int:
 
 
 def _session(leader: int) -> Iterator[int]:
-    for entry in _PROC.iterdir():
-        if entry.name.isdigit():
-            stat = stat_of(int(entry.name))
+    for name in os.listdir(_PROC):
+        if name.isdigit():
+            stat = stat_of(int(name))
             if stat is not None and int(stat[3]) == leader and stat[0] not in ("Z", "X"):
-                yield int(entry.name)
+                yield int(name)
 
 
 def _carries(pid: int, mark: str) -> bool:
-    try:
-        return mark.encode() in (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
-    except OSError:
-        return False
+    return mark.encode() in read_proc(f"/proc/{pid}/environ", whole=True).split(b"\0")
 
 
 def _kill(pid: int) -> bool:

@@ -95,11 +95,11 @@ def kill_uid(uid: int) -> bool:
     if not is_job_uid(uid):
         return True
     for _round in range(_ROUNDS):
-        if uid not in processes.users():
+        if not processes.is_used(uid):
             return True
         kill_all(uid, choose_uid(0, {uid}))
         time.sleep(0.01)
-    return uid not in processes.users()
+    return not processes.is_used(uid)
 
 
 def kill_all(uid: int, nobody: int) -> None:

@@ -1,17 +1,18 @@
-"""Runs the scripts of jobs. Only this module starts programs, as any user."""
+"""Runs the scripts of jobs, as any user."""
 
 import logging
 import os
 import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
-from lgi_daemon.execution import environment, process_hiding, processes, sandbox
+from lgi_daemon.execution import children, environment, process_hiding, processes
+from lgi_daemon.execution.children import Child, Program
 from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.execution.rlimits import ResourceLimits
 
@@ -21,11 +22,6 @@ log = logging.getLogger(__name__)
 _SLICE = 0.5
 # A process the kernel cannot kill, as in a call to a dead file server, is not waited for any longer.
 _DEATH_SECONDS = 5.0
-# Runs the script only after a line was read: by then the process is recorded and under its limits. The path
-# of the script is an argument, never part of the command. Under root this shell runs as root, which the job's
-# other processes cannot stop, and Popen has returned before the user changes.
-# As LGI: a file without '#!' is run by sh.
-_GATED_COMMAND = 'read -r go && exec "$@" < /dev/null'
 
 
 class NoAnswerError(Exception):
@@ -79,7 +75,8 @@ class Scripts:
         """Wait for no script longer than the timeout ``stop`` once ``stopping`` returns True."""
         self.timeouts = timeouts or ScriptTimeouts()
         self._stopping = stopping
-        self._children: dict[int, subprocess.Popen[bytes]] = {}
+        # Killed, but not dead yet.
+        self._children: dict[int, Child] = {}
         self._awaited_pids: set[int] = set()
         self._guard = Lock()
 
@@ -105,7 +102,7 @@ class Scripts:
         Raise NoAnswerError when it exceeds the timeout, cannot be started or fails.
         """
         with tempfile.TemporaryFile() as output:
-            child = _spawn(script, context, (argument,), output.fileno())
+            child = _spawn(script, context, argument, output=output.fileno())
             status = self._status(child, script, context, seconds)
             if status != 0:
                 raise NoAnswerError(f"{script.name} {argument} exited with {status}")
@@ -118,14 +115,12 @@ class Scripts:
         Raise NoAnswerError as `status`.
         """
         with tempfile.TemporaryFile() as output:
-            child = _spawn(script, context, (), output.fileno(), with_errors=True)
+            child = _spawn(script, context, output=output.fileno(), with_errors=True)
             status = self._status(child, script, context, self.timeouts.check)
             output.seek(0)
             return status, output.read(max_bytes).decode("utf-8", "replace")
 
-    def _status(
-        self, child: "subprocess.Popen[bytes]", script: Path, context: ScriptContext, seconds: float
-    ) -> int:
+    def _status(self, child: Child, script: Path, context: ScriptContext, seconds: float) -> int:
         with self._guard:
             self._awaited_pids.add(child.pid)
         try:
@@ -133,19 +128,23 @@ class Scripts:
         finally:
             with self._guard:
                 self._awaited_pids.discard(child.pid)
+            if child.pid not in self._children:
+                child.close()
 
-    def _wait(
-        self, child: "subprocess.Popen[bytes]", script: Path, context: ScriptContext, seconds: float
-    ) -> int:
-        _release(child, script, context)
+    def _wait(self, child: Child, script: Path, context: ScriptContext, seconds: float) -> int:
+        process_id = _release(child, script, context)
         end = time.monotonic() + seconds
-        while (now := time.monotonic()) < end:
-            processes.wait_for_exit(child.pid, min(_SLICE, end - now))
-            if (status := child.poll()) is not None:
-                return status
-            if self._stopping():
-                end = min(end, now + self.timeouts.stop)
-        self._kill(child)
+        try:
+            while (now := time.monotonic()) < end:
+                if (status := child.wait(min(_SLICE, end - now))) is not None:
+                    return status
+                if self._stopping():
+                    end = min(end, now + self.timeouts.stop)
+            self._kill(child)
+        except OSError as error:
+            if processes.alive(process_id):
+                os.killpg(child.pid, signal.SIGKILL)
+            raise NoAnswerError(f"the exit status of {script.name} is not known: {error}") from None
         if self._stopping():
             raise NoAnswerError(f"{script.name} was killed because the daemon is stopping")
         raise NoAnswerError(f"{script.name} exceeded its timeout of {seconds:g} s and was killed", seconds)
@@ -157,70 +156,66 @@ class Scripts:
         ``on_start`` raises, the script never runs. Raise NoAnswerError when it cannot be started.
         """
         child = _spawn(script, context, is_job=True)
-        self._children[child.pid] = child
-        return _release(child, script, context, on_start)
+        try:
+            return _release(child, script, context, on_start)
+        finally:
+            child.close()
 
     def reap(self) -> None:
-        """Collect the exit statuses of scripts in the background that have ended."""
+        """Forget the scripts that were killed and have died in the meantime."""
         for pid, child in list(self._children.items()):
-            if child.poll() is not None:
+            if not Path(f"/proc/{pid}").exists():
+                child.close()
                 del self._children[pid]
 
-    def _kill(self, child: "subprocess.Popen[bytes]") -> None:
-        os.killpg(child.pid, signal.SIGKILL)
-        try:
-            child.wait(_DEATH_SECONDS)
-        except subprocess.TimeoutExpired:
+    def _kill(self, child: Child) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        if child.wait(_DEATH_SECONDS) is None:
             self._children[child.pid] = child
 
 
 def _spawn(
     script: Path,
     context: ScriptContext,
-    arguments: tuple[str, ...] = (),
-    output: int = subprocess.DEVNULL,
-    *,
+    *arguments: str,
+    output: int = -1,
     with_errors: bool = False,
     is_job: bool = False,
-) -> "subprocess.Popen[bytes]":
+) -> Child:
     """Start a script that waits for `_release`: a new session, a clean environment, no open files."""
-    command = ["/bin/sh", "-c", _GATED_COMMAND, "LGI_daemon"]
+    hides = is_job and context.uid is not None
     try:
-        if context.uid is not None:
-            hiding = process_hiding.command(context.directory) if is_job else []
-            command += [*hiding, *sandbox.command(context.uid)]
-        return subprocess.Popen(  # noqa: S603 - the administrator's script, by its absolute path
-            [*command, str(script), *arguments],
-            cwd=context.directory,
-            env=context.environment(),
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT if with_errors else subprocess.DEVNULL,
-            close_fds=True,
-            start_new_session=True,
-            umask=0o077,
+        return children.SERVER.start(
+            Program(
+                [str(script), *arguments],
+                context.directory,
+                context.environment(),
+                uid=context.uid,
+                output=output,
+                with_errors=with_errors,
+                namespace=process_hiding.namespace() if hides else -1,
+                is_job=is_job,
+            )
         )
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
+    except (OSError, ValueError) as error:
         raise NoAnswerError(f"{script.name} could not be started: {error}") from None
 
 
 def _release(
-    child: "subprocess.Popen[bytes]",
+    child: Child,
     script: Path,
     context: ScriptContext,
     on_start: Callable[[ProcessId], None] | None = None,
 ) -> ProcessId:
     """Let a spawned script run, once it is under its limits and recorded."""
-    assert child.stdin is not None  # noqa: S101 - opened with PIPE
-    with child.stdin as gate:
-        try:
-            process_id = processes.identify(child.pid)
-            context.limits.apply(child.pid, is_run_script=on_start is not None)
-            if on_start is not None:
-                processes.raise_oom_score(child.pid)
-                on_start(process_id)
-            gate.write(b"\n")
-            gate.flush()
-        except (BrokenPipeError, ProcessLookupError):
-            raise NoAnswerError(f"{script.name} was killed before it started") from None
+    try:
+        process_id = processes.identify(child.pid)
+        context.limits.apply(child.pid, is_run_script=on_start is not None)
+        if on_start is not None:
+            processes.raise_oom_score(child.pid)
+            on_start(process_id)
+        child.release()
+    except (BrokenPipeError, ProcessLookupError):
+        raise NoAnswerError(f"{script.name} was killed before it started") from None
     return process_id

@@ -135,7 +135,7 @@ def test_the_daemon_of_an_ordinary_user_hides_nothing(write: Write, here: Script
         pytest.skip("for an ordinary user")
 
     assert "was not started by root" in process_hiding.problem()
-    assert process_hiding.command(here.directory) == []
+    assert process_hiding.namespace() == -1
 
 
 def test_a_job_ends_before_its_daemon_when_memory_runs_out(workshop: Workshop) -> None:

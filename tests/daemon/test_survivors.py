@@ -101,6 +101,6 @@ def test_a_uid_of_the_system_or_of_an_account_is_never_emptied(
 ) -> None:
     """Neither root nor the daemon's user nor anybody known, whatever a record says."""
     monkeypatch.setattr(sandbox, "kill_all", lambda uid, _nobody: pytest.fail(f"kills all of {uid}"))
-    monkeypatch.setattr(processes, "users", lambda: {uid})
+    monkeypatch.setattr(processes, "is_used", lambda _uid: True)
 
     assert sandbox.kill_uid(uid)

@@ -10,9 +10,10 @@ ROOT = Path(__file__).parents[2]
 PROGRAMS = ("LGI.py", "lgi_protocol", "lgi_server", "lgi_daemon", "lgi_tools")
 ALLOWED = {
     "lgi_daemon/cli/main.py",
+    "lgi_daemon/execution/children.py",
+    "lgi_daemon/execution/fork_server.py",
     "lgi_daemon/execution/process_hiding.py",
     "lgi_daemon/execution/sandbox.py",
-    "lgi_daemon/execution/scripts.py",
     "lgi_server/cli/setup/programs.py",
     "lgi_server/db/backup.py",
     "lgi_server/serving/scheduler_process.py",

@@ -1,0 +1,168 @@
+"""Starts programs for a daemon, as other users too: a small process is forked faster than the daemon.
+
+It runs by itself, without the modules of LGI (`children` is the other side). Each request on its socket comes
+with a channel: the new process says its number there, and waits for a letter before it runs the program.
+The end of the channel, as when the daemon has died, ends it too. It is root until then, so that no process of
+the job can stop it; afterwards it has no privileges, and gains none from any program it starts.
+"""
+
+import array
+import contextlib
+import errno
+import gc
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+from typing import Any
+
+# Bytes of a request: longer than arguments and environment of any script.
+LONGEST = 160 * 1024
+GO = b"g"
+# In front of the number of a process that waits, and of the exit status of one that has ended.
+BEGUN, ENDED = b"p", b"s"
+# As a shell: the program cannot be started, or there is none. The last one is never seen by anybody.
+_NOT_STARTED, _MISSING, _DROPPED = 126, 127, 125
+# Of linux/prctl.h, linux/sched.h and linux/capability.h.
+_NO_NEW_PRIVILEGES, _DROP_BOUND, _NEW_NAMESPACE, _CAPABILITIES = 38, 24, 0x20000, 0x20080522
+
+
+def main(descriptor: int) -> None:
+    """Serve until the daemon closes its end of the socket."""
+    control = socket.socket(fileno=descriptor)
+    control.set_inheritable(False)
+    libc = _load_libc() if os.geteuid() == 0 else None
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+    channels: dict[int, int] = {}
+    daemon = os.getppid()
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    poll.register(reader, select.POLLIN)
+    # Memory that is not written to is shared with each new process.
+    gc.disable()
+    gc.freeze()
+    while True:
+        ready = {found for found, _event in poll.poll()}
+        if reader in ready:
+            os.read(reader, 4096)
+            _reap(channels, daemon)
+        if control.fileno() in ready and not _serve(control, channels, libc):
+            return
+
+
+def _serve(control: socket.socket, channels: dict[int, int], libc: Any) -> bool:
+    """Start one program; return False once the daemon has gone. The end of a job is said to nobody."""
+    data, ancillary, _flags, _address = control.recvmsg(
+        LONGEST, socket.CMSG_SPACE(3 * 4), socket.MSG_CMSG_CLOEXEC
+    )
+    if not data:
+        return False
+    files = array.array("i")
+    for _level, _kind, sent in ancillary:
+        files.frombytes(sent)
+    channel, output, *namespace = files
+    try:
+        pid = os.fork()
+    except OSError:
+        # The end of the channel says so.
+        pid = -1
+    if pid == 0:
+        _run(data.decode("utf-8", "surrogateescape").split("\0"), channel, output, namespace, libc)
+    for descriptor in (output, *namespace):
+        os.close(descriptor)
+    if pid > 0 and not data.startswith(b"job\0"):
+        channels[pid] = channel
+    else:
+        os.close(channel)
+    return True
+
+
+def _reap(channels: dict[int, int], daemon: int) -> None:
+    """Say how programs have ended, those of jobs excepted, and wake the daemon."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            break
+        if pid == 0:
+            break
+        channel = channels.pop(pid, None)
+        if channel is not None:
+            # The daemon may not wait for it any more.
+            with contextlib.suppress(OSError):
+                os.write(channel, b"%s%d" % (ENDED, os.waitstatus_to_exitcode(status)))
+            os.close(channel)
+        elif os.getppid() == daemon:
+            os.kill(daemon, signal.SIGCHLD)
+
+
+def _run(fields: list[str], channel: int, output: int, namespace: list[int], libc: Any) -> None:
+    """Become the program of a request; never return."""
+    try:
+        _kind, uid, errors, directory, count, *words = fields
+        os.setsid()
+        os.chdir(directory)
+        os.write(channel, b"%s%d" % (BEGUN, os.getpid()))
+        if os.read(channel, 1) != GO:
+            os._exit(_DROPPED)
+        os.umask(0o077)
+        for number in namespace:
+            # It begins in the root directory.
+            _check(libc.setns(number, _NEW_NAMESPACE))
+            os.chdir(directory)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for number, source in enumerate((nothing, output, output if errors else nothing)):
+            os.dup2(source, number)
+        # Python ignores them, and so would the program.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        if uid:
+            _become(int(uid), libc)
+        arguments, variables = words[: int(count)], words[int(count) :]
+        _execute(arguments, dict(one.split("=", 1) for one in variables))
+    except FileNotFoundError:
+        os._exit(_MISSING)
+    finally:
+        os._exit(_NOT_STARTED)
+
+
+def _execute(arguments: list[str], environment: dict[str, str]) -> None:
+    try:
+        os.execve(arguments[0], arguments, environment)  # noqa: S606 - the administrator's script
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+        # As LGI: a file without "#!" is run by sh.
+        os.execve("/bin/sh", ["/bin/sh", *arguments], environment)  # noqa: S606 - the same
+
+
+def _become(uid: int, libc: Any) -> None:
+    """Take a uid, and the gid of the same number, without other groups and without any capability."""
+    capability = 0
+    while libc.prctl(_DROP_BOUND, capability, 0, 0, 0) == 0:
+        capability += 1
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    # Of both words the effective, permitted and inheritable ones.
+    _check(libc.capset(struct.pack("=Ii", _CAPABILITIES, 0), struct.pack("=6I", *[0] * 6)))
+    _check(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
+
+
+def _check(result: int) -> None:
+    if result != 0:
+        raise OSError
+
+
+def _load_libc() -> Any:
+    import ctypes
+
+    return ctypes.CDLL(None)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
