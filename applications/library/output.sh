@@ -59,7 +59,10 @@ write_output() {
     [ "$room" -gt 0 ] || room=0
     errors=$size_stderr
     [ "$errors" -le $((room / 4)) ] || [ $((errors + size_stdout)) -le "$room" ] || errors=$((room / 4))
-    remove LGI_output
+    # With its sizes the daemon says that it is a plain file of this job alone.
+    if [ -z "$measured" ] || [ ! -f LGI_output ] || [ -h LGI_output ] || [ ! -w LGI_output ]; then
+        remove LGI_output
+    fi
     {
         excerpt "$own/stdout" $((room - errors)) "$size_stdout"
         ! has_errors "$errors" || { echo '[LGI: standard error]' && excerpt "$own/stderr" "$errors" "$size_stderr"; }
@@ -69,9 +72,16 @@ write_output() {
 }
 
 # Sets size_NAME for the files of the state directory that are read here: 0 for a link, which may lead to a file that the
-# job must not read, and for anything else that is no file.
+# job must not read, and for anything else that is no file. Older daemons do not look at them for us.
 measure() {
     size_stdout=0 size_stderr=0 size_end=0 size_exit=0 size_memory=0 size_not_stored=0
+    measured=${LGI_STATE_SIZES+yes}
+    if [ -n "$measured" ]; then
+        for pair in $LGI_STATE_SIZES; do eval "size_$pair"; done
+        # This script changes the files.
+        unset LGI_STATE_SIZES
+        return
+    fi
     set --
     names=
     for name in stdout stderr end exit memory not_stored; do
@@ -104,11 +114,20 @@ excerpt() {
     [ "$3" -gt 0 ] || return 0
     if [ "$2" -gt 0 ] && [ -r "$1" ]; then
         head -c "$2" "$1"
-        if [ "$3" -le "$2" ]; then last=$(tail -c 1 "$1"; echo .); else last=$(head -c "$2" "$1" | tail -c 1; echo .); fi
-        # Ends the last line.
-        [ "$last" = "$newline." ] || echo
+        # The daemon names those that end without a line end.
+        if [ -n "$measured" ] && [ "$3" -le "$2" ]; then
+            case " ${LGI_OPEN_LINES:-} " in *" ${1##*/} "*) echo ;; esac
+        else
+            end_line "$@"
+        fi
     fi
     [ "$3" -le "$2" ] || echo "[LGI: cut, it has $3 bytes]"
+}
+
+# end_line PATH BYTES SIZE: prints a line end unless that part of a file has one.
+end_line() {
+    if [ "$3" -le "$2" ]; then last=$(tail -c 1 "$1"; echo .); else last=$(head -c "$2" "$1" | tail -c 1; echo .); fi
+    [ "$last" = "$newline." ] || echo
 }
 
 # Sets code, signal and why, empty when unknown. Every process of the job's user may have written the file, of any size
@@ -139,8 +158,7 @@ parse_end() {
         read_values 2> /dev/null < "$own/end"
         unchanged="$code $signal $why."
     fi
-    returns=$(printf '\r')
-    case "$unchanged" in '' | *"$returns"*) parse_long_end ;; esac
+    case "$unchanged" in '' | *[[:cntrl:]]*) parse_long_end ;; esac
     # Added by an earlier call of `explain`.
     why=${why%%not all files were stored: *}
     why=${why%%not stored: *}

@@ -24,8 +24,11 @@ quoted() {
     printf '%s' "$quoted"
 }
 
-# Sets `bytes`, the first 80 bytes of the input in hexadecimal: that many does a shell examine.
+# Sets `bytes`, the first 80 bytes of the input in hexadecimal: that many does a shell examine. Older daemons do not read
+# them for us.
 read_beginning() {
+    bytes=${LGI_INPUT_BEGINNING:-}
+    [ -z "${LGI_INPUT_BEGINNING+known}" ] || return 0
     # shellcheck disable=SC2046 # Word splitting is intended.
     set -- $(od -A n -v -t x1 -N 80 LGI_input)
     bytes=$*
@@ -54,6 +57,7 @@ prepare_input() {
     [ -d "${input%/*}" ] || mkdir -m 700 "${input%/*}"
     case "$bytes" in ef\ bb\ bf*) begin=4 ;; *) begin=1 ;; esac
     if ends_in_return; then
+        returns=$(printf '\r')
         tail -c +$begin LGI_input | sed "s/$returns\$//" > $input
     elif [ $begin = 1 ]; then
         # Replaces a file of that name.
@@ -67,12 +71,18 @@ prepare_input() {
 
 # Whether the first line ends as lines of Windows do.
 ends_in_return() {
-    returns=$(printf '\r')
     case "$bytes" in
         7f\ 45\ 4c\ 46*) return 1 ;;
         *0a*) case "${bytes%%0a*}" in *'0d ') return 0 ;; *) return 1 ;; esac ;;
-        *) head -n 1 LGI_input | grep -q "$returns\$" ;;
+        *) head -n 1 LGI_input | grep -q "$(printf '\r')\$" ;;
     esac
+}
+
+# Whether the input is a program as it is, without changes, in a directory that the job sees as this script does.
+is_prepared() {
+    [ -z "$container" ] && [ "$backend" != glite ] && [ -n "${LGI_INPUT_BEGINNING:-}" ] || return
+    case "$bytes" in ef\ bb\ bf*) return 1 ;; 23\ 21* | ??\ 45\ 4c\ 46*) [ -x LGI_input ] || return ;; esac
+    ! ends_in_return
 }
 
 # Sets `words`, the command of the job. An input without "#!" is run by sh, since containers cannot start it.
@@ -82,7 +92,7 @@ command_words() {
         words=$quoted
         return
     fi
-    prepare_input
+    if is_prepared; then input=LGI_input; else prepare_input; fi
     case "${bytes#ef bb bf }" in
         23\ 21* | ??\ 45\ 4c\ 46*) words=./$input ;;
         *) words="/bin/sh ./$input" ;;
@@ -127,7 +137,14 @@ choose_cores() {
     done
 }
 
+# Prints the script of the job for a batch system.
 payload() {
+    preparation
+    cat "$library/wrapper.sh"
+}
+
+# Prints the commands before those of wrapper.sh.
+preparation() {
     command_words
     if [ -n "$container" ]; then
         . "$library/container.sh"
@@ -148,54 +165,4 @@ payload() {
     [ -z "$memory" ] || [ "$backend" != process ] || echo "$memory" > "$own/memory_limit"
     limits
     printf 'set -- %s %s\n' "$enforced" "$words"
-    wrapper
-}
-
-wrapper() {
-    cat << 'END'
-umask 077
-unset LGI_STATE_DIRECTORY
-# The job runs once, even when it is submitted twice or a batch system restarts it.
-mkdir "$own/started" 2> /dev/null || exit 75
-# Room for the end of the job on a full disk.
-printf '%400s\n' '' > "$own/end.new"
-export OMP_NUM_THREADS=$cores MKL_NUM_THREADS=$cores OPENBLAS_NUM_THREADS=$cores NUMEXPR_NUM_THREADS=$cores
-# After SIGTERM the script waits for the program and records how it ended.
-trap : TERM
-ticks() {
-    read -r uptime _ < /proc/uptime
-    now=${uptime%.*}${uptime#*.}
-}
-ticks
-began=$now
-# A subshell opens the streams of the job, so that "shell" has only the messages of this one. It prints a message
-# when a signal has ended the job (but not for SIGINT and SIGPIPE), and none when the job has exited.
-{
-    (exec "$@" < /dev/null > "$own/stdout" 2> "$own/stderr")
-    code=$?
-} 2> "$own/shell"
-ticks
-end=exit_code=$code why=
-if [ $code -gt 128 ] && [ $code -le 192 ] && grep -v setlocale "$own/shell" | grep -q .; then
-    end=exit_signal=$((code - 128))
-fi
-if [ $walltime != 0 ] && [ $((now - began)) -ge $((walltime * 100)) ]; then
-    case $code in
-        124 | 143) why="time limit of $walltime s exceeded" ;;
-        137) why="time limit of $walltime s exceeded, killed" ;;
-    esac
-fi
-if [ -e "$own/probe" ] || [ -h "$own/probe" ]; then rm -rf "$own/probe"; fi
-if ! printf '%65536s' '' 2> /dev/null > "$own/probe"; then
-    # Other programs say why.
-    failure=$(LC_ALL=C; export LC_ALL; { head -c 65536 /dev/zero > "$own/probe"; } 2>&1)
-    case "$failure" in *'No space left on device'* | *'quota exceeded'*) why="${why:+$why; }No space left on device" ;; esac
-fi
-true 2> /dev/null > "$own/probe"
-[ -f "$own/end.new" ] || rm -rf "$own/end.new"
-{ echo "$end" && [ -z "$why" ] || echo "reason=$why"; } 1<> "$own/end.new"
-ln "$own/end.new" "$own/end" 2> /dev/null || [ -e "$own/end" ] || mv "$own/end.new" "$own/end"
-rm -f "$own/end.new" "$own/probe"
-exit $code
-END
 }

@@ -17,10 +17,14 @@ identify() {
 read -r boot < /proc/sys/kernel/random/boot_id
 
 start() {
-    payload > "$own/batch"
+    preparation > "$own/batch"
     identify $$
-    printf '%s\n' "$identity" > "$own/process.new" && mv -f "$own/process.new" "$own/process" || return 1
-    exec /bin/sh "$own/batch"
+    # Nobody reads it while this process runs.
+    printf '%s\n' "$identity" > "$own/process" || { rm -f "$own/process" && return 1; }
+    # This shell becomes that of the job.
+    # shellcheck source=/dev/null
+    . "$own/batch"
+    . "$library/wrapper.sh"
 }
 
 query_state() {

@@ -4,6 +4,9 @@ import os
 import secrets
 from pathlib import Path
 
+# Of these permissions a umask takes none.
+_OWNER_ONLY = 0o700
+
 
 def write(
     folder: Path,
@@ -26,7 +29,7 @@ def write(
     temporary = f".{name}.{secrets.token_hex(8)}"
     try:
         try:
-            _fill(directory, temporary, data, mode, owner=owner, group=group, durable=durable)
+            create(directory, temporary, data, mode, owner=owner, group=group, durable=durable)
             os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         except OSError:
             _remove_if_present(directory, temporary)
@@ -37,25 +40,34 @@ def write(
         os.close(directory)
 
 
-def _fill(
+def create(
     directory: int,
     name: str,
     data: bytes,
     mode: int,
     *,
-    owner: int | None,
-    group: int | None,
-    durable: bool,
+    owner: int | None = None,
+    group: int | None = None,
+    durable: bool = False,
 ) -> None:
+    """Create a file in an open directory, not atomically; with ``durable`` its data is then on the disk.
+
+    Raise FileExistsError when there is one of that name, a link included, and OSError on failure.
+    """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(name, flags, 0o600, dir_fd=directory), "wb") as opened:
-        opened.write(data)
-        opened.flush()
+    descriptor = os.open(name, flags, mode & _OWNER_ONLY, dir_fd=directory)
+    try:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(descriptor, left) :]
         if owner is not None or group is not None:
-            os.fchown(opened.fileno(), -1 if owner is None else owner, -1 if group is None else group)
-        os.fchmod(opened.fileno(), mode)
+            os.fchown(descriptor, -1 if owner is None else owner, -1 if group is None else group)
+        if mode & ~_OWNER_ONLY:
+            os.fchmod(descriptor, mode)
         if durable:
-            os.fsync(opened.fileno())
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _remove_if_present(directory: int, name: str) -> None:

@@ -52,8 +52,7 @@ def _execute(job: LocalJob, action: Action) -> bool:
 def _start(job: LocalJob) -> bool:
     def save_start(identity: ProcessId) -> None:
         begun = replace(job.record, run=identity)
-        job.run.begin(begun, job.record)
-        job.record = begun
+        job.written(job.run.begin(begun, job.record), begun)
 
     job.run.clear_restart_request(job.record)
     try:

@@ -100,9 +100,8 @@ def epilogue(job: LocalJob) -> bool:
     job.kill_processes()
     job.restore_files()
     job.run.files(job.record).discard_odd_output()
-    job.reports_streams = streams.can_be_stored(job)
     try:
-        status = run_script(job, Action.EPILOGUE)
+        status = _run_epilogue(job)
         if status not in (0, EX_TEMPFAIL) and job.run.is_full():
             return _retry_with_space(job)
     except NoAnswerError as error:
@@ -112,13 +111,21 @@ def epilogue(job: LocalJob) -> bool:
     return status == 0 or _is_last_epilogue(job, f"ended with status {status}", status == EX_TEMPFAIL)
 
 
+def _run_epilogue(job: LocalJob) -> int:
+    job.hints = streams.hints(job)
+    try:
+        return run_script(job, Action.EPILOGUE)
+    finally:
+        job.hints = {}
+
+
 def _retry_with_space(job: LocalJob) -> bool:
     """Retry the epilogue with the reserved disk space, then with that of the job's own files."""
     job.run.reserve.release()
-    status = run_script(job, Action.EPILOGUE)
+    status = _run_epilogue(job)
     if status not in (0, EX_TEMPFAIL):
         _delete_files(job)
-        status = run_script(job, Action.EPILOGUE)
+        status = _run_epilogue(job)
     if status not in (0, EX_TEMPFAIL):
         job.add_remark(f"{FULL}: job_epilogue_script failed; files may be missing")
     return status != EX_TEMPFAIL

@@ -37,12 +37,12 @@ class LocalJob:
         self.closed = False
         self.removed = False
         self.failed_immediately = False
-        # Of its LGI_* files when they were last known to be right, 0 when that is unknown.
-        self.fingerprint = 0
+        # Of its LGI_* files when they were last known to be right: they have just been written or restored.
+        self.fingerprint = run.files(record).fingerprint()
         self.prologue_failures = FailureCount()
         self.epilogue_failures = FailureCount()
-        # Its streams are stored with its report, unless its epilogue stores them; and how often that failed.
-        self.reports_streams = False
+        # Further variables for the script that runs. And how often its streams could not be stored.
+        self.hints: dict[str, str] = {}
         self.stream_failures = 0
         # What its server has answered and the record does not show yet; set without the lock.
         self.unapplied_answer: job_description.JobDescription | ServerError | None = None
@@ -78,8 +78,7 @@ class LocalJob:
         """The directory, user and variables its scripts run with."""
         record, directory = self.record, self.run.files(self.record).path
         hints = script_variables.variables(record, directory, self.run.state(record))
-        if self.reports_streams:
-            hints["LGI_STREAMS"] = "report"
+        hints |= self.hints
         uid = record.uid if self.run.sandboxed else None
         return ScriptContext(directory, uid, hints, record.limits, self.run.programs)
 
@@ -107,8 +106,12 @@ class LocalJob:
             if self.record.run is not None:
                 # What the job has changed is noticed before it is written over.
                 self.restore_files()
-            self.run.save(changed, self.record)
-            self.record = changed
+            self.written(self.run.save(changed, self.record), changed)
+
+    def written(self, files: list[str], record: JobRecord) -> None:
+        """Take a record that is stored, and the LGI_* files that were written for it."""
+        self.record = record
+        self.run.files(record).update(self.fingerprint, files)
 
     def save_or_keep(self, **changes: object) -> None:
         """Change the record, in memory only while the disk is full: no job waits for space that it frees.
@@ -171,7 +174,7 @@ class LocalJob:
 
     def remove(self) -> None:
         """Kill remaining processes and delete the job from disk."""
-        if self.record.run is not None:
+        if self.is_alive() and self.record.run is not None:
             mark = f"LGI_DAEMON_REFERENCE={self.record.reference}"
             killed = processes.kill_session(self.record.run, mark)
             if killed:
@@ -181,6 +184,6 @@ class LocalJob:
             log.info("%s: deleted %d files it left outside its directory", self.title, left)
         # For a job that was never ours the reason has been logged already.
         level = logging.DEBUG if self.record.phase is Phase.CLAIMING else logging.INFO
-        self.run.remove(replace(self.record, phase=Phase.REMOVING))
+        self.run.remove(self.record)
         self.closed = self.removed = True
         log.log(level, "%s: removed from this resource", self.title)

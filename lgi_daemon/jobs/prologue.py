@@ -3,7 +3,7 @@
 import logging
 
 from lgi_daemon.execution.scripts import NoAnswerError
-from lgi_daemon.jobs import completion
+from lgi_daemon.jobs import completion, library
 from lgi_daemon.jobs.action_scripts import run_script
 from lgi_daemon.jobs.failure_count import EX_TEMPFAIL
 from lgi_daemon.jobs.job import LocalJob
@@ -18,7 +18,15 @@ MAX_PROLOGUES = 8
 
 
 def prologue(job: LocalJob) -> bool:
-    """Run the prologue of a job; return whether it succeeded. After too many failures the job ends."""
+    """Run the prologue of a job; return whether it succeeded. After too many failures the job ends.
+
+    That of the library is not started where it has nothing to fetch. Raise OSError when that cannot be noted.
+    """
+    if _fetches_nothing(job):
+        library.prepare(
+            job.run.state(job.record), job.run.files(job.record).owner, job.record.max_output_size
+        )
+        return True
     try:
         status = run_script(job, Action.PROLOGUE)
     except NoAnswerError as error:
@@ -28,6 +36,13 @@ def prologue(job: LocalJob) -> bool:
     if status != 0:
         _is_last(job, f"exit status {status}", status == EX_TEMPFAIL)
     return status == 0
+
+
+def _fetches_nothing(job: LocalJob) -> bool:
+    record = job.record
+    if not (record.uses_library and record.repository_files == 0 and record.has_state_directory):
+        return False
+    return library.is_settings(job.run.script(record, "job_prologue_script").read_bytes())
 
 
 def _is_last(job: LocalJob, failure: str, is_temporary: bool = False) -> bool:

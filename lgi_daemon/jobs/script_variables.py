@@ -28,9 +28,16 @@ def variables(record: JobRecord, directory: Path, state: Path) -> dict[str, str]
         found["LGI_STATE_DIRECTORY"] = str(state)
     for name in REQUESTS:
         found[f"LGI_REQUEST_{name.upper()}"] = request(record.job_specifics, name)
+    if record.uses_library:
+        found["LGI_INPUT_BEGINNING"] = beginning(record.input)
     if record.repository_files >= 0:
         found["LGI_REPOSITORY_FILES"] = str(record.repository_files)
     return found
+
+
+def beginning(program: bytes) -> str:
+    """Return the first bytes of a program, in hexadecimal: as many as a shell examines."""
+    return program[:80].hex(" ")
 
 
 def request(specifics: str, name: str) -> str:

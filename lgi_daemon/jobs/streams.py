@@ -1,12 +1,13 @@
-"""The files joblog.txt and joberr.txt of a job of applications/library: its streams, stored with its report.
+"""The streams of a job of applications/library: what its epilogue is told, and their files in the repository.
 
-They are stored by the daemon where a job has made no other files and they are short; otherwise its epilogue
-starts LGI_stage, which stores all of them.
+The daemon stores joblog.txt and joberr.txt with its report where a job has made no other files and they are
+short; otherwise the epilogue starts LGI_stage, which stores all of them.
 """
 
 import logging
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from lgi_daemon.jobs.job import LocalJob
@@ -25,7 +26,36 @@ STREAMS = {"joblog.txt": "stdout", "joberr.txt": "stderr"}
 MARK = "streams"
 # As max_stagings of the library.
 MAX_FAILURES = 40
+# The files in the state directory from which an epilogue writes the output and the end of a job.
+_MEASURED = ("stdout", "stderr", "end", "exit", "memory", "not_stored")
 _OWN_NAMES = frozenset((*HASHED, OUTPUT, *(f"{name}.hash" for name in (*HASHED, OUTPUT))))
+
+
+def hints(job: LocalJob) -> dict[str, str]:
+    """Return the variables for the epilogue of a job, whose processes have ended.
+
+    LGI_STREAMS is "report" when the daemon stores the streams. Sizes are those of `sizes`, and not there when
+    LGI_output has to be replaced.
+    """
+    found = {"LGI_STREAMS": "report"} if can_be_stored(job) else {}
+    if job.record.uses_library and job.run.files(job.record).has_plain_output():
+        found |= sizes(job.run.state(job.record))
+    return found
+
+
+def sizes(state: Path) -> dict[str, str]:
+    """Return LGI_STATE_SIZES with the bytes of plain files of a state directory, and LGI_OPEN_LINES.
+
+    The latter has the names of streams that do not end with a line end.
+    """
+    directory, found, open_lines = JobDirectory(state), {}, []
+    for name in _MEASURED:
+        with suppress(DamagedFileError, OSError), directory.open_plain(name) as opened:
+            size = found[name] = os.fstat(opened.fileno()).st_size
+            if name in STREAMS.values() and size and os.pread(opened.fileno(), 1, size - 1) != b"\n":
+                open_lines.append(name)
+    pairs = " ".join(f"{name}={size}" for name, size in found.items())
+    return {"LGI_STATE_SIZES": pairs, "LGI_OPEN_LINES": " ".join(open_lines)}
 
 
 def can_be_stored(job: LocalJob) -> bool:

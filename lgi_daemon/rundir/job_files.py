@@ -1,73 +1,22 @@
-"""The LGI_* files of a job's directory, written from its record. The daemon never trusts them."""
+"""The directory of a job with its LGI_* files, written from its record. The daemon never trusts them."""
 
 import os
 import stat
-from collections.abc import Mapping
-from contextlib import suppress
+from array import array
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lgi_daemon.files import atomic_file
 from lgi_daemon.files.rmtree import remove_tree
-from lgi_daemon.rundir.record import JobRecord, Phase
+from lgi_daemon.rundir import file_states
 from lgi_daemon.rundir.trailer import MAX_BYTES, compose, find, format_end
-from lgi_protocol import comma_lists
-from lgi_protocol.digest import digest
-from lgi_protocol.job_directory import (
-    HASHED,
-    JOB_CA,
-    JOB_CERTIFICATE,
-    JOB_KEY,
-    OUTPUT,
-    SCRIPTS,
-    DamagedFileError,
-    JobDirectory,
-)
+from lgi_protocol.job_directory import OUTPUT, DamagedFileError, JobDirectory
 from lgi_protocol.job_end import NO_END, End
 
-_PROTECTED = (*HASHED, JOB_KEY, JOB_CERTIFICATE, JOB_CA)
-_WATCHED = (*_PROTECTED, *(f"{name}.hash" for name in _PROTECTED))
-INVALID = "! INVALID !"
 _MODE = 0o700
-_LGI = "LGI_"
-
-
-def contents(record: JobRecord, scripts: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the content of each LGI_* file, in the order of the document; LGI_input after the claim only."""
-    texts = {
-        "LGI_project": record.project,
-        "LGI_this_project_server": record.server,
-        "LGI_project_master_server": record.master_server,
-        "LGI_application": record.application,
-        "LGI_target_resources": comma_lists.join(record.target_resources),
-        "LGI_job_id": record.job_id,
-        "LGI_owners": comma_lists.join(record.owners),
-        "LGI_read_access": comma_lists.join(record.read_access),
-        "LGI_write_access": comma_lists.join(record.write_access),
-        "LGI_job_specifics": record.job_specifics,
-        "LGI_state": record.state,
-        "LGI_state_time_stamp": record.state_time_stamp,
-        "LGI_key_file": record.key_file,
-        "LGI_certificate_file": record.certificate_file,
-        "LGI_ca_certificate_file": record.ca_file,
-        "LGI_max_output_size": str(record.max_output_size),
-        "LGI_job_sandbox_uid": str(record.uid),
-        "LGI_job_run_script_pid": str(record.run.pid if record.run else 0),
-        "LGI_daemon_reference": INVALID if record.disowned else record.reference,
-    }
-    files = {name: text.encode() for name, text in texts.items()}
-    files |= {f"LGI_{name}": scripts[name] for name in SCRIPTS}
-    if record.phase is not Phase.CLAIMING:
-        files["LGI_input"] = record.input
-    own = {JOB_KEY: record.job_key, JOB_CERTIFICATE: record.job_certificate, JOB_CA: record.job_ca}
-    credentials = {name: text.encode() for name, text in own.items() if text}
-    return {name: files[name] for name in HASHED if name in files} | credentials
-
-
-def changed_contents(record: JobRecord, before: JobRecord) -> dict[str, bytes]:
-    """Return the LGI_* files that a change of the record has changed; its scripts never change."""
-    scripts = dict.fromkeys(SCRIPTS, b"")
-    known = contents(before, scripts)
-    return {name: data for name, data in contents(record, scripts).items() if known.get(name) != data}
+_LGI, _SCRIPT, _INPUT = "LGI_", "_script", "LGI_input"
+_PROGRAMS = (b"#!", b"\x7fELF")
 
 
 class JobFiles:
@@ -78,20 +27,54 @@ class JobFiles:
         self.path = path
         self.owner = owner
 
-    def make(self) -> None:
-        """Create the directory, owned by the job with mode 0700, with an empty LGI_output, where missing."""
-        self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        self.path.mkdir(mode=0o700, exist_ok=True)
+    def make(self) -> bool:
+        """Create the directory, owned by the job with mode 0700, with an empty LGI_output, where missing.
+
+        Return whether the directory is new.
+        """
+        is_new = self._make_directory()
         # The job may have removed its permissions.
-        if stat.S_IMODE(self.path.lstat().st_mode) != _MODE:
+        if not is_new and stat.S_IMODE(self.path.lstat().st_mode) != _MODE:
             self.path.chmod(_MODE)
         if self.owner is not None:
             os.chown(self.path, self.owner, self.owner, follow_symlinks=False)
             # The umask may keep the job's user from entering its directory.
             self.path.parent.chmod(0o755)
             self.path.parent.parent.chmod(0o755)
-        if not os.path.lexists(self.path / OUTPUT):
+        if is_new or not os.path.lexists(self.path / OUTPUT):
             self._put(OUTPUT, b"", 0o600)
+        return is_new
+
+    def _make_directory(self) -> bool:
+        """Create the directory with those above it; return False when there is one."""
+        try:
+            os.mkdir(self.path, _MODE)
+        except FileExistsError:
+            return False
+        except FileNotFoundError:
+            self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            os.mkdir(self.path, _MODE)
+        return True
+
+    def create(self, files: Mapping[str, bytes]) -> list[str]:
+        """Write the files of a new directory, scripts of the same content as one file; return the names.
+
+        They are not written atomically: what a kill leaves incomplete is written again at the next start.
+        Raise OSError on failure.
+        """
+        first: dict[bytes, str] = {}
+        with self._opened() as folder:
+            for name, data in files.items():
+                twin = first.setdefault(data, name) if name.endswith(_SCRIPT) else name
+                for suffix, text in (("", data), (".hash", file_states.digest(data))):
+                    if twin == name:
+                        mode = _mode_of(name + suffix, text)
+                        atomic_file.create(
+                            folder, name + suffix, text, mode, owner=self.owner, group=self.owner
+                        )
+                    else:
+                        os.link(twin + suffix, name + suffix, src_dir_fd=folder, dst_dir_fd=folder)
+        return list(files)
 
     def write(self, files: Mapping[str, bytes]) -> list[str]:
         """Write the files that have another content; return their names.
@@ -99,30 +82,28 @@ class JobFiles:
         Each file is written before its .hash, so that a kill in between is detected. They are not flushed to
         disk: at its start the daemon writes again what a power failure has damaged.
         """
-        directory = JobDirectory(self.path)
-        written = []
-        for name, data in files.items():
-            if not _holds(directory, name, data):
-                self._put(name, data, 0o500 if name.endswith("_script") else 0o400)
-                self._put(f"{name}.hash", digest(data).encode(), 0o400)
-                written.append(name)
+        with self._opened() as folder:
+            written = [name for name, data in files.items() if not file_states.holds(folder, name, data)]
+        for name in written:
+            for file, data in ((name, files[name]), (f"{name}.hash", file_states.digest(files[name]))):
+                self._put(file, data, _mode_of(file, data))
         return written
 
-    def fingerprint(self) -> int:
-        """Return a number that changes with any of the LGI_* files; 0 when they have to be restored.
+    def fingerprint(self) -> "array[int]":
+        """Return the fingerprint of the LGI_* files; an empty one when they have to be restored."""
+        with suppress(OSError), self._opened() as folder:
+            if stat.S_IMODE(os.fstat(folder).st_mode) == _MODE:
+                return file_states.fingerprint(folder)
+        return array("q")
 
-        It includes the ctime: a job can restore the content of a file, but not its ctime.
-        """
-        try:
-            folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
-            return 0
-        try:
-            if stat.S_IMODE(os.fstat(folder).st_mode) != _MODE:
-                return 0
-            return hash(tuple(_state_of(name, folder) for name in _WATCHED))
-        finally:
-            os.close(folder)
+    def update(self, fingerprint: "array[int]", names: Collection[str]) -> None:
+        """Change a fingerprint, unless it is empty, to that of files which have just been written."""
+        if fingerprint and names:
+            try:
+                with self._opened() as folder:
+                    file_states.update(fingerprint, folder, names)
+            except OSError:
+                del fingerprint[:]
 
     def output(self, limit: int, remark: str = "", end: End = NO_END) -> tuple[bytes, str]:
         """Return LGI_output up to a limit in bytes, and a warning for the administrator, usually empty.
@@ -165,6 +146,14 @@ class JobFiles:
             elif not stat.S_ISREG(mode):
                 path.unlink()
 
+    def has_plain_output(self) -> bool:
+        """Return whether LGI_output is a plain file with no other name."""
+        try:
+            status = (self.path / OUTPUT).lstat()
+        except OSError:
+            return False
+        return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+
     def remove(self) -> None:
         """Delete the directory, following no link. Raise OSError when a part cannot be deleted."""
         if os.path.lexists(self.path):
@@ -183,21 +172,17 @@ class JobFiles:
     def _put(self, name: str, data: bytes, mode: int) -> None:
         atomic_file.write(self.path, name, data, mode, owner=self.owner, group=self.owner, durable=False)
 
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        """Open the directory. Raise OSError when it is none."""
+        folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            yield folder
+        finally:
+            os.close(folder)
 
-def _state_of(name: str, folder: int) -> tuple[int, ...]:
-    try:
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except OSError:
-        return ()
-    return found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
-
-def _holds(directory: JobDirectory, name: str, data: bytes) -> bool:
-    """Return whether a file and its .hash have this content, without reading more than its size."""
-    try:
-        return (
-            directory.read_plain(name, len(data) + 1) == data
-            and directory.read_plain(f"{name}.hash", 64).split(b"\n", 1)[0] == digest(data).encode()
-        )
-    except DamagedFileError:
-        return False
+def _mode_of(name: str, data: bytes) -> int:
+    """Return the permissions of a file: scripts, and an input that is a program, can be started."""
+    is_program = name.endswith(_SCRIPT) or (name == _INPUT and data.startswith(_PROGRAMS))
+    return 0o500 if is_program else 0o400

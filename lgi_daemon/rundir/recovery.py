@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.rundir.record import JobRecord, Phase, from_json
-from lgi_daemon.rundir.run_directory import RECORD, RunDirectory, is_leftover
+from lgi_daemon.rundir.run_directory import RECORD, REMOVED, RunDirectory
 from lgi_protocol import comma_lists, whole_number
 from lgi_protocol.job_description import is_job_id
 from lgi_protocol.job_directory import SCRIPTS, DamagedFileError, JobDirectory
@@ -59,13 +59,14 @@ def _recorded(run: RunDirectory) -> Iterator[JobRecord]:
 def _resumed(run: RunDirectory, folder: Path) -> JobRecord | None:
     """Return a job with its files restored; None when it had ended or was never claimed."""
     if not (folder / RECORD).exists():
+        # Or all but its record was removed.
         log.info("removing %s, which was never accepted", folder.name)
         shutil.rmtree(folder)
         return None
     record = _read(run, folder)
     if record is None:
         return None
-    if is_leftover(record):
+    if _is_leftover(record, folder):
         log.info("%s: completing its removal", record.title)
         run.remove(record)
         return None
@@ -82,10 +83,12 @@ def _read(run: RunDirectory, folder: Path) -> JobRecord | None:
     """Return a record with all its scripts; None when it was moved to ``.broken``."""
     try:
         record = from_json((folder / RECORD).read_bytes())
-        if record.reference != folder.name:
+        if record.reference != folder.name.removeprefix(REMOVED):
             raise ValueError(f"it contains the reference {record.reference!r}")
         missing = [
-            name for name in SCRIPTS if not is_leftover(record) and not run.script(record, name).exists()
+            name
+            for name in SCRIPTS
+            if not _is_leftover(record, folder) and not run.script(record, name).exists()
         ]
         if missing:
             raise ValueError(f"its {missing[0]} is missing")
@@ -93,6 +96,11 @@ def _read(run: RunDirectory, folder: Path) -> JobRecord | None:
         run.set_aside(folder, f"its record cannot be used: {error}")
         return None
     return record
+
+
+def _is_leftover(record: JobRecord, folder: Path) -> bool:
+    """Return whether the removal of a stored job was interrupted; older daemons wrote it into the record."""
+    return folder.name.startswith(REMOVED) or record.phase is Phase.REMOVING
 
 
 def _adopt(run: RunDirectory, path: Path) -> JobRecord | None:

@@ -7,6 +7,7 @@
 .records/REFERENCE/record.json        the record of a job, written before the job is claimed
 .records/REFERENCE/LGI_job_*_script   the scripts that run for the job
 .records/REFERENCE/state/             the marks of its scripts and its streams; the job's user owns it
+.records/.removed.REFERENCE/          what is left of a job that is being deleted
 .programs/                            links to LGI's programs, for scripts and jobs
 .broken/                              what could not be read, for the administrator
 PROJECT/APPLICATION/JOB_REFERENCE/    the job's own directory
@@ -19,18 +20,18 @@ import shutil
 import socket
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from lgi_daemon.execution import processes
 from lgi_daemon.execution.environment import PROGRAMS, link_programs
 from lgi_daemon.files import atomic_file
 from lgi_daemon.files.reserve import RESERVE_BYTES, Reserve, is_disk_full
-from lgi_daemon.files.rmtree import remove_tree
 from lgi_daemon.rundir import script_copies
-from lgi_daemon.rundir.job_files import JobFiles, changed_contents, contents
-from lgi_daemon.rundir.record import JobRecord, Phase, to_json
+from lgi_daemon.rundir.file_contents import changed_contents, contents
+from lgi_daemon.rundir.job_files import JobFiles
+from lgi_daemon.rundir.record import JobRecord, to_json
 from lgi_daemon.rundir.session_file import SessionFile
-from lgi_protocol.job_directory import SCRIPTS
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ log = logging.getLogger(__name__)
 FULL_BYTES, FULL_FILES = 128 * 1024, 4
 RECORD = "record.json"
 STATE = "state"
+REMOVED = ".removed."
 # In the state directory: the run script has started nothing, and asks for a restart.
 RESTART_REQUEST = "again"
 # The state directory of applications/library inside a job's directory, used with older daemons.
@@ -127,6 +129,7 @@ class RunDirectory:
                 # A batch system may run the job under another group than its scripts.
                 folder.chmod(0o711)
             script_copies.store(folder, scripts, group)
+            # With the names of the scripts.
             self._write(record)
             atomic_file.sync_folder(self.records)
             self.restore(record)
@@ -134,15 +137,22 @@ class RunDirectory:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def save(self, record: JobRecord, before: JobRecord | None = None) -> None:
-        """Store a changed record, then update the job's directory: the files that differ from ``before``."""
-        self._write(record)
-        self.restore(record, before)
+    def save(self, record: JobRecord, before: JobRecord | None = None) -> list[str]:
+        """Store a changed record, then update the job's directory: the files that differ from ``before``.
 
-    def begin(self, record: JobRecord, before: JobRecord | None = None) -> None:
-        """Store that the run script starts: the record last, immediately before the start."""
-        self.restore(record, before)
+        Return the names of the LGI_* files that were written.
+        """
         self._write(record)
+        return self.restore(record, before)
+
+    def begin(self, record: JobRecord, before: JobRecord | None = None) -> list[str]:
+        """Store that the run script starts: the record last, immediately before the start.
+
+        Return as `save`.
+        """
+        written = self.restore(record, before)
+        self._write(record)
+        return written
 
     def restart_requested(self, record: JobRecord) -> bool:
         """Return whether a run script that has started nothing asks for a restart."""
@@ -165,15 +175,16 @@ class RunDirectory:
         """
         if before is not None:
             wanted = changed_contents(record, before)
+            if not wanted:
+                return []
         else:
-            wanted = contents(record, {name: self.script(record, name).read_bytes() for name in SCRIPTS})
+            wanted = contents(record, script_copies.read(self.records / record.reference))
         files = self.files(record)
         try:
             self._make_state(record)
             if os.path.lexists(files.path) and (files.path.is_symlink() or not files.path.is_dir()):
                 self.set_aside(files.path, "it has the name of a job's directory")
-            files.make()
-            return files.write(wanted)
+            return files.create(wanted) if files.make() else files.write(wanted)
         except OSError as error:
             # The job owns the directory and can damage it; the daemon relies on the record only.
             log.warning("%s: its directory cannot be written: %s", record.title, error)
@@ -188,29 +199,22 @@ class RunDirectory:
             place.chmod(0o700)
 
     def remove(self, record: JobRecord) -> None:
-        """Delete a job from disk; after a kill the next start completes it."""
-        try:
-            self._write(record)
-        except OSError as error:
-            # The removal frees space. After a kill in between the next start finds the end stored before.
-            if not is_disk_full(error):
-                raise
-        files = self.files(record)
-        try:
-            files.remove()
-        except (OSError, RecursionError, ValueError) as error:
-            self.set_aside(files.path, f"it could not be deleted: {error}")
-        self._remove_state(record)
-        shutil.rmtree(self.records / record.reference)
+        """Delete a job from disk; after a kill the next start completes it.
 
-    def _remove_state(self, record: JobRecord) -> None:
-        """Remove the state directory, in which the job may nest directories deeper than rmtree can delete."""
-        state = self.records / record.reference / STATE
-        if os.path.lexists(state):
+        After a power failure its record may be there as it was before, which says what is left to do.
+        """
+        folder = self.records / f"{REMOVED}{record.reference}"
+        # Missing when an earlier removal has failed.
+        with suppress(FileNotFoundError):
+            (self.records / record.reference).rename(folder)
+        files = self.files(record)
+        # In both the job may nest directories deeper than rmtree can delete.
+        for place in (files, JobFiles(folder / STATE, files.owner)):
             try:
-                remove_tree(state, is_ours=not self.sandboxed)
+                place.remove()
             except (OSError, RecursionError, ValueError) as error:
-                self.set_aside(state, f"it could not be deleted: {error}")
+                self.set_aside(place.path, f"it could not be deleted: {error}")
+        shutil.rmtree(folder)
 
     def set_aside(self, path: Path, reason: str) -> None:
         """Move a path to ``.broken``, for the administrator."""
@@ -240,8 +244,3 @@ class RunDirectory:
         free = space.f_bavail * space.f_frsize
         reserved = 0 if self.reserve.is_allocated else RESERVE_BYTES
         return free < reserved + FULL_BYTES or (space.f_files > 0 and space.f_favail < FULL_FILES)
-
-
-def is_leftover(record: JobRecord) -> bool:
-    """Return whether the removal of a stored job was interrupted."""
-    return record.phase is Phase.REMOVING

@@ -9,7 +9,10 @@ from lgi_protocol.job_directory import SCRIPTS
 
 
 def store(folder: Path, scripts: Mapping[str, bytes], group: int | None) -> None:
-    """Store the scripts of a job on the disk, those of the same content once, and then their names."""
+    """Store the scripts of a job on the disk, those of the same content once.
+
+    Their names are there after `atomic_file.sync_folder`.
+    """
     first: dict[bytes, Path] = {}
     for name in SCRIPTS:
         place = folder / f"LGI_{name}"
@@ -17,4 +20,14 @@ def store(folder: Path, scripts: Mapping[str, bytes], group: int | None) -> None
             os.link(twin, place)
         else:
             atomic_file.write(folder, place.name, scripts[name], 0o550, group=group, names_durable=False)
-    atomic_file.sync_folder(folder)
+
+
+def read(folder: Path) -> dict[str, bytes]:
+    """Return the scripts of a job, each file read once. Raise OSError when one is missing."""
+    files: dict[int, bytes] = {}
+    scripts = {}
+    for name in SCRIPTS:
+        path = folder / f"LGI_{name}"
+        file = path.stat().st_ino
+        scripts[name] = files[file] = files.get(file) or path.read_bytes()
+    return scripts

@@ -43,6 +43,16 @@ def test_the_library_has_no_trap_of_the_shell(backend: str, tmp_path: Path) -> N
     assert done.stdout == ""
 
 
+def test_the_wrapper_of_a_program_has_no_trap_of_the_shell() -> None:
+    """It is a script of its own where the job runs."""
+    if shutil.which("shellcheck") is None:
+        lacking("shellcheck")
+
+    done = subprocess.run(["shellcheck", LIBRARY / "wrapper.sh"], capture_output=True, text=True, check=False)
+
+    assert done.stdout == ""
+
+
 @pytest.mark.parametrize("script", sorted(COMMAND.glob("[!L]*")), ids=lambda path: path.name)
 def test_a_shipped_script_is_settings_and_one_line(script: Path) -> None:
     """It names a back-end that is there, and can be run."""

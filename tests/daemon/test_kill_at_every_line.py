@@ -17,7 +17,7 @@ from tests.support.workshop import FAST, SLOW, Workshop, until
 # Each file operation and each call is a place to be killed at: some hundred lives of a daemon.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-_POINTS = ("replace", "mkdir", "unlink", "rmdir", "rename")
+_POINTS = ("replace", "mkdir", "unlink", "rmdir", "rename", "link", "write")
 
 
 class Killed(BaseException):

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lgi_daemon.rundir.job_files import JobFiles, contents
+from lgi_daemon.rundir.file_contents import contents
+from lgi_daemon.rundir.job_files import JobFiles
 from lgi_daemon.rundir.record import JobRecord, Phase
 from lgi_protocol.job_directory import SCRIPTS
 

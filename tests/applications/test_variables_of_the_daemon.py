@@ -1,0 +1,125 @@
+"""What the daemon tells the scripts of applications/library: they do the same without, by more programs."""
+
+from pathlib import Path
+
+import pytest
+
+from lgi_daemon.jobs import library, script_variables, streams
+from tests.support.bench import APPLICATIONS, Bench
+
+SETTINGS = "backend=process\nstage=no\n"
+PROGRAMS = {
+    "words": b"echo $0 words",
+    "a line": b"echo a line\n",
+    "an interpreter": b"#!/bin/sh\necho interpreter; exit 3\n",
+    "with a mark": b"\xef\xbb\xbf#!/bin/sh\necho mark\n",
+    "of Windows": b"#!/bin/sh\r\necho windows\r\n",
+    "of Windows without an interpreter": b"echo windows\r\n",
+    "in UTF-16": "echo utf16\n".encode("utf-16"),
+    "with a NUL": b"echo \0 nul\n",
+    "a long line": b"echo " + b"x" * 100 + b"\r",
+    "nothing": b"",
+    "killed": b"echo out; kill -9 $$\n",
+}
+OUTPUTS = (
+    "",
+    "printf open",
+    "echo line",
+    "printf open; printf err >&2",
+    "seq 5000",
+    "printf '\\0'",
+    "echo ' ' >&2",
+)
+
+
+class ToldBench(Bench):
+    """A job whose daemon reads the begin of the input and the sizes of the files."""
+
+    def environment(self) -> dict[str, str]:
+        told = {"LGI_INPUT_BEGINNING": script_variables.beginning(self.input)}
+        return super().environment() | told | streams.sizes(self.own)
+
+
+def both(place: Path, **options: object) -> list[Bench]:
+    """The same job without and with such a daemon."""
+    jobs = []
+    for number, kind in enumerate((Bench, ToldBench)):
+        here = place / str(number)
+        here.mkdir(mode=0o755)
+        jobs.append(kind(here, SETTINGS, **options))  # type: ignore[arg-type]
+    return jobs
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_runs_alike_whether_the_daemon_has_looked_at_it(place: Path, name: str) -> None:
+    """Only the name it was started by may differ."""
+    without, told = (job.finish() for job in both(place, input=PROGRAMS[name]))
+
+    assert told.replace("./LGI_input", "./.LGI_job/input") == without
+
+
+@pytest.mark.parametrize("body", OUTPUTS)
+def test_an_output_is_the_same_whether_the_daemon_has_measured_it(place: Path, body: str) -> None:
+    """Cut at the same place, and each part begins a line."""
+    without, told = (job.finish() for job in both(place, input=body.encode(), max_output_size=1000))
+
+    assert told == without
+
+
+@pytest.mark.parametrize("trap", ["ln -sf /etc/passwd $name", "rm $name; mkdir $name", "chmod 0 $name"])
+def test_an_odd_output_is_replaced_whatever_the_daemon_has_measured(place: Path, trap: str) -> None:
+    """The file may have changed since."""
+    told = both(place, input=f"name=LGI_output; echo out; {trap}".encode())[1]
+
+    assert told.finish() == "out\n[LGI: exit code 0]\n"
+
+
+@pytest.mark.parametrize(
+    "script", sorted((APPLICATIONS / "command").glob("[a-z]*")), ids=lambda path: path.name
+)
+def test_the_shipped_scripts_of_command_are_nothing_but_settings(script: Path) -> None:
+    """So their prologue need not be started where there is nothing to fetch."""
+    assert library.is_settings(script.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a=$(date)",
+        'a="`date`"',
+        "a=$b",
+        "a=b; touch file",
+        "a=b touch file",
+        "a=b#c",
+        "a='x",
+        "a=b \\",
+        "LGI_LIBRARY=/elsewhere",
+        "PATH=/elsewhere",
+        ". /elsewhere/LGI_backend",
+        "mkdir /scratch",
+        "job_prologue() { :; }",
+    ],
+)
+def test_a_script_that_does_more_is_always_started(line: str) -> None:
+    """A site may do something of its own in front of the library, in each script."""
+    assert not library.is_settings(f"#!/bin/sh\nbackend=process\n{line}\n. LGI_backend\n".encode())
+
+
+def test_the_daemon_prepares_a_job_as_its_prologue_would(place: Path) -> None:
+    """The same files; an earlier end is left as it is."""
+    first, second = both(place)
+    told = {"LGI_REPOSITORY_FILES": "0"}
+    first.settings = "backend=process\n"
+    first.environment = lambda: Bench.environment(first) | told  # type: ignore[method-assign]
+    assert first.ask("job_prologue") == 0
+
+    library.prepare(second.own, second.uid, second.max_output_size)
+    library.prepare(second.own, second.uid, second.max_output_size)
+
+    seen = [
+        {path.name: (path.stat().st_size, path.stat().st_uid) for path in job.own.iterdir()}
+        for job in (first, second)
+    ]
+    assert seen[0].keys() == seen[1].keys() == {"reserve", "staged"}
+    assert seen[0]["reserve"] == seen[1]["reserve"]
+    assert first.mark("staged") == second.mark("staged") == "{}"
