@@ -1,5 +1,6 @@
 """A database of an older version is upgraded, with its jobs, and is then as one that was made new."""
 
+import re
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from lgi_protocol.errors import LGIError
 from lgi_server.db import backup, open_database, schema_check, schema_files, upgrades
 from lgi_server.db.pool import Database
+from lgi_server.db.sqlite import statements
 from lgi_server.db.transaction import Transaction
 from tests.support.grid import BIN, Grid
 from tests.support.mariadb import PrivateMariaDB
@@ -108,6 +110,21 @@ def test_a_step_that_fails_on_sqlite_changes_nothing(tmp_path: Path) -> None:
     assert database.columns() == before
     assert upgrades.version_of(database) == 1
     database.close()
+
+
+ADDITIONS = re.compile(
+    r"ALTER TABLE \w+ ADD COLUMN (/\*! IF NOT EXISTS \*/ )?\w+ \w+(\(\d+\))? (NULL|NOT NULL DEFAULT .*)"
+    r"|CREATE (UNIQUE )?INDEX IF NOT EXISTS .*|CREATE TABLE IF NOT EXISTS .*|UPDATE .*",
+    re.DOTALL,
+)
+
+
+@pytest.mark.parametrize("step", upgrades.steps(), ids=lambda step: step.title)
+def test_a_step_only_adds_so_that_a_server_of_the_former_version_goes_on(step: upgrades.Step) -> None:
+    """Front ends are upgraded one after the other: one that runs does not notice new tables and columns."""
+    made = [one for one in statements(step.text) if not ADDITIONS.fullmatch(one)]
+
+    assert made == []
 
 
 def test_all_steps_together_make_the_tables_of_the_schema(tmp_path: Path) -> None:
