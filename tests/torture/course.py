@@ -116,7 +116,9 @@ def _grid(plan: Plan, keep: Path | None) -> Iterator[tuple[Servers, list[Resourc
             database.install()
             database.start()
             address = database.create_database("torture")
-        grid = Grid(address, {"workers": "2", "pulse_limit": str(plan.pulse_limit)})
+        # Lost jobs are looked for often; none is given up for having been lost too often.
+        lost = {"pulse_limit": str(plan.pulse_limit), "pulse_period": "5", "most_losses": "0"}
+        grid = Grid(address, {"workers": "2", **lost})
         servers = Servers(grid, database)
         try:
             servers.mount()
