@@ -5,6 +5,7 @@
 #include "circle.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,14 +19,28 @@ static const char *value_of(const struct client *client, const char *name, size_
     return NULL;
 }
 
+/* 32 hexadecimal digits that no client of any run has had before. */
+static const char *new_value(char *text, size_t room)
+{
+    static atomic_ullong last;
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    unsigned long long start = (unsigned long long)time.tv_sec * 1000000000ULL + (unsigned long long)time.tv_nsec;
+    snprintf(text, room, "%016llX%016llX", start, ++last);
+    return text;
+}
+
 bool fill_in(const struct client *client, const char *template, char *out, size_t room)
 {
     size_t used = 0;
+    char fresh[VALUE];
     while (*template != '\0') {
         const char *text = template, *close = *template == '{' ? strchr(template, '}') : NULL;
         size_t length = 1;
         if (close != NULL) {
-            text = value_of(client, template + 1, (size_t)(close - template - 1));
+            text = strncmp(template, "{new}", 5) == 0
+                       ? new_value(fresh, sizeof fresh)
+                       : value_of(client, template + 1, (size_t)(close - template - 1));
             if (text == NULL)
                 return false;
             length = strlen(text);
@@ -42,9 +57,14 @@ bool fill_in(const struct client *client, const char *template, char *out, size_
 
 static bool keep(struct client *client, const char *name, size_t length, const char *text, size_t size)
 {
-    if (client->kept == VALUES || length >= NAME || size >= VALUE)
+    size_t place = 0;
+    while (place < client->kept &&
+           (strlen(client->values[place].name) != length || strncmp(client->values[place].name, name, length) != 0))
+        place++;
+    if (place == VALUES || length >= NAME || size >= VALUE)
         return false;
-    struct value *value = &client->values[client->kept++];
+    client->kept += place == client->kept;
+    struct value *value = &client->values[place];
     memcpy(value->name, name, length);
     value->name[length] = '\0';
     memcpy(value->text, text, size);
@@ -64,12 +84,17 @@ static bool keep_tags(struct client *client, const char *wanted)
 {
     while (*wanted != '\0') {
         size_t length = strcspn(wanted, ",");
+        size_t tag = strcspn(wanted, "#,");
         char open[NAME + 4];
-        snprintf(open, sizeof open, "<%.*s>", (int)length, wanted);
-        const char *text = strstr(client->connection.body, open);
+        snprintf(open, sizeof open, "<%.*s>", (int)tag, wanted);
+        const char *text = client->connection.body;
+        for (int left = tag < length ? atoi(wanted + tag + 1) : 1; left > 0 && text != NULL; left--) {
+            text = strstr(text, open);
+            text = text == NULL ? NULL : text + strlen(open);
+        }
         if (text == NULL)
             return false;
-        text += strlen(open) + strspn(text + strlen(open), " ");
+        text += strspn(text, " ");
         if (!keep(client, wanted, length, text, strcspn(text, " <")))
             return false;
         wanted += length + (wanted[length] == ',');

@@ -5,14 +5,14 @@
 
 #include "http.h"
 
-enum { VALUES = 8, NAME = 32, VALUE = 64, FORM = 4096, ERRORS = 100 };
+enum { VALUES = 64, NAME = 32, VALUE = 64, FORM = 16384, ERRORS = 100 };
 
 enum outcome { DONE, EMPTY, FAILED };
 
 struct call {
     const char *path;
-    const char *form;  /* urlencoded, with {NAME} for values */
-    const char *keep;  /* the tags of the answer to keep, by commas */
+    const char *form;  /* urlencoded, with {NAME} for values; {new} is another one each time */
+    const char *keep;  /* the tags of the answer to keep, by commas; TAG#3 is the third of them */
 };
 
 struct circle {

@@ -18,7 +18,8 @@ PACKAGES = ("gcc", "libc6-dev", "libssl-dev")
 class Step:
     """One call of a circle: its name, the posted fields, and the tags of its answer that later steps use.
 
-    ``{tag}`` in a field is such a value, ``{client}`` the client's number.
+    ``tag#3`` is the third one. ``{tag}`` in a field is such a value, ``{client}`` the client's number, and
+    ``{new}`` 32 hexadecimal digits that were never sent before.
     """
 
     call: str
@@ -129,6 +130,6 @@ class Generator:
             *(["-r"] if load.reconnect else []),
         ]
         for step in load.steps:
-            form = urlencode(step.fields, safe="{}")
+            form = urlencode(step.fields, safe="{}#")
             command += [f"{self._url.path}/{step.call}", form, ",".join(step.keep)]
         return command

@@ -28,14 +28,16 @@ _HEAD = (
 class Row:
     """One scenario at one length of the queue and one number of clients, run several times.
 
-    ``ratios`` are the rates divided by those of the server list, measured right before each run; ``cpu_ms``
-    and ``database_ms`` are the processor time of server and database for one unit. ``foreign_cores`` is what
-    other processes of the machine used meanwhile: where it is large, the row is unreliable.
+    A circle has so many ``units``, as jobs; rates and costs are those of one of them. ``ratios`` are the
+    rates divided by those of the server list, measured right before each run; ``cpu_ms`` and ``database_ms``
+    are the processor time of server and database for one unit. ``foreign_cores`` is what other processes of
+    the machine used meanwhile: where it is large, the row is unreliable.
     """
 
     scenario: str
     jobs: int
     clients: int
+    units: int = 1
     runs: list[Measured] = field(default_factory=list)
     ratios: list[float] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
@@ -45,12 +47,12 @@ class Row:
 
     def add(self, run: Measured, ratio: float, used: Used) -> None:
         """Add a run, its ratio to the server list, and the processor time it used."""
-        circles = max(1, run.done + run.warm + run.empty)
+        units = max(1, run.done + run.warm + run.empty) * self.units
         known = used.server + used.database + run.client_cores * run.seconds
         self.runs.append(run)
-        self.ratios.append(ratio)
-        self.cpu_ms.append(used.server / circles * 1000)
-        self.database_ms.append(used.database / circles * 1000)
+        self.ratios.append(ratio * self.units)
+        self.cpu_ms.append(used.server / units * 1000)
+        self.database_ms.append(used.database / units * 1000)
         self.foreign_cores.append(max(0.0, used.machine - known) / used.time)
 
     @property
@@ -85,7 +87,7 @@ class Row:
 
     def line(self) -> str:
         """Return the row of the table."""
-        rates = [run.per_second for run in self.runs]
+        rates = [run.per_second * self.units for run in self.runs]
         spread = f"{median(rates):.1f} ({min(rates):.1f}-{max(rates):.1f})"
         full = "" if self.full_to_empty is None else f"{self.full_to_empty:.2f}"
         return (

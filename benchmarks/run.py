@@ -33,7 +33,7 @@ class Bench:
 
     def measure(self, scenario: Scenario, jobs: int, clients: int) -> None:
         """Measure one row and print it."""
-        row = Row(scenario.name, jobs, clients)
+        row = Row(scenario.name, jobs, clients, max(1, scenario.finishes))
         needs = 0 if jobs else scenario.needs
         with self.bed.short_queue(needs), self._limit(scenario.limit), self._waiting(scenario.waiting):
             for _ in range(self.runs):
@@ -72,7 +72,7 @@ class Bench:
         measured = self._load(scenario, row.clients, self.seconds)
         row.add(measured, measured.per_second / max(1.0, reference.per_second), self.bed.used().since(before))
         if scenario.finishes:
-            self._check(measured, finished)
+            self._check(scenario, measured, finished)
         if scenario.submits:
             self.bed.restore()
 
@@ -83,12 +83,13 @@ class Bench:
         self.requests += (measured.done + measured.warm) * len(scenario.steps)
         return measured
 
-    def _check(self, measured: Measured, before: int) -> None:
+    def _check(self, scenario: Scenario, measured: Measured, before: int) -> None:
         """Check that every job was finished exactly once, and left no lock or session."""
         found = self.bed.leftovers()
-        expected = dict.fromkeys(found, 0) | {"finished": before + measured.done + measured.warm}
+        finished = before + scenario.finishes * (measured.done + measured.warm)
+        expected = dict.fromkeys(found, 0) | {"finished": finished}
         if found != expected:
-            self.wrong.append(f"job life: expected {expected}, found {found}")
+            self.wrong.append(f"{scenario.name}: expected {expected}, found {found}")
 
     def _compare(self, row: Row) -> None:
         for other in self.rows:

@@ -19,7 +19,8 @@ class Scenario:
 
     ``limit`` is the job limit during the run, 0 for none; ``waiting`` is the number of resources with a long
     poll meanwhile; ``needs`` is the least number of queued jobs. ``submits``: the queue is restored after
-    each run. ``finishes``: every circle finishes one job of the queue, and leaves no lock or session.
+    each run. ``finishes``: the number of jobs of the queue that every circle finishes, leaving no lock or
+    session; rates and costs are those of one of these jobs.
     """
 
     name: str
@@ -30,7 +31,7 @@ class Scenario:
     reconnect: bool = False
     limit: int = 0
     submits: bool = False
-    finishes: bool = False
+    finishes: int = 0
     waiting: int = 0
     needs: int = 0
 
@@ -64,6 +65,40 @@ LIFE = (
     _resource("unlock_job", A_JOB),
     SIGN_OFF,
 )
+# Jobs of one exchange, and exchanges that report on some and get others, between the first and the last.
+EACH, BOTH = 8, 3
+
+
+def _exchange(first: int, gets: bool) -> Step:
+    """Return an exchange that reports on the jobs of an answer, the first of them its ``first`` one.
+
+    0 is for none. With ``gets`` it gets as many new ones.
+    """
+    reported = range(first, first + EACH) if first else range(0)
+    reports = (
+        f"<report> <job_id> {{job_id#{number}}} </job_id> <daemon_reference> {{daemon_reference#{number}}}"
+        " </daemon_reference> <state> finished </state> <output> 48656C6C6F </output>"
+        " <exit_code> 0 </exit_code> </report>"
+        for number in reported
+    )
+    text = f"<reports> {' '.join(reports)} </reports>" if first else ""
+    if gets:
+        wanted = f"<application> hello_world </application> <count> {EACH} </count>"
+        reference = "<reference> <daemon_reference> {new} </daemon_reference> </reference>"
+        text += f" <wants> <want> {wanted} </want> </wants> <references> {reference * EACH} </references>"
+    # In the answer the jobs come behind the reports.
+    places = [len(reported) + number for number in range(1, EACH + 1)] if gets else []
+    kept = [f"{tag}#{place}" for place in places for tag in ("job_id", "daemon_reference")]
+    fields = {"project": "LGI", "daemon": "{client}", "exchange": text}
+    return _resource("exchange", fields, *kept)
+
+
+EXCHANGES = (
+    _exchange(0, True),
+    _exchange(1, True),
+    *[_exchange(EACH + 1, True)] * (BOTH - 1),
+    _exchange(EACH + 1, False),
+)
 SERVER_LIST = Scenario("server list", _user("interface_project_server_list"), clients=(1, 8, 16))
 SUBMIT = _user("interface_submit_job", application="hello_world", target_resources="any", input="78" * 100)
 
@@ -85,5 +120,13 @@ def scenarios(job: int) -> tuple[Scenario, ...]:
         Scenario("resource_job_state", state, RESOURCE),
         Scenario("job_state, 1000 wait", state, RESOURCE, waiting=1000),
         Scenario("work 10", (SIGN_UP, work(10), SIGN_OFF), RESOURCE, needs=200),
-        Scenario("job life", LIFE, RESOURCE, clients=(1, 8, 16), queues=(FULL,), finishes=True),
+        Scenario(
+            "exchange, 8 jobs",
+            EXCHANGES,
+            RESOURCE,
+            clients=(1, 8, 16),
+            queues=(FULL,),
+            finishes=EACH * (BOTH + 1),
+        ),
+        Scenario("job life", LIFE, RESOURCE, clients=(1, 8, 16), queues=(FULL,), finishes=1),
     )
