@@ -40,7 +40,7 @@ CREATE INDEX job_target ON job_queue (application, queued_for, lock_state, licen
 CREATE INDEX job_share ON job_queue (application, queued_for, queued_by, queued_wish, priority, job_id);
 CREATE INDEX job_order ON job_queue (state_time_stamp, job_id);
 CREATE INDEX job_repository ON job_queue (repository);
-CREATE UNIQUE INDEX job_reference ON job_queue (daemon_reference);
+CREATE UNIQUE INDEX job_reference ON job_queue (daemon_reference) /*~ WHERE daemon_reference IS NOT NULL */;
 
 -- Who has a job locked: a resource in one of its sessions, or an interface as (-1, 0).
 CREATE TABLE running_locks (

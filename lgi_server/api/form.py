@@ -135,6 +135,8 @@ class Form:
         ``clean`` removes tags that a caller may post back; ``reserved`` are further tags that are refused.
         """
         value = clean(self.text(field))
+        if not value:
+            return ""
         if "\ufffd" in value:
             raise field.refusal(field.malformed, "it is not UTF-8")
         try:

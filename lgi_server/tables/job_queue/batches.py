@@ -70,11 +70,12 @@ def lock(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, tuple[Jo
 
 def given(transaction: Transaction, references: Sequence[str]) -> Iterator[tuple[str, JobRow]]:
     """Yield the jobs, with input and output, that exchanges have given out under these references."""
+    # Ordered here: for an ORDER BY job_id SQLite would read the whole table in that order.
     rows = transaction.rows(
         f"SELECT daemon_reference, {WHOLE} FROM job_queue"
-        f" WHERE daemon_reference IN ({placeholders(references)}) ORDER BY job_id",
+        f" WHERE daemon_reference IN ({placeholders(references)})",
         *references,
     )
-    for row in rows:
+    for row in sorted(rows, key=lambda row: int(row["job_id"])):
         columns = dict(row)
         yield columns.pop("daemon_reference"), job_in(columns)
