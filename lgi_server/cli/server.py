@@ -14,6 +14,7 @@ from lgi_protocol import LGI_VERSION  # noqa: E402
 from lgi_server.auth import job_ca  # noqa: E402
 from lgi_server.cli import configuration, logs  # noqa: E402
 from lgi_server.cli import status as cli_status  # noqa: E402
+from lgi_server.cli.setup import journal  # noqa: E402
 from lgi_server.config.source import ConfigError  # noqa: E402
 from lgi_server.db import schema  # noqa: E402
 from lgi_server.serving import gunicorn_app  # noqa: E402
@@ -58,6 +59,7 @@ def start(config: Path, check: bool, without_scheduler: bool) -> None:
             _log_plainly()
         else:
             logs.start(loaded.log_file)
+            journal.check_finished(loaded.path)
         # A check creates no file.
         gunicorn_app.check(loaded, job_ca.load_or_create(loaded) if job_ca.exists(loaded) else None)
         for project in loaded.projects.values():

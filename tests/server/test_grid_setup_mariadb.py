@@ -56,7 +56,7 @@ def test_the_administrators_account_of_mariadb_makes_the_grids(
     made = set_up(tmp_path, server)
 
     assert (made.returncode, made.stderr) == (0, "")
-    password = tmp_path / "server" / "database.password"
+    password = tmp_path / "server" / "LGI.password"
     assert password.stat().st_mode & 0o777 == 0o600
     config = configuration.load(tmp_path / "server" / "LGI_server.cfg")
     schema.check("LGI", config.projects["LGI"].database)

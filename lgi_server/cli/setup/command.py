@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lgi_server.cli.program_group import ProgramGroup
-from lgi_server.cli.setup import backup, conversion, grid, new, restore, takeover, upgrade
+from lgi_server.cli.setup import backup, conversion, grid, new, project, restore, takeover, upgrade
 from lgi_server.cli.setup.check import command as check_command
 
 
@@ -45,6 +45,7 @@ def convert(configuration: Path) -> None:
 main.add_command(check_command.check)
 main.add_command(grid.grid)
 main.add_command(new.new)
+main.add_command(project.project)
 main.add_command(upgrade.upgrade)
 main.add_command(backup.backup)
 main.add_command(restore.restore)

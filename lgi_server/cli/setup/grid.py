@@ -70,7 +70,7 @@ def grid(directory: Path, **given: object) -> None:
     that was killed is removed by the next.
     """
     plan = _options(directory, given)
-    with journal.unfinished(directory, grid_database.undo(plan)) as (made, left):
+    with journal.unfinished(directory, grid_database.undo(plan.database_admin)) as (made, left):
         if left:
             click.echo("What an interrupted LGI_setup had made was removed.")
         steps = list(grid_steps.carry_out(plan, made))

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-from lgi_server.cli.setup.grid_options import GridOptions
 from lgi_server.cli.setup.journal import Journal, Undo
 from lgi_server.db import mariadb_account
 from lgi_server.db.explanation import explained
@@ -18,28 +17,29 @@ from lgi_server.db.pool import Database
 from lgi_server.services.project.recorded_changes import AdministrationError
 
 KIND = "MariaDB database"
-PASSWORD_FILE = "database.password"  # noqa: S105 - the name of a file
 USER = "lgi"
 
 
-def prepare(plan: GridOptions, journal: Journal) -> str | None:
+def prepare(
+    database: str | None, administrator: str | None, project: str, directory: Path, journal: Journal
+) -> str | None:
     """Return the address for the configuration; with an administrator's account the database is made first.
 
     None stands for SQLite's default. Raises AdministrationError, LGIError, OSError or ValueError.
     """
-    if plan.database_admin is None:
-        return plan.database
-    mariadb_account.administrator(plan.database_admin).close()
-    address = plan.database or _beside(plan.database_admin, plan.project)
+    if administrator is None:
+        return database
+    mariadb_account.administrator(administrator).close()
+    address = database or _beside(administrator, project)
     account, password = mariadb_account.account_of(address)
-    with _opened(plan.database_admin) as server:
+    with _opened(administrator) as server:
         if found := server.run(partial(mariadb_account.taken, account=account), write=False):
             raise AdministrationError(
                 f"MariaDB has {' and '.join(found)} already: choose other names in --database, or use them"
                 " without --database-admin"
             )
         if not password:
-            address, password = _with_password(address, plan.server.absolute(), journal)
+            address, password = _with_password(address, directory.absolute() / f"{project}.password", journal)
         journal.note(KIND, json.dumps([account.user, account.host, account.database]))
         server.run(partial(mariadb_account.create, account=account, password=password))
     return address
@@ -56,11 +56,10 @@ def _opened(administrator: str) -> Iterator[Database]:
         server.close()
 
 
-def undo(plan: GridOptions) -> dict[str, Undo]:
+def undo(administrator: str | None) -> dict[str, Undo]:
     """Return how a database is removed that a set-up has made which failed."""
-    if plan.database_admin is None:
+    if administrator is None:
         return {}
-    administrator = plan.database_admin
 
     def remove(name: str) -> None:
         with _opened(administrator) as server:
@@ -74,14 +73,14 @@ def _beside(administrator: str, project: str) -> str:
     parts = urlsplit(administrator)
     host = parts.netloc.rpartition("@")[2]
     query = urlencode([(name, value) for name, value in parse_qsl(parts.query) if name == "socket"], safe="/")
-    return urlunsplit(parts._replace(netloc=f"{USER}@{host}", path=f"/{quote(project)}", query=query))
+    user = USER if project == "LGI" else f"{USER}_{project}"
+    return urlunsplit(parts._replace(netloc=f"{user}@{host}", path=f"/{quote(project)}", query=query))
 
 
-def _with_password(address: str, directory: Path, journal: Journal) -> tuple[str, str]:
+def _with_password(address: str, file: Path, journal: Journal) -> tuple[str, str]:
     """Make a password in a file for its owner only; return the address that names it, and the password."""
-    file = directory / PASSWORD_FILE
-    journal.note_paths(directory, file)
-    directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+    journal.note_paths(file.parent, file)
+    file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     password = secrets.token_urlsafe(24)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
         opened.write(f"{password}\n")

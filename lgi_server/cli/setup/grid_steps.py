@@ -82,7 +82,9 @@ def _server(plan: GridOptions, journal: Journal) -> tuple[Config, *tuple[Step, .
     """Return the configuration, and what was made or found of it."""
     file = plan.server / configuration.FILE
     if not file.exists():
-        address = grid_database.prepare(plan, journal)
+        address = grid_database.prepare(
+            plan.database, plan.database_admin, plan.project, plan.server, journal
+        )
         asked = options.from_command_line(plan.server, plan.certificates, _given(plan, address), RULES)
         options.check(asked)
         config, is_new = project_server.make(asked, journal)

@@ -34,6 +34,11 @@ class Journal:
             if not path.exists():
                 self.note(PATH, str(path.absolute()))
 
+    def forget(self) -> None:
+        """Keep what was made, whatever happens from now on."""
+        os.ftruncate(self._descriptor, 0)
+        os.fsync(self._descriptor)
+
     def entries(self) -> list[tuple[str, str]]:
         """Return kind and name of all that was noted; a line that a crash has cut off is left out."""
         lines = os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0).decode().split("\n")
@@ -57,7 +62,7 @@ def unfinished(directory: Path, undo: Mapping[str, Undo]) -> Iterator[tuple[Jour
         journal = Journal(descriptor)
         left = journal.entries()
         _undo(left, known)
-        os.ftruncate(descriptor, 0)
+        journal.forget()
         try:
             yield journal, bool(left)
         except BaseException:
@@ -69,6 +74,16 @@ def unfinished(directory: Path, undo: Mapping[str, Undo]) -> Iterator[tuple[Jour
         file.unlink(missing_ok=True)
     finally:
         os.close(descriptor)
+
+
+def check_finished(configuration: Path) -> None:
+    """Raise ValueError when the set-up that has made a configuration was killed: the next one removes it."""
+    directory = configuration.absolute().parent
+    for file in (directory / FILE, directory.parent / FILE):
+        if file.exists() and file.stat().st_size:
+            raise ValueError(
+                f"{file}: LGI_setup was interrupted, or still runs here; run it again to its end"
+            )
 
 
 def _lock(file: Path) -> int:
