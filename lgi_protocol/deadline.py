@@ -1,10 +1,14 @@
-"""Deadline for a whole answer: a socket timeout bounds each read only, so slow bytes would never end."""
+"""Deadline for a whole answer: a socket timeout bounds each read only, so slow bytes would never end.
+
+And the end of a call that another thread needs no longer: a long poll for what is not wanted any more.
+"""
 
 import errno
+import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +16,51 @@ from typing import Any
 
 class DeadlineExceededError(OSError):
     """The peer did not complete the exchange before the deadline."""
+
+
+class CallEndedError(OSError):
+    """The caller has ended the call while it waited for the answer."""
+
+
+class CallEnd:
+    """Ends the call that another thread makes within `ending`: once only, so each call needs a new one."""
+
+    def __init__(self) -> None:
+        """End nothing yet."""
+        self.has_ended = False
+        self._socket: socket.socket | None = None
+
+    def end(self) -> None:
+        """Let the call fail with CallEndedError, as soon as it waits for its answer."""
+        self.has_ended = True
+        waiting = self._socket
+        if waiting is not None:
+            with suppress(OSError):
+                # That of SSLSocket would take away what the other thread is using.
+                socket.socket.shutdown(waiting, socket.SHUT_RDWR)
+
+    def waits(self, waiting: socket.socket) -> None:
+        """Record the socket of the call. Raise CallEndedError when the call has been ended."""
+        self._socket = waiting
+        self.check()
+
+    def check(self) -> None:
+        """Raise CallEndedError when the call has been ended."""
+        if self.has_ended:
+            raise CallEndedError("the call was ended by its caller")
+
+
+_call_end: ContextVar[CallEnd | None] = ContextVar("call_end", default=None)
+
+
+@contextmanager
+def ending(call_end: CallEnd) -> Iterator[None]:
+    """Let ``call_end`` end the calls of a block, made with the sockets of `with_deadline`."""
+    token = _call_end.set(call_end)
+    try:
+        yield
+    finally:
+        _call_end.reset(token)
 
 
 @dataclass
@@ -50,7 +99,15 @@ def with_deadline(context: ssl.SSLContext) -> ssl.SSLContext:
         """A socket that checks the deadline before each read and write."""
 
         def recv_into(self, *args: Any, **kwargs: Any) -> int:
-            return _checked(super().recv_into, True)(*args, **kwargs)
+            call_end = _call_end.get()
+            if call_end is None:
+                return _checked(super().recv_into, True)(*args, **kwargs)
+            call_end.waits(self)
+            try:
+                return _checked(super().recv_into, True)(*args, **kwargs)
+            finally:
+                # Whatever was read: the connection has been shut down.
+                call_end.check()
 
         def send(self, *args: Any, **kwargs: Any) -> int:
             try:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import requests
 import urllib3
 
-from lgi_protocol.deadline import DeadlineExceededError
+from lgi_protocol.deadline import CallEndedError, DeadlineExceededError
 
 _NOT_CONNECTED = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
     ssl.SSLCertVerificationError,
 )
-_TIMEOUTS = (TimeoutError, DeadlineExceededError, urllib3.exceptions.ReadTimeoutError)
+_TIMEOUTS = (TimeoutError, DeadlineExceededError, CallEndedError, urllib3.exceptions.ReadTimeoutError)
 _CONNECTION_LOST = (
     ConnectionError,
     ssl.SSLEOFError,

@@ -5,10 +5,11 @@ import secrets
 from dataclasses import dataclass, replace
 
 from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
-from lgi_daemon.execution.scripts import NoAnswerError, Scripts
+from lgi_daemon.execution.scripts import Scripts
 from lgi_daemon.jobs import credentials as jobs_credentials
 from lgi_daemon.jobs import library
 from lgi_daemon.jobs.job import LocalJob
+from lgi_daemon.jobs.limits_check import passes_limits_script
 from lgi_daemon.rundir.record import JobRecord, Phase, claimed_by
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_protocol import job_description, job_repository, sign_up
@@ -73,8 +74,7 @@ def prepare(
     The rejection of a job that ``is_known`` as rejected is logged at level DEBUG.
     """
     try:
-        record = _record(offer, configuration, uid)
-        record = replace(record, own_uid=run.sandboxed and not offer.application.sandbox_uid)
+        record = record_of(offer, configuration, uid, secrets.token_hex(16).upper(), run)
         if offer.job_certificates:
             record = jobs_credentials.with_key(record, run)
         read = {name: path.read_bytes() for name, path in offer.application.scripts.items()}
@@ -88,17 +88,6 @@ def prepare(
         job.remove()
         return None
     return job
-
-
-def passes_limits_script(job: LocalJob, level: int) -> bool:
-    """Run the limits script of a job; any error counts as a rejection, so that nothing is left behind."""
-    try:
-        if job.script_succeeds("job_check_limits_script"):
-            return True
-        log.log(level, "%s: rejected by job_check_limits_script", job.title)
-    except (NoAnswerError, OSError, ValueError) as error:
-        log.warning("%s: rejected: %s", job.title, error)
-    return False
 
 
 def claim(job: LocalJob, resource: str, calls: ResourceCalls, certificate_fingerprint: str) -> bool:
@@ -151,10 +140,11 @@ def _repository_files(job: LocalJob, answer: job_description.JobDescription, cal
         return -1
 
 
-def _record(offer: OfferedJob, configuration: Configuration, uid: int) -> JobRecord:
+def record_of(
+    offer: OfferedJob, configuration: Configuration, uid: int, reference: str, run: RunDirectory
+) -> JobRecord:
     """Return a new record; its reference replaces that of an earlier daemon in the job's specifics."""
     job, credentials = offer.description, configuration.credentials
-    reference = secrets.token_hex(16).upper()
     return JobRecord(
         reference=reference,
         project=offer.project.name,
@@ -178,4 +168,5 @@ def _record(offer: OfferedJob, configuration: Configuration, uid: int) -> JobRec
         state=str(State.QUEUED),
         state_time_stamp=job.state_time_stamp,
         has_state_directory=True,
+        own_uid=run.sandboxed and not offer.application.sandbox_uid,
     )

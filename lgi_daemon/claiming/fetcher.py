@@ -21,6 +21,7 @@ from lgi_daemon.servers.connections import BackingOffError
 from lgi_daemon.servers.sessions import SessionPool, SessionRegistry
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.resource_api import ResourceCalls
+from lgi_protocol.sign_up import SignUp
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class JobFetcher:
         self.configuration = configuration
         self.servers = sessions.servers
         self.sessions = sessions
+        self.scripts = scripts
         self.circuit_breaker = circuit_breaker
         self.stopping = stopping
         self.capability_reporter = capability_reporter
@@ -61,6 +63,10 @@ class JobFetcher:
         # skipped for lack of capacity.
         self.claimed_any = False
         self.skipped_any = False
+        # Makes an exchange with project and server; returns False when the server could not be reached.
+        self.exchange: Callable[[str, str], bool] = lambda _project, _server: True
+        # So long a sign-up counts where exchanges are made, in seconds: it names the servers of the project.
+        self.sign_up_seconds = 0.0
         # Called after each sign-up with project, server and the seconds for which the server holds calls.
         self.on_sign_up: Callable[[str, str, int], None] = lambda _project, _server, _seconds: None
 
@@ -69,9 +75,16 @@ class JobFetcher:
 
         Return False when the server could not be reached for the sign-up, or must be left alone.
         """
-        if self.stopping() or self._is_full(project):
+        exchanges = self.sessions.exchange_servers
+        known = exchanges.announcement(project.name, server)
+        if self.stopping() or (
+            exchanges.is_known(project.name, server) and not known and self._is_full(project)
+        ):
             return True
-        is_signed_up = False
+        if known and not known.doubtful and self.servers.clock.now < known.at + self.sign_up_seconds:
+            on_servers(_servers_of(known.sign_up))
+            return self.exchange(project.name, server)
+        is_signed_up = is_exchanging = False
         with self.sessions.pool() as sessions:
             try:
                 with self.servers.tracking(server):
@@ -79,10 +92,11 @@ class JobFetcher:
                     _calls, answer = sessions.session(project.name, server, capabilities)
                     is_signed_up = True
                     self.on_sign_up(project.name, server, answer.longest_wait)
-                    # As LGI: slaves in reverse order, the reported master last.
-                    on_servers((*reversed(answer.slave_servers), answer.master_server))
-                    self._fetch_all(project, server, sessions)
-                    self._report_changes(project, server, sessions, capabilities)
+                    on_servers(_servers_of(answer))
+                    is_exchanging = exchanges.announcement(project.name, server) is not None
+                    if not is_exchanging and not self._is_full(project):
+                        self._fetch_all(project, server, sessions)
+                        self._report_changes(project, server, sessions, capabilities)
             except BackingOffError as reason:
                 log.debug("%s", reason)
                 return False
@@ -96,7 +110,7 @@ class JobFetcher:
             except (ArithmeticError, AttributeError, LookupError, TypeError):
                 # The other servers are asked nevertheless.
                 log.critical("internal error (please report) with %s", server, exc_info=True)
-        return True
+        return self.exchange(project.name, server) if is_exchanging else True
 
     def _report_changes(
         self, project: ProjectSettings, server: str, sessions: SessionPool, reported: str
@@ -188,6 +202,11 @@ class JobFetcher:
         self, project: ProjectSettings, application: ApplicationSettings
     ) -> tuple[Level, Level, Level]:
         return self.claimer.reservations.levels(self.configuration, project, application)
+
+
+def _servers_of(answer: SignUp) -> tuple[str, ...]:
+    # As LGI: slaves in reverse order, the reported master last.
+    return (*reversed(answer.slave_servers), answer.master_server)
 
 
 def rotated(things: Sequence[_One]) -> Iterator[_One]:

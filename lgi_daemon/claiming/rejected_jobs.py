@@ -8,6 +8,8 @@ from lgi_daemon.servers.clock import Clock
 from lgi_protocol.backoff import Backoff
 
 _DELAYS = Backoff(first=60.0, longest=3600.0)
+# For lack of room, which was there when the job was wanted.
+_BRIEF_DELAYS = Backoff(first=2.0, longest=60.0)
 # A server may offer other jobs for ever: only so many are remembered.
 MAX_REMEMBERED = 10_000
 
@@ -46,15 +48,27 @@ class RejectedJobs:
         """Return whether a job was rejected before."""
         return version in self._rejections
 
-    def record(self, version: JobVersion) -> None:
+    def record(self, version: JobVersion, *, is_brief: bool = False) -> None:
         """Record a rejection: each time the job is left alone twice as long."""
+        delays = _BRIEF_DELAYS if is_brief else _DELAYS
         with self._guard:
             known = self._rejections.pop(version, None)
             attempts = known.attempts if known else 0
-            until = self._clock.now + _DELAYS.next_delay(attempts)
+            until = self._clock.now + delays.next_delay(attempts)
             self._rejections[version] = _Rejection(until, attempts + 1)
             while len(self._rejections) > MAX_REMEMBERED:
                 del self._rejections[next(iter(self._rejections))]
+
+    def left_alone(self, project: str, server: str, application: str) -> list[str]:
+        """Return the numbers of the jobs of an application that are not considered now, the last first."""
+        with self._guard:
+            known = list(self._rejections.items())
+        place, now = (project, server, application), self._clock.now
+        return [
+            version.job_id
+            for version, rejection in reversed(known)
+            if version[:3] == place and rejection.until > now
+        ]
 
     def clear(self) -> None:
         """Consider all jobs again, since the scripts may have changed."""

@@ -1,6 +1,6 @@
 """Capacity for further jobs: present and reserved ones compared with the limits of every level."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from threading import Lock
@@ -40,10 +40,17 @@ class Reservations:
         self._next_use = count(1)
 
     def levels(
-        self, configuration: Configuration, project: ProjectSettings, application: ApplicationSettings
+        self,
+        configuration: Configuration,
+        project: ProjectSettings,
+        application: ApplicationSettings,
+        leaving: Container[str] = frozenset(),
     ) -> tuple[Level, Level, Level]:
-        """Return the levels resource, project and application as full as they are now."""
-        everywhere = list(self._occupied())
+        """Return the levels resource, project and application as full as they are now.
+
+        ``leaving`` are the references of jobs that count no more.
+        """
+        everywhere = list(self._occupied(leaving))
         same_project = [one for one in everywhere if one.project == project.name]
         same_application = [one for one in same_project if one.application == application.name]
         return (
@@ -52,8 +59,10 @@ class Reservations:
             _level(f"application {application.name}", application.rules, same_application),
         )
 
-    def _occupied(self) -> Iterator[_Occupied]:
-        for record in [job.record for job in self._jobs]:
+    def _occupied(self, leaving: Container[str]) -> Iterator[_Occupied]:
+        for record in [job.record for job in self._jobs if not job.is_leaving(self._jobs.clock.now)]:
+            if record.reference in leaving:
+                continue
             yield _Occupied(record.project, record.application, record.owners, record.job_specifics)
         for offer, _uid in list(self._reserved):
             job = offer.description

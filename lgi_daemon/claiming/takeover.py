@@ -2,10 +2,11 @@
 
 import logging
 
-from lgi_daemon.claiming.claim import OfferedJob, passes_limits_script
+from lgi_daemon.claiming.claim import OfferedJob
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.jobs.lifecycle import ServerIntent
+from lgi_daemon.jobs.limits_check import passes_limits_script
 from lgi_daemon.rundir.record import JobRecord, Phase, claimed_by
 from lgi_protocol.daemon_reference import with_reference
 from lgi_protocol.errors import ServerError

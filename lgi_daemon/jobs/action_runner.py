@@ -8,12 +8,17 @@ from lgi_daemon.execution.scripts import NoAnswerError
 from lgi_daemon.jobs import completion, reconciliation
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.lifecycle import Action, Actions
+from lgi_daemon.jobs.limits_check import check_limits
 from lgi_daemon.jobs.prologue import prologue
 from lgi_protocol.states import State
 
 log = logging.getLogger(__name__)
 
-_ENDS = {Action.REPORT_FINISHED: State.FINISHED, Action.REPORT_ABORTED: State.ABORTED}
+_ENDS = {
+    Action.REPORT_FINISHED: State.FINISHED,
+    Action.REPORT_ABORTED: State.ABORTED,
+    Action.GIVE_BACK: State.QUEUED,
+}
 
 
 def execute(job: LocalJob, actions: Actions) -> bool:
@@ -34,6 +39,8 @@ def execute(job: LocalJob, actions: Actions) -> bool:
 
 
 def _execute(job: LocalJob, action: Action) -> bool:
+    if action is Action.CHECK_LIMITS:
+        return check_limits(job)
     if action is Action.RUN:
         return _start(job)
     if action is Action.EPILOGUE:

@@ -24,17 +24,40 @@ log = logging.getLogger(__name__)
 _MAX_BYTES = 16 * 1024
 
 
-def with_key(record: JobRecord, run: RunDirectory) -> JobRecord:
+def with_key(record: JobRecord, run: RunDirectory, key: str = "") -> JobRecord:
     """Return the record of a new job with a key, and with the CA certificate where the job can read it.
 
-    A job with a uid of its own could not read the resource's key: it has no key file until it has a
-    certificate. Raise OSError or ValueError when the CA certificate cannot be read.
+    ``key`` (PEM) is one that was made before. A job with a uid of its own could not read the resource's key:
+    it has no key file until it has a certificate. Raise OSError or ValueError when the CA certificate cannot
+    be read.
     """
     from lgi_daemon.files import job_key
 
-    keyed = replace(record, job_key=job_key.generate(), job_ca=Path(record.ca_file).read_text("utf-8"))
+    keyed = replace(record, job_key=key or job_key.generate(), job_ca=Path(record.ca_file).read_text("utf-8"))
     keyed = replace(keyed, ca_file=str(run.files(record).path / JOB_CA))
     return replace(keyed, key_file="", certificate_file="") if run.sandboxed else keyed
+
+
+def certificate_fields(
+    record: JobRecord, run: RunDirectory, pem: bytes, fingerprint: str
+) -> dict[str, str | float]:
+    """Return what a certificate (PEM) that a server has issued for the key of a job changes in its record.
+
+    Raise ValueError unless it is one.
+    """
+    from lgi_daemon.files import job_key
+
+    if len(pem) > _MAX_BYTES:
+        raise ValueError("the answer is too long for a certificate")
+    certificate = job_key.load_certificate(pem, record.job_key)
+    directory = run.files(record).path
+    return {
+        "job_certificate": certificate.pem,
+        "job_certificate_half_over": certificate.half_over,
+        "job_certificate_shown": fingerprint,
+        "key_file": str(directory / JOB_KEY),
+        "certificate_file": str(directory / JOB_CERTIFICATE),
+    }
 
 
 def is_due(job: LocalJob, fingerprint: str, now: float) -> bool:
@@ -60,17 +83,7 @@ def renew(job: LocalJob, calls: ResourceCalls, fingerprint: str) -> None:
 
     try:
         pem = calls.job_certificate(record.job_id, record.reference, job_key.signing_request(record.job_key))
-        if len(pem) > _MAX_BYTES:
-            raise ValueError("the answer is too long for a certificate")
-        certificate = job_key.load_certificate(pem, record.job_key)
-        directory = job.run.files(record).path
-        job.save(
-            job_certificate=certificate.pem,
-            job_certificate_half_over=certificate.half_over,
-            job_certificate_shown=fingerprint,
-            key_file=str(directory / JOB_KEY),
-            certificate_file=str(directory / JOB_CERTIFICATE),
-        )
+        job.save(**certificate_fields(record, job.run, pem, fingerprint))
         log.debug("%s: received a certificate", job.title)
     except (OSError, ServerError, TransportError, ValueError) as error:
         log.warning("%s: cannot get a certificate for it: %s", job.title, error)

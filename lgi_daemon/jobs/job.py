@@ -52,6 +52,8 @@ class LocalJob:
         self.server_unreachable = False
         # MB that all its processes may use together; 0 for no limit, or when it is not known yet.
         self.memory_limit = 0
+        # Its limits script has rejected it before, which was logged then.
+        self.was_rejected = False
         # Why it was killed: it used more than it may. And whether the disk was full while it ran.
         self.excess = ""
         self.disk_was_full = False
@@ -72,6 +74,10 @@ class LocalJob:
     def awaits_report(self) -> bool:
         """Whether the job has ended here and its end must be reported to the server next."""
         return bool(self.record.ending) and not self.closed and self.intent is not ServerIntent.STALE
+
+    def is_leaving(self, now: float) -> bool:
+        """Return whether the server has the end of the job, and its removal has not failed."""
+        return self.closed and self.schedule.next_check <= now
 
     @property
     def context(self) -> ScriptContext:

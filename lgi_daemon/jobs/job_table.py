@@ -11,13 +11,14 @@ Invariants:
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.local_check import LocalCheck
 from lgi_daemon.jobs.server_sync import ServerSync
 from lgi_daemon.jobs.worker_pool import KeyedWorkerPool
+from lgi_daemon.rundir.record import Phase
 
 # In one sync; then a job that has ended meanwhile is served first.
 MAX_JOBS_PER_SYNC = 50
@@ -43,6 +44,8 @@ class JobTable:
         self._script_workers = script_workers
         self._server_workers = server_workers
         self._jobs: dict[str, LocalJob] = {}
+        # Makes an exchange with project and server, if the server takes any; returns whether it does.
+        self.exchange: Callable[[str, str], bool] = lambda _project, _server: False
 
     def __iter__(self) -> Iterator[LocalJob]:
         """Iterate over the jobs of this moment."""
@@ -51,6 +54,10 @@ class JobTable:
     def __len__(self) -> int:
         """Return the number of jobs."""
         return len(self._jobs)
+
+    def __contains__(self, reference: object) -> bool:
+        """Return whether there is a job of a reference."""
+        return reference in self._jobs
 
     def add(self, job: LocalJob) -> None:
         """Add a job; it is checked and polled from now on."""
@@ -70,13 +77,14 @@ class JobTable:
         """Give what is due now to the workers; return how many jobs were removed since the last time."""
         removed = 0
         syncs: dict[str, list[LocalJob]] = defaultdict(list)
+        exchanged: dict[tuple[str, str], bool] = {}
         for job in self:
             if job.removed:
                 self.remove(job)
                 removed += 1
                 continue
             sync_due = self._server_sync.due(job)
-            if sync_due:
+            if sync_due and not self._is_exchanged(job, exchanged):
                 syncs[job.record.server].append(job)
             is_polled = job.schedule.poll_due(self.clock.now) and job.schedule.awaits_poll(self.clock.now)
             if not (sync_due and is_polled) and self._local_check.due(job):
@@ -87,3 +95,12 @@ class JobTable:
             task = partial(self._server_sync.sync, jobs[:MAX_JOBS_PER_SYNC])
             self._server_workers.submit(("jobs", server), task)
         return removed
+
+    def _is_exchanged(self, job: LocalJob, exchanged: dict[tuple[str, str], bool]) -> bool:
+        """Return whether exchanges serve a job, and start one, once in a dispatch; not for a claim."""
+        if job.record.phase is Phase.CLAIMING:
+            return False
+        place = job.record.project, job.record.server
+        if place not in exchanged:
+            exchanged[place] = self.exchange(*place)
+        return exchanged[place]

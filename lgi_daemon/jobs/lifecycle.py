@@ -25,14 +25,19 @@ class Activity(StrEnum):
 
 
 class Action(StrEnum):
-    """One thing the daemon does with a job; after REPORT_* the server must confirm the end before REMOVE."""
+    """One thing the daemon does with a job; after REPORT_* the server must confirm the end before REMOVE.
 
+    CHECK_LIMITS fails for a job that is to be given back; then GIVE_BACK is reported in the same way.
+    """
+
+    CHECK_LIMITS = "check limits"
     PROLOGUE = "prologue"
     RUN = "run"
     EPILOGUE = "epilogue"
     ABORT = "abort"
     REPORT_FINISHED = "report finished"
     REPORT_ABORTED = "report aborted"
+    GIVE_BACK = "give back"
     DISOWN = "disown"
     REMOVE = "remove"
 
@@ -42,6 +47,7 @@ Actions = tuple[Action, ...]
 
 WAIT: Actions = ()
 START: Actions = (Action.PROLOGUE, Action.RUN)
+CHECK_AND_START: Actions = (Action.CHECK_LIMITS, *START)
 FINISH: Actions = (Action.EPILOGUE, Action.REPORT_FINISHED, Action.REMOVE)
 
 ACTIONS: dict[tuple[ServerIntent, Activity], Actions] = {
@@ -70,6 +76,7 @@ ACTIONS: dict[tuple[ServerIntent, Activity], Actions] = {
     (ServerIntent.STALE, Activity.LOST): (Action.REMOVE,),
 }
 
+_REPORTS = {State.ABORTED: Action.REPORT_ABORTED, State.QUEUED: Action.GIVE_BACK}
 _INTENTS = {
     State.RUNNING: ServerIntent.WANTED,
     State.ABORTING: ServerIntent.UNWANTED,
@@ -84,14 +91,19 @@ def server_intent(state: str, is_ours: bool) -> ServerIntent:
     return _INTENTS.get(normalized(state), ServerIntent.DROPPED)
 
 
-def next_actions(intent: ServerIntent, activity: Activity) -> Actions:
-    """Return what to do now."""
-    return ACTIONS[intent, activity]
+def next_actions(intent: ServerIntent, activity: Activity, limits_checked: bool = True) -> Actions:
+    """Return what to do now; without ``limits_checked`` the limits script is asked before a job starts."""
+    actions = ACTIONS[intent, activity]
+    return CHECK_AND_START if actions == START and not limits_checked else actions
 
 
 def last_actions(intent: ServerIntent, ending: State) -> Actions:
     """Return what is left to do once the scripts of a job's end have succeeded: they are not run again."""
     if intent is ServerIntent.STALE:
         return (Action.REMOVE,)
-    report = Action.REPORT_ABORTED if ending is State.ABORTED else Action.REPORT_FINISHED
-    return (report, Action.REMOVE)
+    return (_REPORTS.get(reported_state(intent, ending), Action.REPORT_FINISHED), Action.REMOVE)
+
+
+def reported_state(intent: ServerIntent, ending: State) -> State:
+    """Return the state to report; a job to be given back that its user has aborted meanwhile is aborted."""
+    return State.ABORTED if ending is State.QUEUED and intent is ServerIntent.UNWANTED else ending

@@ -8,7 +8,7 @@ from lgi_daemon.jobs import action_runner, activity_check, excess, lifecycle, re
 from lgi_daemon.jobs.circuit_breaker import FAILED_SECONDS, IMMEDIATE_SECONDS, CircuitBreaker
 from lgi_daemon.jobs.error_isolation import ErrorIsolation
 from lgi_daemon.jobs.job import LocalJob
-from lgi_daemon.jobs.lifecycle import START, WAIT, Action, Actions, Activity, ServerIntent
+from lgi_daemon.jobs.lifecycle import WAIT, Action, Actions, Activity, ServerIntent
 from lgi_daemon.rundir.record import Phase
 from lgi_daemon.servers.clock import Clock
 from lgi_protocol.job_end import Result
@@ -60,7 +60,7 @@ class LocalCheck:
         if actions == WAIT:
             job.schedule.left_as_is(self.clock.now, alive)
             self._record_success_of_running(job)
-        elif actions == START and not self._may_start(job):
+        elif Action.RUN in actions and not self._may_start(job):
             job.schedule.start_postponed(self.clock.now)
         else:
             log.debug("%s: %s", job.title, ", ".join(actions))
@@ -89,7 +89,7 @@ class LocalCheck:
         )
         if job.schedule.loss_pending(now):
             return WAIT
-        return lifecycle.next_actions(job.intent, activity)
+        return lifecycle.next_actions(job.intent, activity, job.record.limits_checked)
 
     def _record_success_of_running(self, job: LocalJob) -> None:
         schedule = job.schedule
@@ -100,10 +100,11 @@ class LocalCheck:
         try:
             succeeded = action_runner.execute(job, actions)
         except NoAnswerError:
-            if actions == START:
+            if Action.RUN in actions:
                 self.circuit_breaker.record_failure(job)
             raise
-        if actions == START and not succeeded and job.intent is ServerIntent.WANTED:
+        is_refused = job.record.ending == State.QUEUED
+        if Action.RUN in actions and not succeeded and job.intent is ServerIntent.WANTED and not is_refused:
             self.circuit_breaker.record_failure(job)
         elif Action.REPORT_FINISHED in actions:
             self._record_end(job)

@@ -1,7 +1,7 @@
 """Reports the end of a job to its server, unless the server has received an earlier report."""
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from lgi_daemon.jobs import streams
 from lgi_daemon.jobs.job import LocalJob
@@ -10,7 +10,7 @@ from lgi_daemon.rundir.record import claimed_by
 from lgi_daemon.servers.connections import BackingOffError
 from lgi_daemon.servers.sessions import SessionPool
 from lgi_protocol.errors import ServerError, TransportError
-from lgi_protocol.job_end import normalize_reason
+from lgi_protocol.job_end import End, normalize_reason
 from lgi_protocol.job_repository import RepositoryError
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.states import State, normalized
@@ -18,11 +18,39 @@ from lgi_protocol.states import State, normalized
 log = logging.getLogger(__name__)
 
 CLOSED = frozenset({State.FINISHED, State.ABORTED})
+# Why a job that its limits script has rejected is dropped: its server queues it when its heartbeat stops.
+NOT_TAKEN_BACK = "it may not run here, and the server takes no job back"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What a report says of the end of a job."""
+
+    output: bytes
+    end: End
+
+
+def read_ending(job: LocalJob, calls: ResourceCalls) -> Ending:
+    """Return what to report of a job that has ended, and store its streams.
+
+    Raise RepositoryError or TransportError when they cannot be stored now.
+    """
+    record = job.record
+    if loss := streams.store(job, calls):
+        end = replace(record.end, reason=normalize_reason("; ".join(filter(None, (record.end.reason, loss)))))
+        record = replace(record, end=end, remark="; ".join(filter(None, (record.remark, loss))))
+    output, problem = job.run.files(record).output(record.max_output_size, record.remark, record.end)
+    if problem:
+        log.warning("%s: %s", job.title, problem)
+    return Ending(output, record.end)
 
 
 def report(job: LocalJob, ending: State, sessions: SessionPool) -> bool:
     """Report a job; return whether the server has its end, be it from an earlier report without answer."""
     project, server = job.record.project, job.record.server
+    if ending is State.QUEUED:
+        job.disown(NOT_TAKEN_BACK)
+        return False
     try:
         with sessions.servers.tracking(server):
             calls, _answer = sessions.session(project, server)
@@ -60,24 +88,18 @@ def _post(job: LocalJob, ending: State, calls: ResourceCalls) -> bool:
     if normalized(state.state) is State.QUEUED:
         # The server has queued it again while we were unreachable, and no other daemon has claimed it.
         calls.update(job.record.job_id, state=str(State.RUNNING), **claim_fields(job.record, state))
-    record = job.record
-    if loss := streams.store(job, calls):
-        end = replace(record.end, reason=normalize_reason("; ".join(filter(None, (record.end.reason, loss)))))
-        record = replace(record, end=end, remark="; ".join(filter(None, (record.remark, loss))))
-    output, problem = job.run.files(record).output(record.max_output_size, record.remark, record.end)
-    if problem:
-        log.warning("%s: %s", job.title, problem)
+    read = read_ending(job, calls)
     calls.update(
-        record.job_id,
+        job.record.job_id,
         state=str(ending),
-        output=output,
+        output=read.output,
         # Servers from 1.41 on reject the report of a daemon that has lost the job.
-        daemon_reference=record.reference,
-        exit_code=record.end.exit_code,
-        exit_signal=record.end.exit_signal,
-        end_reason=record.end.reason,
+        daemon_reference=job.record.reference,
+        exit_code=read.end.exit_code,
+        exit_signal=read.end.exit_signal,
+        end_reason=read.end.reason,
     )
-    log.info("%s: reported %s with %d bytes of output", job.title, record.end.text(ending), len(output))
+    log.info("%s: reported %s with %d bytes of output", job.title, read.end.text(ending), len(read.output))
     return True
 
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 
-from lgi_daemon.jobs import credentials
+from lgi_daemon.jobs import credentials, lifecycle
 from lgi_daemon.jobs.error_isolation import ErrorIsolation
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.reconciliation import LOST, close, drop_claim, reconcile
@@ -136,7 +136,7 @@ class ServerSync:
             log.warning("%s: the server does not return its state: %s", job.title, error)
 
     def _report(self, job: LocalJob, sessions: SessionPool) -> None:
-        if report(job, State(job.record.ending), sessions):
+        if report(job, lifecycle.reported_state(job.intent, State(job.record.ending)), sessions):
             close(job, self.clock.now)
         elif job.record.disowned:
             job.schedule.server_changed(self.clock.now)

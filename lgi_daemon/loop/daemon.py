@@ -5,17 +5,21 @@ Workers do what is due, at the same time, by the rules of `jobs.job_table`; with
 """
 
 import logging
+import time
 from collections.abc import Callable
+from functools import partial
 
 from lgi_daemon.claiming.capabilities import CapabilityReporter
 from lgi_daemon.claiming.fetcher import JobFetcher
 from lgi_daemon.claiming.system_limits import SystemLimits
+from lgi_daemon.claiming.vacancies import VacancyFinder
 from lgi_daemon.config.model import Configuration
 from lgi_daemon.execution.scripts import Scripts, ScriptTimeouts
 from lgi_daemon.files.disk_space import DiskSpace
 from lgi_daemon.jobs.circuit_breaker import CircuitBreaker
 from lgi_daemon.jobs.disk_watch import DiskWatch
 from lgi_daemon.jobs.error_isolation import ErrorIsolation
+from lgi_daemon.jobs.exchange_jobs import ExchangeJobs
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.jobs.local_check import LocalCheck
@@ -23,8 +27,12 @@ from lgi_daemon.jobs.memory_watch import MemoryWatch
 from lgi_daemon.jobs.output_sender import OutputSender
 from lgi_daemon.jobs.server_sync import ServerSync
 from lgi_daemon.jobs.worker_pool import KeyedWorkerPool
+from lgi_daemon.loop.exchange_rounds import ExchangeRounds
+from lgi_daemon.loop.exchanger import Exchanger
+from lgi_daemon.loop.held_exchanges import HeldExchanges
 from lgi_daemon.loop.lifetime import Lifetime, LifetimeLimit
 from lgi_daemon.loop.long_poll import DELAY, LongPolls
+from lgi_daemon.loop.lost_answers import LostAnswers
 from lgi_daemon.loop.work_cycle import WorkCycle
 from lgi_daemon.rundir import daemon_number
 from lgi_daemon.rundir.recovery import recover
@@ -39,6 +47,8 @@ log = logging.getLogger(__name__)
 
 # They wait for answers most of the time, and there are rarely more servers.
 MAX_SERVER_WORKERS = 64
+# Servers that take exchanges are signed up at this rarely, for the names of the other servers.
+SIGN_UP_SECONDS = 600.0
 # What workers do makes more due: check, report, removal.
 _ROUNDS = 10
 
@@ -97,6 +107,7 @@ class Daemon:
             self.clock, self.fetcher, fast=fast, slow=slow, server_workers=self._server_workers, disk=disk
         )
         self.output_sender = OutputSender(self.servers, self.jobs, self.stopping, threaded=at_once > 0)
+        self._exchange_by(ErrorIsolation(self.clock, disk), system_limits, disk, slow)
         self.long_polls = LongPolls(
             self.servers,
             fetcher=self.fetcher,
@@ -105,9 +116,33 @@ class Daemon:
             output_sender=self.output_sender,
             fast=fast,
             delay=long_poll_delay,
+            held_exchanges=self.held_exchanges,
         )
         if at_once:
             self.fetcher.on_sign_up = self.long_polls.signed_up
+
+    def _exchange_by(
+        self, isolation: ErrorIsolation, system_limits: SystemLimits, disk: DiskSpace, slow: float
+    ) -> None:
+        """Make exchanges with the servers that take them."""
+        fetcher = self.fetcher
+        self.vacancy_finder = VacancyFinder(self.jobs, fetcher.claimer, system_limits, self.circuit_breaker)
+        exchanger = Exchanger(
+            fetcher,
+            self.jobs,
+            self.run,
+            exchange_jobs=ExchangeJobs(self.servers, isolation),
+            vacancy_finder=self.vacancy_finder,
+            output_sender=self.output_sender,
+            disk=disk,
+        )
+        self.exchanges = ExchangeRounds(exchanger, fetcher, self._server_workers)
+        self.held_exchanges = HeldExchanges(exchanger, self.exchanges, self.servers, time.monotonic)
+        self.lost_answers = LostAnswers(self.exchanges, fetcher, self.run.references, self._server_workers)
+        self.exchanges.on_capacity = self.held_exchanges.require
+        self.jobs.exchange = self.exchanges.start
+        fetcher.exchange = partial(self.exchanges.run, is_cycle=True)
+        fetcher.sign_up_seconds = max(slow, SIGN_UP_SECONDS)
 
     def _job_table(self, isolation: ErrorIsolation, fast: float) -> JobTable:
         return JobTable(
@@ -128,6 +163,7 @@ class Daemon:
         for record in recover(self.run):
             self.jobs.add(LocalJob(record, self.run, self.scripts))
             log.info("%s: recovered, %s", record.title, record.phase)
+        self.run.references.recover(self.jobs)
 
     def set_callbacks(self, is_stopping: Callable[[], bool], wake: Callable[[], None] = lambda: None) -> None:
         """Begin nothing new once ``is_stopping`` returns True; jobs then run on without the daemon.
@@ -136,6 +172,7 @@ class Daemon:
         """
         self._is_stopping = is_stopping
         self._script_workers.wake = self._server_workers.wake = self.long_polls.wake = wake
+        self.held_exchanges.wake = wake
 
     def stopping(self) -> bool:
         """Return whether the daemon is about to end."""
@@ -147,7 +184,8 @@ class Daemon:
 
     def exit_reason(self) -> str:
         """Return why the daemon ends by itself now; empty while there are jobs, or may be in a moment."""
-        return "" if len(self.jobs) or self._server_workers.busy else self.lifetime_limit.drain_reason
+        may_get_jobs = self._server_workers.busy or self.held_exchanges.busy or self.lost_answers.pending
+        return "" if len(self.jobs) or may_get_jobs else self.lifetime_limit.drain_reason
 
     @property
     def busy(self) -> bool:
@@ -169,6 +207,7 @@ class Daemon:
         self.certificates.watch(configuration.credentials)
         self.circuit_breaker.reset()
         self.fetcher.claimer.rejected_jobs.clear()
+        self.vacancy_finder.forget_answers()
         self.work_cycle.due_at = 0.0
         self.jobs.recheck_all()
 
@@ -180,11 +219,16 @@ class Daemon:
         self.scripts.reap()
         self.memory_watch.tick()
         self.disk_watch.tick()
+        if self.draining():
+            self.held_exchanges.close()
+        self.held_exchanges.tick()
+        self.lost_answers.tick()
         self.work_cycle.run_due()
         for _round in range(_ROUNDS):
             worked = self._server_workers.run_inline()
             if not self.stopping() and self.jobs.dispatch_due():
                 self.work_cycle.slot_freed()
+                self.exchanges.slot_freed()
             worked |= self._server_workers.run_inline() | self._script_workers.run_inline()
             if not worked:
                 break
@@ -198,6 +242,7 @@ class Daemon:
 
     def close(self) -> None:
         """Return when all calls and scripts under way have ended; jobs run on without the daemon."""
+        self.held_exchanges.close()
         self._server_workers.close()
         self._script_workers.close()
         self._disk_workers.close()

@@ -15,6 +15,7 @@ from lgi_daemon.claiming.fetcher import JobFetcher
 from lgi_daemon.config.model import ProjectSettings
 from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.jobs.output_sender import OutputSender
+from lgi_daemon.loop.held_exchanges import HeldExchanges
 from lgi_daemon.loop.work_cycle import WorkCycle
 from lgi_daemon.servers.connections import BackingOffError, ServerConnections
 from lgi_protocol.errors import ServerError, TransportError
@@ -72,6 +73,7 @@ class LongPolls:
         output_sender: OutputSender,
         fast: float,
         delay: float = DELAY,
+        held_exchanges: HeldExchanges,
     ) -> None:
         """Let a server announce a job again that is still pending after ``fast`` seconds.
 
@@ -84,6 +86,7 @@ class LongPolls:
         self.output_sender = output_sender
         self._fast = fast
         self._delay = delay
+        self._held_exchanges = held_exchanges
         self._guard = threading.Lock()
         self._long_polls: dict[tuple[str, str], LongPoll] = {}
         # Called when there is something to do.
@@ -124,8 +127,11 @@ class LongPolls:
             return FAILURE_DELAY
         now = self._servers.clock.now
         try:
+            exchanged = self._held_exchanges.hold(long_poll.project, long_poll.server, long_poll.seconds)
+            if exchanged is not None:
+                return exchanged
             answer = self._wait(project, long_poll, now)
-        except (BackingOffError, ServerError, TransportError) as error:
+        except (BackingOffError, OSError, ServerError, TransportError) as error:
             log.debug("%s: long-poll failed: %s", long_poll.server, error)
             return FAILURE_DELAY
         watched = [job.job_id for job in answer if job.state == WATCHED]

@@ -63,9 +63,12 @@ class JobRecord:
     uses_library: bool = False
     # The number of files in its repository when it was claimed; -1 when it is not known.
     repository_files: int = -1
+    # Its job_check_limits_script has answered; that of a job from an exchange is asked before the prologue.
+    limits_checked: bool = True
     # The job belongs to another daemon, or to none: kill it and report nothing.
     disowned: bool = False
-    # The state to report once the scripts of the job's end have succeeded; "" before.
+    # The state to report once the scripts of the job's end have succeeded; "" before. ``queued`` gives back a
+    # job of which nothing was run.
     ending: str = ""
     # The end to report, and the remark for the output, before its trailer.
     end: End = NO_END

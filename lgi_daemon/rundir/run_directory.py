@@ -4,6 +4,7 @@
 .lock                                 host, boot and pid of the daemon that has it
 .daemon                               the number by which servers know its daemons
 .sessions                             its sessions at project servers, for the next daemon to end
+.references                           the references of jobs to come, for exchanges
 .records/REFERENCE/record.json        the record of a job, written before the job is claimed
 .records/REFERENCE/LGI_job_*_script   the scripts that run for the job
 .records/REFERENCE/state/             the marks of its scripts and its streams; the job's user owns it
@@ -31,6 +32,7 @@ from lgi_daemon.rundir import script_copies
 from lgi_daemon.rundir.file_contents import changed_contents, contents
 from lgi_daemon.rundir.job_files import JobFiles
 from lgi_daemon.rundir.record import JobRecord, to_json
+from lgi_daemon.rundir.reference_pool import ReferencePool
 from lgi_daemon.rundir.session_file import SessionFile
 
 log = logging.getLogger(__name__)
@@ -62,6 +64,7 @@ class RunDirectory:
         self.broken = path / ".broken"
         self.reserve = Reserve(path / ".reserve")
         self.sessions = SessionFile(path / ".sessions")
+        self.references = ReferencePool(path / ".references")
         self._lock: int | None = None
 
     def claim(self) -> None:

@@ -11,6 +11,7 @@ from types import TracebackType
 
 from lgi_daemon.rundir.session_file import SessionFile, StoredSession
 from lgi_daemon.servers.connections import ServerConnections
+from lgi_daemon.servers.exchange_servers import ExchangeServers
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.sign_up import SignUp
@@ -36,13 +37,21 @@ class SessionRegistry:
     resource included.
     """
 
-    def __init__(self, servers: ServerConnections, stored: SessionFile, daemon: str = "") -> None:
+    def __init__(
+        self,
+        servers: ServerConnections,
+        stored: SessionFile,
+        daemon: str = "",
+        exchange_servers: ExchangeServers | None = None,
+    ) -> None:
         """Take the sessions that an earlier daemon has left: they are ended once their servers answer.
 
-        ``daemon`` is the number by which servers tell this daemon from others of the same resource.
+        ``daemon`` is the number by which servers tell this daemon from others of the same resource. What
+        servers announce at a sign-up is recorded in ``exchange_servers``.
         """
         self.servers = servers
-        self._daemon = daemon
+        self.exchange_servers = exchange_servers or ExchangeServers()
+        self.daemon = daemon
         self._others: dict[tuple[str, str], int] = {}
         self._stored = stored
         left = [PendingSignOff(session, math.inf) for session in stored.read()]
@@ -57,15 +66,16 @@ class SessionRegistry:
     def sign_up(self, project: str, server: str, capabilities: str) -> "Session":
         """Open a session, and end those that could not be ended before, now that the server answers."""
         calls = self.servers.connect(project, server)
-        answer = calls.sign_up(capabilities, self._daemon)
-        self._log_others(project, server, answer.other_daemons)
+        answer = calls.sign_up(capabilities, self.daemon)
+        self.exchange_servers.signed_up(project, server, answer, self.servers.clock.now, capabilities)
+        self.log_others(project, server, answer.other_daemons)
         session = Session(calls, answer, self._stored.add(project, server, answer.session_id))
         log.debug("%s: signed up for project %s", server, project)
         with self._recovery.get((project, server), nullcontext()):
             self._retry_sign_offs(project, server)
         return session
 
-    def _log_others(self, project: str, server: str, number: int) -> None:
+    def log_others(self, project: str, server: str, number: int) -> None:
         """Log, when it changes, how many other daemons use the certificate of this one."""
         before = self._others.get((project, server), 0)
         self._others[project, server] = number

@@ -30,7 +30,7 @@ def test_a_job_goes_from_queued_to_finished_with_its_output(grid: Grid, daemon: 
 
     # It may run before its user has asked; the server has seen it queued all the same.
     assert list(dict.fromkeys(["queued", *seen])) == ["queued", "running", "finished"]
-    assert f"job {job_id} 'queued' -> 'running'" in grid.log.read_text()
+    assert f"given to '{RESOURCE}': jobs {job_id}" in grid.log.read_text()
     assert output(user, job_id) == f"Hello_World from {RESOURCE} submitted with input: hi".encode()
     wait_for(lambda: daemon.jobs() == [])
 
@@ -62,7 +62,7 @@ def test_a_daemon_killed_in_the_middle_of_a_job_loses_nothing(grid: Grid, daemon
     time.sleep(1.5)
     assert user.state(job_id) == "finished"
     started = [
-        line for line in grid.log.read_text().splitlines() if f"job {job_id} 'queued' -> 'running'" in line
+        line for line in grid.log.read_text().splitlines() if f"given to '{RESOURCE}': jobs {job_id}" in line
     ]
     assert len(started) == 1
 

@@ -17,6 +17,8 @@ from tests.support.workshop import FAST, SLOW, Workshop, until
 # Each file operation and each call is a place to be killed at: some hundred lives of a daemon.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
+# Of the calls of LGI, and of exchanges.
+CYCLES = [0, 1]
 _POINTS = ("replace", "mkdir", "unlink", "rmdir", "rename", "link", "write")
 
 
@@ -122,12 +124,13 @@ def killer(monkeypatch: pytest.MonkeyPatch) -> Killer:
     return Killer(monkeypatch)
 
 
-def fresh(place: Path, left: int) -> Workshop:
-    """A new resource for each kill."""
+def fresh(place: Path, left: int, exchange: int) -> Workshop:
+    """A new resource for each kill, at a server that takes exchanges or has the calls of LGI only."""
     folder = place / str(left)
     folder.mkdir()
     folder.chmod(0o755)
     workshop = Workshop(folder, os.geteuid() == 0)
+    workshop.server.exchange = exchange
     workshop.server.submit("1")
     return workshop
 
@@ -149,33 +152,37 @@ def check(workshop: Workshop, life: Life, left: int) -> None:
     assert list((workshop.run_path / ".records").iterdir()) == [], what
     assert not (workshop.run_path / ".broken").exists(), what
     assert workshop.server.locks == {}, what
+    assert workshop.server.returned == [], what
+    assert len(workshop.server.given) == len({reference for _job, reference in workshop.server.given}), what
 
 
+@pytest.mark.parametrize("exchange", CYCLES)
 def test_a_job_ends_once_and_rightly_wherever_the_daemon_is_killed_while_it_begins(
-    place: Path, killer: Killer
+    place: Path, killer: Killer, exchange: int
 ) -> None:
     """From the offer to the run script: the next daemon completes the job, or is offered it again."""
     for left in range(1000):
-        workshop = fresh(place, left)
+        workshop = fresh(place, left, exchange)
         workshop.write_script("job_run_script", "printf 'the answer' > LGI_output; : > is_finished")
         if not killed(killer, left, partial(accept, workshop)):
             break
         after_the_kill(workshop)
         end(workshop)
         check(workshop, LIVES["finish"], left)
-    assert left > 60
+    assert left > (30 if exchange else 60)
 
 
+@pytest.mark.parametrize("exchange", CYCLES)
 @pytest.mark.parametrize("name", LIVES)
 def test_a_job_ends_once_and_rightly_wherever_the_daemon_is_killed_while_it_ends(
-    place: Path, killer: Killer, name: str
+    place: Path, killer: Killer, name: str, exchange: int
 ) -> None:
     """The job is finished, aborted by its user, or taken over: scripts and server get the right calls."""
     life = LIVES[name]
     marks = ("is_finished",) if name == "finish" else ("is_running",)
     output = life.output or b"lost"
     for left in range(1000):
-        workshop = fresh(place, left)
+        workshop = fresh(place, left, exchange)
         accept(workshop)
         life.happens(workshop)
         if not killed(killer, left, partial(end, workshop, marks, output)):
@@ -184,6 +191,23 @@ def test_a_job_ends_once_and_rightly_wherever_the_daemon_is_killed_while_it_ends
         end(workshop, marks, output)
         check(workshop, life, left)
     check(workshop, life, left)
+    assert left > 30
+
+
+def test_a_rejected_job_goes_back_wherever_the_daemon_is_killed(place: Path, killer: Killer) -> None:
+    """Its limits script says no after an exchange has brought it: nothing of it is run."""
+    for left in range(1000):
+        workshop = fresh(place, left, exchange=1)
+        workshop.write_script("job_check_limits_script", "exit 1")
+        if not killed(killer, left, partial(accept, workshop)):
+            break
+        after_the_kill(workshop)
+        end(workshop)
+        server, what = workshop.server, f"killed at {left}: {workshop.acts()}"
+        assert server.jobs["1"].state == "queued", what
+        assert server.jobs["1"].daemon_reference == "", what
+        assert not {"prologue", "run"} & set(workshop.acts()), what
+        assert workshop.tree() == list((workshop.run_path / ".records").iterdir()) == [], what
     assert left > 30
 
 

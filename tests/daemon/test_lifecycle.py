@@ -47,6 +47,21 @@ def test_each_cell_leads_to_its_acts_in_order(cell: tuple[str, str], acts: list[
     assert [str(act) for act in found] == acts
 
 
+def test_a_job_whose_limits_were_not_checked_is_checked_before_it_starts() -> None:
+    """And in no other cell: nothing else begins anything."""
+    unchecked = {
+        (intent, activity): next_actions(intent, activity, limits_checked=False)
+        for intent in ServerIntent
+        for activity in Activity
+    }
+
+    changed = {cell: acts for cell, acts in unchecked.items() if acts != next_actions(*cell)}
+
+    assert changed == {
+        (ServerIntent.WANTED, Activity.IDLE): (Action.CHECK_LIMITS, Action.PROLOGUE, Action.RUN)
+    }
+
+
 def test_the_table_has_a_cell_for_everything() -> None:
     """Each combination of phase, intent and activity has an entry."""
     wanted = {(str(intent), str(activity)) for intent in ServerIntent for activity in Activity}
@@ -83,6 +98,10 @@ def test_a_job_with_another_reference_is_stale_whatever_its_state(state: str) ->
         (ServerIntent.UNWANTED, State.ABORTED, (Action.REPORT_ABORTED, Action.REMOVE)),
         (ServerIntent.DROPPED, State.FINISHED, (Action.REPORT_FINISHED, Action.REMOVE)),
         (ServerIntent.STALE, State.FINISHED, (Action.REMOVE,)),
+        (ServerIntent.WANTED, State.QUEUED, (Action.GIVE_BACK, Action.REMOVE)),
+        (ServerIntent.REQUEUED, State.QUEUED, (Action.GIVE_BACK, Action.REMOVE)),
+        (ServerIntent.UNWANTED, State.QUEUED, (Action.REPORT_ABORTED, Action.REMOVE)),
+        (ServerIntent.STALE, State.QUEUED, (Action.REMOVE,)),
     ],
 )
 def test_a_job_that_has_ended_is_only_reported_and_removed(

@@ -7,12 +7,14 @@ from typing import Any
 from lgi_protocol import xml
 from lgi_protocol.client import Client
 from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
+from lgi_protocol.exchange import Exchange, ExchangeAnswer
 from lgi_protocol.job_description import JobDescription
 from lgi_protocol.job_end import End
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.sign_up import SignUp
 from lgi_protocol.states import resource_may_change
 from lgi_protocol.work_offer import WATCHED, PendingJob, WorkOffer
+from tests.support.fake_exchange import FakeExchange
 
 URL = "https://master.test/LGI"
 RESOURCE = "cluster@test"
@@ -55,6 +57,15 @@ class FakeServer:
     # The jobs somebody looks at, and what was sent of them: from which byte on, what, whether that is all.
     looked_at: set[str] = field(default_factory=set)
     sent: list[tuple[int, bytes, bool]] = field(default_factory=list)
+    # The version of resource_exchange that it announces, 0 for none; the exchanges that were made, the jobs
+    # with the references they were given to, those given back with the reasons, and the jobs that were held.
+    exchange: int = 0
+    exchanges: list[Exchange] = field(default_factory=list)
+    given: list[tuple[str, str]] = field(default_factory=list)
+    returned: list[tuple[str, str]] = field(default_factory=list)
+    pulses: list[str] = field(default_factory=list)
+    # The jobs whose reports it refuses in an exchange.
+    refusals: dict[str, ErrorNumber] = field(default_factory=dict)
 
     def submit(self, job_id: str, owners: tuple[str, ...] = ("mark@laptop",), specifics: str = "") -> None:
         """Queue a job with the input ``hi``."""
@@ -120,6 +131,7 @@ class FakeCalls(ResourceCalls):
                 longest_wait=self.server.longest_wait,
                 resource=RESOURCE,
                 other_daemons=self.server.other_daemons,
+                exchange=self.server.exchange,
             )
 
         return self.server.handle("sign_up", answer)
@@ -175,6 +187,19 @@ class FakeCalls(ResourceCalls):
             return tuple(one for one in found if one not in known)
 
         return self.server.handle("wait", answer)
+
+    def exchange(
+        self, exchange: Exchange, daemon: str, seconds: int = 0, *, load: int = 0, capabilities: str = ""
+    ) -> ExchangeAnswer:
+        def answer() -> ExchangeAnswer:
+            if not self.server.exchange:
+                raise TransportError(self.server.url, "the answer is not an LGI document (HTTP 404)")
+            self.server.exchanges.append(exchange)
+            if capabilities:
+                self.server.capabilities.append(capabilities)
+            return FakeExchange(self.server, RESOURCE).answer(exchange)
+
+        return self.server.handle("exchange", answer)
 
     def send_tail(
         self, job_id: str, daemon_reference: str, offset: int, data: bytes, *, complete: bool = False

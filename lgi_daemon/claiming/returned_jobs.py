@@ -1,0 +1,58 @@
+"""Jobs that an exchange brought and that cannot be taken: the next exchange gives them back.
+
+Nothing of them is stored. After a kill their references, which stay on the disk until then, bring them again.
+"""
+
+import logging
+from collections.abc import Sequence
+from threading import Lock
+
+from lgi_daemon.rundir.reference_pool import ReferencePool
+from lgi_protocol.errors import ErrorNumber
+from lgi_protocol.exchange import MOST_REPORTS, JobAnswer, Report
+from lgi_protocol.job_end import End, normalize_reason
+from lgi_protocol.states import State
+
+log = logging.getLogger(__name__)
+
+# Of a server that gives jobs without end.
+_MAX_REMEMBERED = 4096
+
+
+class ReturnedJobs:
+    """The jobs to give back, for several threads."""
+
+    def __init__(self, references: ReferencePool) -> None:
+        """Have none yet."""
+        self._references = references
+        self._guard = Lock()
+        self._reports: dict[tuple[str, str, str, str], Report] = {}
+
+    def add(self, project: str, server: str, job_id: str, reference: str, reason: str) -> None:
+        """Give a job back in the next exchange with its server, which stores the reason."""
+        report = Report(
+            job_id, reference, str(State.QUEUED), end=End(reason=normalize_reason(f"given back: {reason}"))
+        )
+        log.info("job %s of %s: given back to %s: %s", job_id, project, server, reason)
+        with self._guard:
+            if len(self._reports) < _MAX_REMEMBERED:
+                self._reports[project, server, job_id, reference] = report
+
+    def reports(self, project: str, server: str) -> list[Report]:
+        """Return the reports for one exchange with a server."""
+        with self._guard:
+            found = [report for key, report in self._reports.items() if key[:2] == (project, server)]
+        return found[: MOST_REPORTS // 2]
+
+    def answered(
+        self, project: str, server: str, reports: Sequence[Report], answers: Sequence[JobAnswer]
+    ) -> None:
+        """Forget what the server has, or wants no more; a job that is locked there is sent again."""
+        for report, answer in zip(reports, answers, strict=True):
+            if answer.error is not None and answer.error.number == ErrorNumber.CANNOT_LOCK:
+                continue
+            if answer.error is not None:
+                log.debug("job %s cannot be given back: %s", report.job_id, answer.error)
+            with self._guard:
+                self._reports.pop((project, server, report.job_id, report.daemon_reference), None)
+            self._references.forget(report.daemon_reference)

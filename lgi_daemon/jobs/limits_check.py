@@ -1,0 +1,37 @@
+"""The limits script of a job: it says whether the job may run here now, before anything of it is run."""
+
+import logging
+from dataclasses import replace
+
+from lgi_daemon.execution.scripts import NoAnswerError
+from lgi_daemon.jobs.job import LocalJob
+from lgi_protocol.job_end import End
+from lgi_protocol.states import State
+
+log = logging.getLogger(__name__)
+
+REFUSAL = "job_check_limits_script of the resource does not allow it now"
+
+
+def passes_limits_script(job: LocalJob, level: int) -> bool:
+    """Run the limits script of a job; any error counts as a rejection, so that nothing is left behind.
+
+    A rejection is logged at ``level``.
+    """
+    try:
+        if job.script_succeeds("job_check_limits_script"):
+            return True
+        log.log(level, "%s: rejected by job_check_limits_script", job.title)
+    except (NoAnswerError, OSError, ValueError) as error:
+        log.warning("%s: rejected: %s", job.title, error)
+    return False
+
+
+def check_limits(job: LocalJob) -> bool:
+    """Return whether a job from an exchange may run here; its record says so, or that it goes back."""
+    if passes_limits_script(job, logging.DEBUG if job.was_rejected else logging.INFO):
+        # Stored with the start of the job; after a kill before that it is asked again.
+        job.record = replace(job.record, limits_checked=True)
+        return True
+    job.save(ending=str(State.QUEUED), end=End(reason=REFUSAL))
+    return False

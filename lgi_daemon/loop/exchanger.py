@@ -1,0 +1,222 @@
+"""Exchanges with the servers that take them: one call reports on jobs, names those here, and brings new ones.
+
+A worker makes an exchange when something is due. Beside it, on a connection of its own, a server holds one
+that waits for news (`held_exchanges`). Both may bring the same job, which is accepted once.
+"""
+
+import logging
+from contextlib import ExitStack
+
+from lgi_daemon.claiming.fetcher import JobFetcher
+from lgi_daemon.claiming.given_jobs import GivenJobs, rejected_version
+from lgi_daemon.claiming.returned_jobs import ReturnedJobs
+from lgi_daemon.claiming.vacancies import Vacancies, VacancyFinder
+from lgi_daemon.config.model import ProjectSettings
+from lgi_daemon.files.disk_space import DiskSpace
+from lgi_daemon.jobs.exchange_jobs import ExchangeJobs, Reported
+from lgi_daemon.jobs.job import LocalJob
+from lgi_daemon.jobs.job_table import JobTable
+from lgi_daemon.jobs.output_sender import OutputSender
+from lgi_daemon.loop.outgoing_exchange import OutgoingExchange
+from lgi_daemon.rundir.record import Phase
+from lgi_daemon.rundir.reference_pool import StoredReference
+from lgi_daemon.rundir.run_directory import RunDirectory
+from lgi_daemon.servers.exchange_servers import Announcement
+from lgi_protocol.exchange import MOST_REPORTS, ExchangeAnswer
+from lgi_protocol.job_description import JobDescription
+from lgi_protocol.resource_api import ResourceCalls
+from lgi_protocol.states import State
+
+log = logging.getLogger(__name__)
+
+
+class Exchanger:
+    """Makes up exchanges and applies their answers, for any number of threads."""
+
+    def __init__(
+        self,
+        fetcher: JobFetcher,
+        jobs: JobTable,
+        run: RunDirectory,
+        *,
+        exchange_jobs: ExchangeJobs,
+        vacancy_finder: VacancyFinder,
+        output_sender: OutputSender,
+        disk: DiskSpace,
+    ) -> None:
+        """Take the jobs of ``jobs``, and the configuration of ``fetcher``."""
+        self._fetcher = fetcher
+        self._jobs = jobs
+        self._references = run.references
+        self.exchange_jobs = exchange_jobs
+        self._vacancy_finder = vacancy_finder
+        self._output_sender = output_sender
+        self._disk = disk
+        claimer = fetcher.claimer
+        self._rejected_jobs = claimer.rejected_jobs
+        self._given_jobs = GivenJobs(jobs, run, fetcher.scripts, claimer.reservations, claimer.rejected_jobs)
+        self.returned_jobs = ReturnedJobs(run.references)
+
+    def jobs_of(self, project: str, server: str) -> list[LocalJob]:
+        """Return the jobs that exchanges with a server are about; unconfirmed claims are not."""
+        return [
+            job
+            for job in self._jobs
+            if (job.record.project, job.record.server) == (project, server)
+            and job.record.phase is Phase.ACCEPTED
+        ]
+
+    def load(self) -> int:
+        """Return the load of this resource in percent: servers give jobs to the least loaded first."""
+        return 100 * len(self._jobs) // self._fetcher.configuration.rules.job_limit
+
+    def ask_scripts(self, project: str) -> None:
+        """Ask whether the machine takes jobs of a project, unless that is known; it may take minutes."""
+        settings = self.settings(project)
+        if settings is not None and not self._fetcher.stopping():
+            self._vacancy_finder.ask_scripts(self._fetcher.configuration, settings)
+
+    def make_up(
+        self, announcement: Announcement, calls: ResourceCalls, locks: ExitStack | None
+    ) -> OutgoingExchange:
+        """Return an exchange; it has reports, of jobs that are locked by then, when there are ``locks``."""
+        project, server = announcement.project, announcement.server
+        jobs = self.jobs_of(project, server)
+        returned = self.returned_jobs.reports(project, server) if locks else []
+        reported = (
+            self.exchange_jobs.reports(jobs, calls, locks, MOST_REPORTS - len(returned)) if locks else []
+        )
+        self._reject(project, server, reported)
+        vacancies, references = self._wanted(announcement, reported, [one.job_id for one in returned])
+        return OutgoingExchange(
+            tuple(reported),
+            tuple(returned),
+            tuple(self.exchange_jobs.holds(jobs, reported)),
+            vacancies,
+            references,
+            self._output_sender.sending(project, server),
+        )
+
+    def _reject(self, project: str, server: str, reported: list[Reported]) -> None:
+        """Remember which jobs go back since their limits script rejected them: they are not wanted again."""
+        for one in reported:
+            if one.report.state == State.QUEUED:
+                version = rejected_version(project, server, one.job.record.application, one.report.job_id)
+                if not self._rejected_jobs.retry_in(version):
+                    self._rejected_jobs.record(version)
+
+    def _wanted(
+        self,
+        announcement: Announcement,
+        reported: list[Reported],
+        without: list[str],
+    ) -> tuple[Vacancies, tuple[StoredReference, ...]]:
+        """Return the vacancies with references that are on the disk; none when they cannot be stored."""
+        project, server = announcement.project, announcement.server
+        settings = self.settings(project)
+        vacancies = Vacancies()
+        if settings is not None and not self._fetcher.stopping() and self._disk.has_space():
+            vacancies = self._vacancy_finder.find(
+                self._fetcher.configuration,
+                settings,
+                server,
+                leaving={one.job.record.reference for one in reported},
+                without=without,
+            )
+        make_key = _key_maker if announcement.sign_up.job_certificates else None
+        try:
+            return vacancies, self._references.provide(project, server, vacancies.number, make_key)
+        except OSError as error:
+            log.critical("cannot write to disk: %s; not fetching more jobs from %s", error, server)
+            return Vacancies(), ()
+
+    def settings(self, project: str) -> ProjectSettings | None:
+        """Return the settings of a project; None when it is not configured any more."""
+        found = [one for one in self._fetcher.configuration.projects if one.name == project]
+        return found[0] if found else None
+
+    def send(
+        self,
+        outgoing: OutgoingExchange,
+        calls: ResourceCalls,
+        seconds: int = 0,
+        capabilities: str = "",
+    ) -> ExchangeAnswer:
+        """Make the call of an exchange; its errors are passed on."""
+        try:
+            return calls.exchange(
+                outgoing.message(),
+                self._fetcher.sessions.daemon,
+                seconds,
+                load=self.load(),
+                capabilities=capabilities,
+            )
+        except BaseException:
+            self._references.unanswered(outgoing.names)
+            raise
+
+    def apply(
+        self,
+        outgoing: OutgoingExchange,
+        answer: ExchangeAnswer,
+        announcement: Announcement,
+    ) -> bool:
+        """Apply an answer; return whether the server may have more jobs for the room that is left.
+
+        Raise ValueError for one that belongs to another exchange.
+        """
+        project, server = announcement.project, announcement.server
+        count = len(outgoing.reported)
+        if len(answer.reports) != count + len(outgoing.returned):
+            raise ValueError("it does not name the jobs that were reported")
+        self.exchange_jobs.apply_reports(outgoing.reported, answer.reports[:count])
+        self.returned_jobs.answered(project, server, outgoing.returned, answer.reports[count:])
+        for reference in answer.spent:
+            if reference in outgoing.names:
+                self._references.forget(reference)
+        self._references.answered(outgoing.names)
+        self.exchange_jobs.apply_holds(outgoing.held, answer.holds)
+        self._accept(answer, announcement)
+        self._output_sender.start(project, server, answer.watched)
+        self._fetcher.sessions.log_others(project, server, answer.other_daemons)
+        return answer.has_more or _is_filled(outgoing, answer)
+
+    def _reject_briefly(self, project: str, server: str, job: JobDescription) -> None:
+        version = rejected_version(project, server, job.application, job.job_id)
+        self._rejected_jobs.record(version, is_brief=True)
+
+    def has_new_returns(self, outgoing: OutgoingExchange, announcement: Announcement) -> bool:
+        """Return whether jobs have come with the answer that must be given back."""
+        waiting = self.returned_jobs.reports(announcement.project, announcement.server)
+        return any(report not in outgoing.returned for report in waiting)
+
+    def _accept(self, answer: ExchangeAnswer, announcement: Announcement) -> None:
+        project, server = announcement.project, announcement.server
+        for given in answer.jobs:
+            reason = self._given_jobs.accept(
+                given,
+                self._fetcher.configuration,
+                project=project,
+                server=server,
+                sign_up=announcement.sign_up,
+                fingerprint=self._fetcher.servers.certificate_fingerprint,
+            )
+            self._fetcher.claimed_any |= not reason
+            if reason:
+                job = given.description
+                self._reject_briefly(project, server, job)
+                self.returned_jobs.add(project, server, job.job_id, job.daemon_reference, reason)
+
+
+def _is_filled(outgoing: OutgoingExchange, answer: ExchangeAnswer) -> bool:
+    """Return whether as many jobs of an application have come as were wanted."""
+    applications = [given.description.application for given in answer.jobs]
+    if applications and len(applications) >= outgoing.vacancies.number:
+        return True
+    return any(0 < one.count <= applications.count(one.application) for one in outgoing.vacancies.wants)
+
+
+def _key_maker() -> str:
+    from lgi_daemon.files import job_key
+
+    return job_key.generate()

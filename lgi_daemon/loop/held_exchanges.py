@@ -1,0 +1,154 @@
+"""Exchanges that servers hold until there is news: a job for the room there is, an abort, a user who watches.
+
+Reports are never in them: a job that ends is reported at once, on another connection. A held exchange that
+asks for less than there is room for by now, or does not name a job that is here, is cut off and made anew.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
+
+from lgi_daemon.loop.exchange_rounds import ExchangeRounds
+from lgi_daemon.loop.exchanger import Exchanger
+from lgi_daemon.loop.outgoing_exchange import OutgoingExchange
+from lgi_daemon.servers.connections import ServerConnections
+from lgi_protocol.deadline import CallEnd, ending
+from lgi_protocol.errors import TransportError
+from lgi_protocol.exchange import ExchangeAnswer
+
+log = logging.getLogger(__name__)
+
+# Seconds between two held exchanges: after news, and after an answer without any that came early.
+DELAY, EARLY_DELAY = 0.02, 0.5
+# An answer is early that comes sooner than so many seconds.
+EARLY_SECONDS = 0.5
+# While there is no room an exchange is held for aborts only. One that follows sooner may bring room.
+CALM_SECONDS = 1.0
+CHECK_DELAY = 0.1
+
+
+@dataclass
+class HeldExchange:
+    """An exchange under way: the applications it has room for, and the references of the jobs it names."""
+
+    applications: frozenset[str]
+    references: frozenset[str]
+    # Since when there are jobs that it does not name.
+    incomplete_since: float | None = None
+    call_end: CallEnd = field(default_factory=CallEnd)
+
+
+class HeldExchanges:
+    """The held exchanges of a daemon, at most one with each project and server."""
+
+    def __init__(
+        self,
+        exchanger: Exchanger,
+        rounds: ExchangeRounds,
+        servers: ServerConnections,
+        clock: Callable[[], float],
+    ) -> None:
+        """Measure with ``clock``, in seconds."""
+        self._exchanger = exchanger
+        self._rounds = rounds
+        self._servers = servers
+        self._clock = clock
+        self._guard = Lock()
+        self._held: dict[tuple[str, str], HeldExchange] = {}
+        self._closed = False
+        # When each server answered last, on any connection.
+        self._answered_at: dict[tuple[str, str], float] = {}
+        # Called when there is something to do.
+        self.wake: Callable[[], None] = lambda: None
+
+    def hold(self, project: str, server: str, seconds: int) -> float | None:
+        """Make one exchange that is held for at most ``seconds``; return the seconds until the next.
+
+        Return None when the server takes no exchanges. Raise the errors of a call.
+        """
+        if self._closed:
+            return EARLY_DELAY
+        announcement = self._rounds.current(project, server)
+        if announcement is None:
+            return None
+        self._exchanger.ask_scripts(project)
+        place = project, server
+        with self._servers.tracking(server):
+            calls = self._servers.connect(project, server)
+            outgoing = self._exchanger.make_up(announcement, calls, None)
+            self._rounds.record_capacity(project, server, is_full=outgoing.vacancies.full)
+            began = self._clock()
+            if not outgoing.vacancies.wants and began < self._answered_at.get(place, began) + CALM_SECONDS:
+                return CHECK_DELAY
+            held = self._register(project, server, outgoing)
+            try:
+                with ending(held.call_end):
+                    answer = self._exchanger.send(outgoing, calls, seconds)
+            except TransportError:
+                if held.call_end.has_ended:
+                    return DELAY
+                self._rounds.failed(project, server)
+                raise
+            finally:
+                self._unregister(place)
+            self._exchanger.apply(outgoing, answer, announcement)
+        if self._exchanger.has_new_returns(outgoing, announcement):
+            self._rounds.start(project, server)
+        return self._next(answer, began)
+
+    def _register(self, project: str, server: str, outgoing: OutgoingExchange) -> HeldExchange:
+        held = HeldExchange(
+            frozenset(one.application for one in outgoing.vacancies.wants),
+            frozenset(one.hold.daemon_reference for one in outgoing.held),
+        )
+        with self._guard:
+            self._held[project, server] = held
+            if self._closed:
+                held.call_end.end()
+        return held
+
+    def _unregister(self, place: tuple[str, str]) -> None:
+        with self._guard:
+            self._held.pop(place, None)
+            self._answered_at[place] = self._clock()
+
+    def _next(self, answer: ExchangeAnswer, began: float) -> float:
+        if answer.jobs or answer.holds or answer.watched:
+            self.wake()
+            return DELAY
+        return DELAY if self._clock() >= began + EARLY_SECONDS else EARLY_DELAY
+
+    @property
+    def busy(self) -> bool:
+        """Whether an exchange is under way."""
+        return bool(self._held)
+
+    def close(self) -> None:
+        """Cut off all held exchanges, and those to come: what they bring is for the next daemon."""
+        with self._guard:
+            self._closed = True
+            for one in self._held.values():
+                one.call_end.end()
+
+    def require(self, project: str, server: str, applications: frozenset[str]) -> None:
+        """Cut off a held exchange that does not ask for jobs of these applications."""
+        with self._guard:
+            self._answered_at[project, server] = self._clock()
+            held = self._held.get((project, server))
+        if held is not None and not applications <= held.applications:
+            held.call_end.end()
+
+    def tick(self) -> None:
+        """Cut off held exchanges that do not name jobs which are here for a while."""
+        with self._guard:
+            held = list(self._held.items())
+        now = self._clock()
+        for (project, server), one in held:
+            jobs = self._exchanger.exchange_jobs.holds(self._exchanger.jobs_of(project, server), ())
+            if all(job.hold.daemon_reference in one.references for job in jobs):
+                one.incomplete_since = None
+            elif one.incomplete_since is None:
+                one.incomplete_since = now
+            elif now >= one.incomplete_since + CALM_SECONDS:
+                one.call_end.end()

@@ -1,0 +1,55 @@
+"""One exchange as it is sent, with the jobs and references it was made of."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from lgi_daemon.claiming.vacancies import Vacancies
+from lgi_daemon.jobs.exchange_jobs import Held, Reported
+from lgi_daemon.rundir.reference_pool import StoredReference
+from lgi_protocol.exchange import MOST_REFERENCES, Exchange, Reference, Report
+
+
+@dataclass(frozen=True)
+class OutgoingExchange:
+    """Reports of jobs that were here, then ``returned`` ones of jobs that were never; holds; what is wanted.
+
+    ``watched`` are the jobs whose output is sent.
+    """
+
+    reported: tuple[Reported, ...] = ()
+    returned: tuple[Report, ...] = ()
+    held: tuple[Held, ...] = ()
+    vacancies: Vacancies = Vacancies()  # noqa: RUF009 - it is frozen
+    references: tuple[StoredReference, ...] = ()
+    watched: tuple[str, ...] = ()
+
+    @property
+    def has_reports(self) -> bool:
+        """Whether there is anything to report."""
+        return bool(self.reported or self.returned)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The references for new jobs."""
+        return tuple(one.reference for one in self.references[:MOST_REFERENCES])
+
+    def message(self) -> Exchange:
+        """Return what is sent."""
+        return Exchange(
+            reports=(*(one.report for one in self.reported), *self.returned),
+            holds=tuple(one.hold for one in self.held),
+            wants=self.vacancies.wants,
+            references=tuple(_reference(one) for one in self.references[:MOST_REFERENCES]),
+            watched=self.watched,
+        )
+
+
+def _reference(stored: StoredReference) -> Reference:
+    return Reference(stored.reference, _signing_request(stored.key) if stored.key else b"")
+
+
+@lru_cache(maxsize=MOST_REFERENCES)
+def _signing_request(key: str) -> bytes:
+    from lgi_daemon.files import job_key
+
+    return job_key.signing_request(key)
