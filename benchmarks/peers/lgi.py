@@ -18,6 +18,8 @@ from tests.support.grid import BIN, PROJECT, Grid
 
 USER = "mark@laptop"
 APPLICATION = "command"
+# The defaults of the daemon (-ft, -st), in seconds.
+CYCLES = (120, 600)
 UNFINISHED = "SELECT COUNT(*) AS n FROM job_queue WHERE state <> 'finished' AND application = 'command'"
 # Seconds between two looks, each of which costs the database some time.
 LOOK = 0.05
@@ -46,6 +48,7 @@ class Lgi(System):
         self.grid.start()
         self.grid.clear()
         daemon = CountedDaemon(self.grid, APPLICATION, os.geteuid() == 0, slots=slots)
+        daemon.seconds = CYCLES
         self.daemon = self._stack.enter_context(signed_up(daemon))
         issued, ca = self.grid.people.user(USER, ("theor",)), self.grid.people.authority.ca_file
         user_directory.write(
