@@ -130,6 +130,30 @@ def test_a_backup_of_a_busy_server_has_the_files_of_each_of_its_jobs(own_grid: G
     assert user.submit() > 0
 
 
+def test_a_token_that_is_redeemed_meanwhile_stops_no_backup(lone_grid: Grid) -> None:
+    """Tokens, each a file of the authority, come and go; a file of the configuration may not be missing."""
+    tokens, is_over = lone_grid.people.authority.directory / "tokens", threading.Event()
+    tokens.mkdir()
+
+    def come_and_go() -> None:
+        while not is_over.is_set():
+            made = [tokens / f"{number:064x}" for number in range(200)]
+            for path in made:
+                path.write_text("{}")
+            for path in made:
+                path.unlink()
+
+    busy = threading.Thread(target=come_and_go)
+    busy.start()
+    try:
+        files = [backups.backup(lone_grid, name=f"{number}.tar") for number in range(4)]
+    finally:
+        is_over.set()
+        busy.join()
+
+    assert all(archive.check(file).with_authority for file in files)
+
+
 def job_rows(file: Path) -> dict[int, str]:
     """The jobs in a backup with the names of their repositories."""
     with tarfile.open(file) as tar:

@@ -22,6 +22,7 @@ from lgi_server.db.snapshot import Snapshot
 from lgi_server.services.backup import archive, manifest, names, row_file, server_files
 from lgi_server.services.backup.archive import ArchiveWriter
 from lgi_server.services.backup.manifest import Manifest, ProjectContents
+from lgi_server.services.backup.server_files import ServerFiles
 from lgi_server.storage.local import Repositories
 from lgi_server.storage.repository import NoSuchFileError, is_name
 from lgi_server.tables import whole_tables
@@ -107,8 +108,7 @@ def _write(config: Config, writer: ArchiveWriter, path: Path, with_repositories:
         for name, project in config.projects.items():
             projects[name], jobs_with_files[name] = _write_database(writer, spool, name, project.database)
     _add(writer, names.CONFIGURATION, config.path)
-    for stored, source in files.files.items():
-        _add(writer, stored, source)
+    _write_files(writer, files)
     for name, project in config.projects.items():
         if password := server_files.password_file(project.database):
             stored = f"{names.SERVER}/files/password_{name}/{password.name}"
@@ -134,6 +134,17 @@ def _write(config: Config, writer: ArchiveWriter, path: Path, with_repositories:
         for name, found in jobs_with_files.items()
     }
     return Summary(contents, 0, missing)
+
+
+def _write_files(writer: ArchiveWriter, files: ServerFiles) -> None:
+    needed = {stored for settings in files.settings.values() for stored in settings.values()}
+    for stored, source in files.files.items():
+        try:
+            _add(writer, stored, source)
+        except FileNotFoundError:
+            # A token that was redeemed meanwhile, or the like.
+            if stored in needed:
+                raise
 
 
 def _add(writer: ArchiveWriter, name: str, path: Path) -> None:
