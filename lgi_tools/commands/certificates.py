@@ -27,7 +27,7 @@ from lgi_tools.certificates.command_options import (
 from lgi_tools.certificates.entity import Issued
 from lgi_tools.certificates.keys import KeyType
 from lgi_tools.cli import options, program, terminal
-from lgi_tools.joining import authority_command
+from lgi_tools.joining import authority_command, local_daemon
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -92,19 +92,41 @@ def server(
 @command.command()
 @click.argument("name")
 @PROJECT
+@local_daemon.options
 @issuing
 @click.pass_obj
 def resource(
-    directory: Path, *, name: str, project: tuple[str, ...], key_type: str, days: int, force: bool
+    directory: Path,
+    *,
+    name: str,
+    project: tuple[str, ...],
+    daemon_dir: Path | None,
+    url: str,
+    application: tuple[str, ...],
+    key_type: str,
+    days: int,
+    force: bool,
 ) -> None:
     """Issue a certificate for the resource NAME, or for a project server that calls others (LGI@host).
 
     Example: LGI_certificates resource node1@cluster.example.org --project LGI
     """
     with plain_errors():
-        made = Authority.open(directory).issue_resource(
-            name, project, key_type=KeyType(key_type), days=days, force=force
-        )
+        if daemon_dir:
+            local_daemon.check(daemon_dir, url, project, application)
+        made_by = Authority.open(directory)
+        made = made_by.issue_resource(name, project, key_type=KeyType(key_type), days=days, force=force)
+        if daemon_dir:
+            file = local_daemon.write(
+                daemon_dir,
+                made,
+                made_by.ca_file,
+                name=name,
+                url=url,
+                projects=project,
+                applications=application,
+            )
+            terminal.show(f"Daemon      : LGI_daemon {file}\n")
     _tell(made, "copy both to the resource and register it on the server: ManageDB add resources allowed")
 
 

@@ -15,6 +15,7 @@ ALLOWED = {
     "lgi_daemon/execution/process_hiding.py",
     "lgi_daemon/execution/sandbox.py",
     "lgi_server/cli/setup/programs.py",
+    "lgi_server/cli/setup/start.py",
     "lgi_server/db/backup.py",
     "lgi_server/serving/scheduler_process.py",
     "lgi_server/storage/ssh.py",

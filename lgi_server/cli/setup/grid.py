@@ -1,11 +1,12 @@
 """LGI_setup grid: everything that a project needs on its server, by one command."""
 
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 
-from lgi_server.cli.setup import grid_database, grid_options, grid_steps, journal, owner, units
+from lgi_server.cli.setup import grid_database, grid_options, grid_steps, journal, owner, start, units
 from lgi_server.cli.setup.grid_options import GridOptions
 from lgi_server.cli.setup.grid_steps import Step
 
@@ -62,7 +63,27 @@ def _use_answers(context: click.Context, _option: click.Parameter, path: Path | 
 @click.option(
     "--units", type=_DIRECTORY, help="Where to write the unit of systemd. [default: DIRECTORY/units]"
 )
-@click.option("--start", is_flag=True, help="Install the unit, and have systemd start the server.")
+@click.option("--resource", help="Make this machine a resource of the project, as desktop@example.org.")
+@click.option(
+    "--application",
+    multiple=True,
+    default=("hello_world", "command"),
+    show_default=True,
+    help="Application of that resource, as of LGI_join; repeatable.",
+)
+@click.option(
+    "--join-port",
+    type=click.IntRange(1, 65535),
+    default=start.JOIN_PORT,
+    show_default=True,
+    help="Port for those who join with a token.",
+)
+@click.option(
+    "--start",
+    is_flag=True,
+    help="Start the server (by systemd where it runs), the daemon of --resource, and for an hour the listener"
+    " for tokens.",
+)
 def grid(directory: Path, **given: object) -> None:
     """Make all that a new project needs: authority, certificates, configuration, database, administrator.
 
@@ -76,8 +97,8 @@ def grid(directory: Path, **given: object) -> None:
         steps = list(grid_steps.carry_out(plan, made))
     for step in steps:
         click.echo(f"{step.label:14}: {step.text}{'' if step.is_new else ' (there already)'}")
-    if plan.start:
-        units.start()
+    for line in start.start(plan) if plan.start else ():
+        click.echo(f"{'Started':14}: {line}")
     _say_what_is_next(plan, steps)
 
 
@@ -109,7 +130,7 @@ def _unit_directory(directory: Path, has_start: bool) -> Path | None:
     """Return where the unit is written by default; None for nowhere, as when a package has brought one."""
     if directory.absolute() == PACKAGED and units.PACKAGED.exists():
         return None
-    if has_start:
+    if has_start and units.RUNNING.is_dir() and os.geteuid() == 0:
         return units.SYSTEM
     return directory / "units" if units.RUNNING.is_dir() else None
 
@@ -121,11 +142,20 @@ def _say_what_is_next(plan: GridOptions, steps: list[Step]) -> None:
         click.echo("Nothing was changed.")
     click.echo("Next:")
     if not plan.start:
-        is_packaged = plan.units is None and plan.directory.absolute() == PACKAGED
-        installed = plan.units == units.SYSTEM or (is_packaged and units.PACKAGED.exists())
-        click.echo(f"  systemctl enable --now {units.UNIT}" if installed else f"  LGI_server {config} &")
+        click.echo(f"  {_start_command(plan, config)}")
+        if plan.resource:
+            click.echo(f"  LGI_daemon {plan.resource_directory / 'LGI.cfg'} &")
+        host = urlsplit(plan.url).hostname
+        port = "" if plan.join_port == start.JOIN_PORT else f" --port {plan.join_port}"
+        click.echo(f"  LGI_certificates listen {host}{port} --server {plan.url} --register {config} &")
     click.echo(f"  LGI_setup check {config}")
-    host = urlsplit(plan.url).hostname
-    name = f"resource@{host}"
-    click.echo(f"  LGI_certificates listen {host} --server {plan.url} --register {config} &")
-    click.echo(f"  LGI_certificates token {name} --project {plan.project} --url https://{host}:8444")
+    url = f"https://{urlsplit(plan.url).hostname}:{plan.join_port}"
+    click.echo(f"  LGI_certificates token --user anna@desk --project {plan.project} --url {url}")
+
+
+def _start_command(plan: GridOptions, config: Path) -> str:
+    """Return the command that starts the server."""
+    is_packaged = plan.units is None and plan.directory.absolute() == PACKAGED and units.PACKAGED.exists()
+    if plan.units == units.SYSTEM or is_packaged:
+        return f"systemctl enable --now {units.UNIT}"
+    return f"LGI_server {config} &"

@@ -14,7 +14,7 @@ import click
 from lgi_server.config.source import Line
 from lgi_server.services.project.recorded_changes import AdministrationError
 
-LISTS = ("also",)
+LISTS = ("also", "application")
 FLAGS = ("start",)
 
 
@@ -35,6 +35,10 @@ class GridOptions:
     user: str
     units: Path | None
     start: bool
+    # The first resource, on this machine; None for none.
+    resource: str | None
+    application: tuple[str, ...]
+    join_port: int
 
     @property
     def certificates(self) -> Path:
@@ -50,6 +54,11 @@ class GridOptions:
     def admin_directory(self) -> Path:
         """The first administrator's directory, like ~/.LGI."""
         return self.directory / f"{self.admin.partition('@')[0]}.LGI"
+
+    @property
+    def resource_directory(self) -> Path:
+        """The directory of the first resource's daemon."""
+        return self.directory / (self.resource or "").partition("@")[0]
 
 
 def read_answers(path: Path, known: Collection[str]) -> Mapping[str, object]:

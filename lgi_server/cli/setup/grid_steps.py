@@ -55,6 +55,8 @@ def carry_out(plan: GridOptions, journal: Journal) -> Iterator[Step]:
     config, *steps = _server(plan, journal)
     yield from steps
     yield _administrator(plan, journal)
+    if plan.resource:
+        yield _resource(plan, journal, plan.resource)
     if plan.units:
         yield _unit(plan, journal, config, plan.units / units.UNIT)
 
@@ -153,6 +155,35 @@ def _administrator(plan: GridOptions, journal: Journal) -> Step:
     finally:
         password_file.unlink(missing_ok=True)
     return Step("Administrator", f"{shown} with the password {password} (it is not shown again)", True)
+
+
+def _resource(plan: GridOptions, journal: Journal, name: str) -> Step:
+    """Make a directory for a daemon on this machine, and register its resource."""
+    place = plan.resource_directory
+    step = Step("Resource", f"{name}, for LGI_daemon {place / 'LGI.cfg'}", not (place / "LGI.cfg").exists())
+    if step.is_new:
+        stem = plan.certificates / file_stem(name)
+        certificate = stem.with_name(f"{stem.name}.crt")
+        journal.note_paths(certificate, stem.with_name(f"{stem.name}.key"), place)
+        words = ["--project", plan.project, "--server", plan.url, "--daemon-dir", str(place)]
+        words += [word for one in plan.application for word in ("-a", one)]
+        programs.run("LGI_certificates", "--directory", str(plan.certificates), "resource", name, *words)
+        config = str(plan.server / configuration.FILE)
+        added = [
+            "--config",
+            config,
+            "add",
+            "resources",
+            "allowed",
+            plan.project,
+            "--name",
+            name,
+            "--url",
+            name,
+        ]
+        added += ["--certificate", str(certificate), "--project-server", "0", "--servers", "any"]
+        programs.run("ManageDB", *added)
+    return step
 
 
 def _unit(plan: GridOptions, journal: Journal, config: Config, file: Path) -> Step:

@@ -1,5 +1,6 @@
 """A test job: submitted, run by any resource, and deleted."""
 
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,8 @@ def check(settings: Path, application: str, seconds: int) -> Iterator[Finding]:
         with tempfile.NamedTemporaryFile(prefix="LGI_setup.") as file:
             file.write(b"LGI_setup check\n")
             file.flush()
-            job = programs.run("LGI_qsub", *user, "-a", application, "-i", file.name).split()[-1]
+            answer = programs.run("LGI_qsub", *user, "--json", "-a", application, "-i", file.name)
+        job = str(json.loads(answer)["job"]["job_id"])
     except AdministrationError as why:
         yield error(
             f"no job of {application} can be submitted: {why}",

@@ -1,0 +1,92 @@
+"""The start of a new grid: server, daemon of the first resource, listener for those who join."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from lgi_server.cli.setup import programs, units
+from lgi_server.cli.setup.grid_options import GridOptions
+from lgi_server.services.project.recorded_changes import AdministrationError
+
+JOIN_PORT = 8444
+JOIN_MINUTES = 60
+# A program that has not ended within so many seconds runs.
+PATIENCE = 2.0
+SERVER_PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program to start in the background, with the file of its output."""
+
+    name: str
+    words: tuple[str, ...]
+    log: Path
+
+
+def start(plan: GridOptions) -> Iterator[str]:
+    """Start what does not run yet, and yield a line for each; AdministrationError for what ends at once."""
+    yield _server(plan)
+    if plan.resource:
+        yield _background(_daemon(plan), PATIENCE)
+    yield _background(_listener(plan), PATIENCE)
+
+
+def _server(plan: GridOptions) -> str:
+    parts = urlsplit(plan.url)
+    address = (parts.hostname or "", parts.port or 443)
+    if _is_open(address):
+        return f"{plan.url} runs already"
+    if plan.units == units.SYSTEM or (plan.units is None and units.RUNNING.is_dir()):
+        units.start()
+        return f"systemd has started {units.UNIT}"
+    config = str(plan.server / "LGI_server.cfg")
+    program = Program("LGI_server", (config,), plan.directory / "log" / "server.log")
+    return _background(program, SERVER_PATIENCE, address)
+
+
+def _daemon(plan: GridOptions) -> Program:
+    file = str(plan.resource_directory / "LGI.cfg")
+    log = plan.directory / "log" / "daemon.log"
+    return Program("LGI_daemon", ("-ft", "5", "-st", "10", file), log)
+
+
+def _listener(plan: GridOptions) -> Program:
+    words = ["--directory", str(plan.certificates), "listen", urlsplit(plan.url).hostname or ""]
+    words += ["--port", str(plan.join_port), "--server", plan.url, "--minutes", str(JOIN_MINUTES)]
+    words += ["--register", str(plan.server / "LGI_server.cfg")]
+    return Program("LGI_certificates", tuple(words), plan.directory / "log" / "join.log")
+
+
+def _background(program: Program, patience: float, address: tuple[str, int] | None = None) -> str:
+    """Start a program that outlives this one; return when it has run for a while, or its port is open."""
+    program.log.parent.mkdir(mode=0o750, exist_ok=True)
+    with program.log.open("ab") as log:
+        begin = log.tell()
+        # A list of arguments without a shell; all of them come from the administrator.
+        started = subprocess.Popen(  # noqa: S603
+            [programs.path_of(program.name), *program.words],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    end = time.monotonic() + patience
+    while time.monotonic() < end and not (address and _is_open(address)):
+        if started.poll() is not None:
+            said = program.log.read_bytes()[begin:].decode("utf-8", "replace").strip()
+            raise AdministrationError(f"{program.name} has ended at once: {said[-1000:]}")
+        time.sleep(0.1)
+    return f"{program.name} runs as process {started.pid}, its log is {program.log}"
+
+
+def _is_open(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, PATIENCE).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,118 @@
+"""LGI_setup grid --resource --start: the shortest way to a second person's job."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.support.grid import BIN, free_port, wait_for
+
+pytestmark = pytest.mark.slow
+Result = subprocess.CompletedProcess[str]
+
+
+class Machines:
+    """The server's machine and that of a second person: two directories."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.port, self.join_port = free_port(), free_port()
+        self.home = directory / "home"
+        self.home.mkdir()
+        self.started: list[int] = []
+
+    def run(self, *words: object, text: str = "") -> Result:
+        """Run a command there; what it says that it has started is ended at the end."""
+        done = subprocess.run(
+            [BIN / str(words[0]), *map(str, words[1:])],
+            cwd=self.directory,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=110,
+            env={"HOME": str(self.home), "PATH": f"{BIN}:{os.environ['PATH']}"},
+        )
+        self.started += [int(pid) for pid in re.findall(r"runs as process (\d+)", done.stdout)]
+        return done
+
+    def set_up(self) -> Result:
+        """Make and start a grid with a resource."""
+        url = f"https://localhost:{self.port}/LGI"
+        words = ("--admin=mark@laptop", "--resource=desktop@example.org", f"--join-port={self.join_port}")
+        return self.run("LGI_setup", "grid", f"--url={url}", *words, "--start")
+
+    def close(self) -> None:
+        """End what was started, the daemon last but one as it needs the server."""
+        for pid in reversed(self.started):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        for pid in self.started:
+            wait_for(lambda pid=pid: has_ended(pid), 30)
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process is gone; it may be a child of nobody who waits for it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+@pytest.fixture
+def machines() -> Iterator[Machines]:
+    """Nothing is installed on them but LGI."""
+    directory = Path(tempfile.mkdtemp(prefix="lgi-start-"))
+    # A daemon of root runs each job as a user of its own, who must get to its directory.
+    directory.chmod(0o755)
+    made = Machines(directory)
+    yield made
+    made.close()
+    shutil.rmtree(directory)
+
+
+def test_four_commands_lead_to_the_job_of_a_second_person(machines: Machines) -> None:
+    """Set-up with start and a token on the server's machine; log-in and job on the other one."""
+    made = machines.set_up()
+    user = ("--user", "anna@desk", "--project", "LGI", "--url", f"https://localhost:{machines.join_port}")
+    token = machines.run("LGI_certificates", "token", *user)
+    (word,) = re.findall(r"lgiuser1\.\S+", token.stdout)
+
+    (machines.directory / "token").write_text(f"{word}\n")
+    logged_in = machines.run(
+        "LGI_login", f"https://localhost:{machines.join_port}", "--token-file", machines.directory / "token"
+    )
+    job = machines.run("LGI_run", "--wait", "--", "echo", "hello from anna")
+
+    assert (made.returncode, made.stderr) == (0, "")
+    assert logged_in.returncode == 0, logged_in.stderr
+    assert (job.returncode, job.stdout) == (0, "hello from anna\n")
+
+
+def test_a_grid_that_runs_passes_its_check_with_a_job(machines: Machines) -> None:
+    """Every topic, and a job that is submitted, run and deleted."""
+    machines.set_up()
+
+    done = machines.run("LGI_setup", "check", "--job", "mark.LGI")
+
+    assert done.stdout.endswith("ok      files\nok      test job\n"), done.stdout
+    assert done.returncode == 0
+    assert "hello_world" not in machines.run("LGI_qstat", "-c", "mark.LGI").stdout
+
+
+def test_a_program_that_cannot_start_is_told_with_its_reason(machines: Machines) -> None:
+    """Here the port of those who join is that of the server; what was made stays for another try."""
+    machines.join_port = machines.port
+
+    made = machines.set_up()
+
+    assert made.returncode == 1
+    assert "LGI_setup: LGI_certificates has ended at once: " in made.stderr
+    assert "Address already in use" in made.stderr
+    assert (machines.directory / "server" / "LGI_server.cfg").exists()
