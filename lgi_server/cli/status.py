@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -11,10 +11,15 @@ from prometheus_client.samples import Sample
 from lgi_protocol.client import Client
 from lgi_protocol.errors import LGIError
 from lgi_protocol.job_end import Result
+from lgi_protocol.transport_errors import root_cause
+from lgi_server.cli import front_ends
+from lgi_server.cli.front_ends import FrontEnd
 from lgi_server.config.model import Config
 from lgi_server.services.project import peers
 
 TIMEOUT = 30
+# What each server counts by itself.
+_OF_SERVER = ("lgi_call", "lgi_held_requests", "lgi_jobs_ended", "lgi_jobs_offered", "lgi_pages")
 
 
 class UnknownStatusError(Exception):
@@ -22,8 +27,36 @@ class UnknownStatusError(Exception):
 
 
 def report(config: Config) -> str:
-    """Return the metrics of the running server, fetched with its own certificate; UnknownStatusError."""
-    return "\n".join((config.url, *_lines(list(_samples(_fetch(config))))))
+    """Return the metrics of all running servers, fetched with their own certificate; UnknownStatusError."""
+    texts: list[str] = []
+    servers: list[str] = []
+    for one in front_ends.by_heartbeat(config):
+        line, text = _of_server(config, one)
+        servers.append(line)
+        texts += [text] if text else []
+    if not texts:
+        # Behind a web server, or with the database away: what the URL leads to.
+        texts = [_fetch(config)]
+    return "\n".join((config.url, *servers, *_lines(list(_merged(texts)))))
+
+
+def _of_server(config: Config, one: FrontEnd) -> tuple[str, str]:
+    """Return a line about a server, and its metrics if it answers."""
+    name = f"server on {one.host}, {one.listen}"
+    if not one.is_up:
+        return f"{name}: down, its last heartbeat was {one.silence} s ago", ""
+    try:
+        return f"{name}: up", front_ends.metrics(config, one)
+    except (LGIError, OSError, ValueError) as error:
+        return f"{name}: its heartbeat is {one.silence} s old, but it does not answer: {error}", ""
+
+
+def _merged(texts: Sequence[str]) -> Iterator[Sample]:
+    """Yield the counters of all servers, and what they know of the database from one of them."""
+    for number, text in enumerate(texts):
+        for sample in _samples(text):
+            if number == 0 or sample.name.startswith(_OF_SERVER):
+                yield sample
 
 
 def _fetch(config: Config) -> str:
@@ -33,7 +66,7 @@ def _fetch(config: Config) -> str:
     except LGIError as error:
         raise UnknownStatusError(str(error)) from None
     except requests.RequestException as error:
-        raise UnknownStatusError(f"{address} does not answer: {error}") from None
+        raise UnknownStatusError(f"{address} does not answer: {root_cause(error)}") from None
     if not answer.ok:
         raise UnknownStatusError(f"{address} answers {answer.status_code}: {answer.text[:300]}")
     return answer.text

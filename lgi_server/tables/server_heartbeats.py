@@ -25,6 +25,12 @@ def beat(transaction: Transaction, server: str, now: int) -> bool:
     return True
 
 
+def all_of_them(transaction: Transaction) -> list[tuple[str, int]]:
+    """Return name and latest heartbeat, in seconds, of each server of the last days."""
+    rows = transaction.rows("SELECT server, last_beat FROM server_heartbeats")
+    return [(str(row["server"]), int(row["last_beat"])) for row in rows]
+
+
 def latest(transaction: Transaction) -> int | None:
     """Return the time of the latest heartbeat of any server, in seconds; None if there was none."""
     row = transaction.row("SELECT MAX(last_beat) AS latest FROM server_heartbeats")
