@@ -19,9 +19,8 @@ from tests.support.grid import free_port, wait_for
 PORTS = (8443, 8444)
 # A reader sees when what a command has started is ready: what shows it, and how.
 WAITS = {
-    "LGI_server server/LGI_server.cfg &": (": 2> /dev/null < /dev/tcp/localhost/8443 && echo open", "open"),
+    "LGI_setup grid": ("LGI_qstat -c mark.LGI -L", "<command>"),
     "LGI_certificates listen": (": 2> /dev/null < /dev/tcp/localhost/8444 && echo open", "open"),
-    "LGI_daemon -ft 1 -st 5 desktop/": ("LGI_qstat -c mark.LGI -L", "<command>"),
     "LGI_daemon -ft 1 -st 5 box/": ("LGI_task list-codes -c mark.LGI", "busybox"),
     "LGI_task submit -c mark.LGI": (
         "LGI_task status -c mark.LGI --batch 'runs/*'",
