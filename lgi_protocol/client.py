@@ -4,14 +4,16 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from lgi_protocol import file_properties
-from lgi_protocol.credentials import Credentials, ReloadingSession
+from lgi_protocol.credentials import Credentials, ReloadingConnections
 from lgi_protocol.deadline import deadline
 from lgi_protocol.errors import ServerError, TransportError
+from lgi_protocol.https_pool import CONNECT_SECONDS, READ_SECONDS, HttpAnswer, HttpRequest, NotConnectedError
 from lgi_protocol.reply import Reply, read_answer, read_text
 from lgi_protocol.upload import Upload, UploadError
 
@@ -19,13 +21,12 @@ if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
     import requests
 
-# A server may hold an interface call for 30 s while a job is locked (wire.md 3).
-TIMEOUTS = (10.0, 60.0)
+TIMEOUTS = (CONNECT_SECONDS, READ_SECONDS)
 # A page of 1024 jobs, each with fields of 64 KiB, is below it.
 MAX_ANSWER = 128 * 1024 * 1024
 # Deadline for a whole answer, however slowly it arrives.
 ANSWER_SECONDS = 120.0
-_BYTES = "application/octet-stream"
+_BYTES, _FORM = "application/octet-stream", "application/x-www-form-urlencoded"
 # Characters kept of an answer that is not an LGI document.
 _EXCERPT = 4096
 _NOT_FOUND = 404
@@ -45,24 +46,27 @@ class Client:
         answer_seconds: float = ANSWER_SECONDS,
         max_answer: int = MAX_ANSWER,
         resends: bool = False,
+        direct: bool = False,
     ) -> None:
         """Set the project server's URL, as ``https://host:port/LGI``, and the credentials to use.
 
         An answer that takes longer than ``answer_seconds``, or has more bytes than ``max_answer``, is none.
         With ``resends`` a call without files whose connection is cut is sent once more, on a new one: for
-        callers of calls that may arrive twice.
+        callers of calls that may arrive twice. With ``direct`` a program that makes few calls does not load
+        requests for those that need neither files nor a proxy (`https_pool`).
         """
+        self._direct = direct
         self._resends = resends
         self.server = server.rstrip("/")
         self.credentials = credentials
         self._answer_seconds, self._max_answer = answer_seconds, max_answer
         self._given = session
-        self._kept = None if session else ReloadingSession(credentials)
+        self._kept = None if session else ReloadingConnections(credentials)
 
     @property
     def session(self) -> "requests.Session":
-        """The session with its open connections; a new one after the credential files changed."""
-        return self._kept.current() if self._kept else self._given  # type: ignore[return-value]
+        """The session of requests, for files; a new one after the credential files changed."""
+        return self._kept.current().session if self._kept else self._given  # type: ignore[return-value]
 
     def post(
         self,
@@ -100,11 +104,11 @@ class Client:
 
     def _answer_to_form(self, url: str, fields: dict[str, str]) -> Reply:
         """Post a form. A front end that ends cuts its kept connections, and another one answers at once."""
-        from lgi_protocol.transport_errors import is_connection_lost
-
         try:
             return self._answer(url, fields, {})
         except TransportError as error:
+            from lgi_protocol.transport_errors import is_connection_lost
+
             cause = error.__cause__
             if not self._resends or self._kept is None or cause is None or not is_connection_lost(cause):
                 raise
@@ -118,16 +122,31 @@ class Client:
 
         Raise TransportError when there is no answer.
         """
-        answer, text = self._exchange(method, url, body, headers)
-        return answer.status_code, text
+        answer = self._exchange(method, url, body, headers)
+        return answer.status, answer.text
 
-    def _exchange(
+    def _exchange(self, method: str, url: str, body: object, headers: Mapping[str, str]) -> HttpAnswer:
+        """Make a request; ``body`` is a form, bytes, None, or files to stream."""
+        connections = self._kept.current() if self._kept else None
+        direct = connections.direct_to(url) if connections and self._direct else None
+        is_short = body is None or isinstance(body, dict | bytes)
+        headers = {"Accept-Encoding": "identity", **headers}
+        if direct is None or not is_short:
+            return self._exchange_by_session(method, url, body, headers)
+        try:
+            if isinstance(body, dict):
+                body, headers = urlencode(body).encode(), {**headers, "Content-Type": _FORM}
+            with deadline(self._answer_seconds):
+                request = HttpRequest(method, url, body, headers)  # type: ignore[arg-type]
+                return direct.exchange(request, self._max_answer)
+        except (NotConnectedError, OSError, HTTPException, ValueError) as error:
+            raise self._transport_error(error) from error
+
+    def _exchange_by_session(
         self, method: str, url: str, body: object, headers: Mapping[str, str]
-    ) -> "tuple[requests.Response, str]":
+    ) -> HttpAnswer:
         import requests
         import urllib3
-
-        from lgi_protocol.transport_errors import may_have_been_sent, root_cause
 
         session = self.session
         try:
@@ -138,42 +157,37 @@ class Client:
                     method,
                     url,
                     data=body,  # type: ignore[arg-type]
-                    headers={"Accept-Encoding": "identity", **headers},
+                    headers=headers,
                     timeout=TIMEOUTS,
                     allow_redirects=False,
                     stream=True,
                     verify=session.verify,
                 ) as answer,
             ):
-                return answer, read_text(answer, self._max_answer)
+                return HttpAnswer(answer.status_code, answer.reason, read_text(answer, self._max_answer))
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-            reason = root_cause(error)
-            if advice := self._advice(error):
-                reason = f"{reason.rstrip('.')}, {advice}"
-            raise TransportError(self.server, reason, may_have_been_sent(error)) from error
+            raise self._transport_error(error) from error
 
-    def _advice(self, error: BaseException) -> str:
-        """Return what to do about a failed request, if the server has to be asked for that."""
-        from lgi_protocol import server_names
-        from lgi_protocol.transport_errors import innermost
+    def _transport_error(self, error: Exception) -> TransportError:
+        from lgi_protocol.transport_errors import may_have_been_sent, root_cause
 
-        if not server_names.is_mismatch(innermost(error)):
-            return ""
-        return server_names.advice(self.server, self.credentials.context())
+        return TransportError(self.server, root_cause(error), may_have_been_sent(error))
 
     def _answer(self, url: str, body: object, headers: Mapping[str, str]) -> Reply:
-        answer, text = self._exchange("POST", url, body, headers)
+        answer = self._exchange("POST", url, body, headers)
         try:
-            return read_answer(text)
+            return read_answer(answer.text)
         except ValueError as error:
-            why = _wrong_path(self.server) if answer.status_code == _NOT_FOUND else _defect(text)
-            reason = f"the answer is not an LGI document (HTTP {answer.status_code}){why}"
-            excerpt = f"HTTP {answer.status_code} {answer.reason}: {text[:_EXCERPT]}"
+            reason = f"the answer is not an LGI document (HTTP {answer.status}){_defect(answer.text)}"
+            excerpt = f"HTTP {answer.status} {answer.reason}: {answer.text[:_EXCERPT]}"
             raise TransportError(self.server, reason, excerpt=excerpt) from error
 
     def close(self) -> None:
         """Close the kept connections."""
-        self.session.close()
+        if self._kept:
+            self._kept.current().close()
+        else:
+            self.session.close()
 
 
 def _wrong_path(url: str) -> str:

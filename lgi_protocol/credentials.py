@@ -1,6 +1,7 @@
 """Key, certificate and CA of a client, and the TLS context and session made from them."""
 
 import logging
+import os
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from lgi_protocol.deadline import with_deadline
+from lgi_protocol.https_pool import HttpsPool, is_plain
+from lgi_protocol.proxies import UnusableProxyError, proxy_for
 
 if TYPE_CHECKING:
     # Slow to load.
@@ -124,33 +127,78 @@ def _stamp(path: Path) -> tuple[int, int, int]:
     return status.st_mtime_ns, status.st_ino, status.st_size
 
 
-class ReloadingSession:
-    """A session that is replaced when its credential files change; it is thread-safe."""
+class Connections:
+    """The connections made with one reading of the credential files; thread-safe.
+
+    Calls use `direct_to`. Files, and everything through a proxy, use the ``session`` of requests; once it is
+    there, it is used for all.
+    """
 
     def __init__(self, credentials: Credentials) -> None:
-        """Open the first session; raise ValueError for an unusable file."""
+        """Read the files; raise ValueError for an unusable one."""
+        self._credentials = credentials
+        self._context = credentials.context()
+        self._direct = HttpsPool(self._context)
+        self._environment = dict(os.environ)
+        self._guard = Lock()
+        self._session: requests.Session | None = None
+
+    def direct_to(self, url: str) -> HttpsPool | None:
+        """Return the direct connections for a URL, None when it is to be requested by the session."""
+        if self._session is not None:
+            return None
+        try:
+            is_direct = is_plain(url) and proxy_for(url, self._environment) is None
+        except UnusableProxyError:
+            return None
+        return self._direct if is_direct else None
+
+    @property
+    def session(self) -> "requests.Session":
+        """The session of requests, which is slow to load, made when it is needed."""
+        with self._guard:
+            if self._session is None:
+                from lgi_protocol.https_session import session_with
+
+                self._session = session_with(
+                    self._context, self._credentials.ca, self._credentials.check_host
+                )
+            return self._session
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._direct.close()
+        if self._session is not None:
+            self._session.close()
+
+
+class ReloadingConnections:
+    """Connections that are replaced when the credential files change; thread-safe."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        """Read the files; raise ValueError for an unusable one."""
         self._credentials = credentials
         self._guard = Lock()
         self._stamps = file_stamps(credentials.files)
-        self._session = credentials.session()
+        self._connections = Connections(credentials)
 
-    def current(self) -> "requests.Session":
-        """Return the session for the next call; the previous one as long as the new files are unusable."""
+    def current(self) -> Connections:
+        """Return the connections for the next call; the previous ones as long as new files are unusable."""
         with self._guard:
             found = file_stamps(self._credentials.files)
             if found != self._stamps:
                 self._stamps = found
-                try:
-                    # Calls in progress keep the previous session.
-                    self._session = self._credentials.session()
-                except ValueError as error:
-                    log.warning("keeping the old certificate: %s", error)
-            return self._session
+                # Calls in progress keep the previous connections.
+                self._replace()
+            return self._connections
 
     def renew(self) -> None:
         """Use new connections from now on; calls in progress keep theirs. Keep the old ones on an error."""
         with self._guard:
-            try:
-                self._session = self._credentials.session()
-            except ValueError as error:
-                log.warning("keeping the old certificate: %s", error)
+            self._replace()
+
+    def _replace(self) -> None:
+        try:
+            self._connections = Connections(self._credentials)
+        except ValueError as error:
+            log.warning("keeping the old certificate: %s", error)

@@ -3,13 +3,16 @@
 import re
 import ssl
 from collections.abc import Iterator
+from http.client import HTTPException
 
 import requests
 import urllib3
 
 from lgi_protocol.deadline import CallEndedError, DeadlineExceededError
+from lgi_protocol.https_pool import NotConnectedError
 
 _NOT_CONNECTED = (
+    NotConnectedError,
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
     ssl.SSLCertVerificationError,
@@ -20,6 +23,7 @@ _CONNECTION_LOST = (
     ssl.SSLEOFError,
     ssl.SSLZeroReturnError,
     urllib3.exceptions.ProtocolError,
+    HTTPException,
     *_TIMEOUTS,
 )
 

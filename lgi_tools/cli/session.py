@@ -101,7 +101,7 @@ def connect(chosen: Settings) -> "Client":
     from lgi_protocol.client import Client
 
     with translate_errors():
-        return Client(chosen.server, chosen.credentials())
+        return Client(chosen.server, chosen.credentials(), direct=True)
 
 
 @contextmanager

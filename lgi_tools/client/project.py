@@ -63,7 +63,7 @@ class Project:
 
     def _open(self, chosen: Settings, timing: Timing) -> None:
         settings.require_arguments(chosen, {}, "server", "user", "groups", "key", "certificate", "ca")
-        self._client = Client(chosen.server, chosen.credentials())
+        self._client = Client(chosen.server, chosen.credentials(), direct=True)
         self._caller = Caller(self._client, chosen, timing)
         self.timing = timing
         # Whether the server has answered: if so, it is retried when it does not answer any more.

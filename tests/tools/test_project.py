@@ -144,8 +144,8 @@ def test_a_job_id_is_a_number(server: CannedServer, wrong: str) -> None:
     assert server.requests == []
 
 
-def test_files_are_streamed_over_the_same_connection(server: CannedServer) -> None:
-    """A job may be given by its id."""
+def test_all_files_are_streamed_over_one_connection(server: CannedServer) -> None:
+    """That of the calls is another one, of a lighter client. A job may be given by its id."""
     url = f"{server.url}/repository/e3d/JOB_1"
     specifics = f"<job_specifics> <repository_url> {url} </repository_url> </job_specifics>"
     server.will_answer_call(STATE, lgi(job(7, "queued", specifics)))
@@ -159,7 +159,9 @@ def test_files_are_streamed_over_the_same_connection(server: CannedServer) -> No
     assert files.download("a", "b") == Path("b")
     assert files.read("a") == Path("b").read_bytes() == Path("there/a").read_bytes() == b"data"
     assert files.url == url
-    assert server.handshakes == 1
+    assert server.handshakes == 2
+    assert project.files(7).read("a") == b"data"
+    assert server.handshakes == 2
 
 
 def test_a_job_without_repository_has_no_files(server: CannedServer) -> None:
