@@ -19,7 +19,6 @@ read -r boot < /proc/sys/kernel/random/boot_id
 start() {
     preparation > "$own/batch"
     identify $$
-    # Nobody reads it while this process runs.
     printf '%s\n' "$identity" > "$own/process" || { rm -f "$own/process" && return 1; }
     # This shell becomes that of the job.
     # shellcheck source=/dev/null
@@ -31,6 +30,8 @@ query_state() {
     state=absent reason='it was killed, or the machine went down'
     [ -e "$own/process" ] || return 0
     known=$(first_line process)
+    # It is about to be written.
+    [ -n "$known" ] || return 0
     leader=${known%% *} state=gone
     # The end file is local and cannot arrive late.
     grace=0

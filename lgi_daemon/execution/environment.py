@@ -68,8 +68,12 @@ def library_of(programs: Path) -> str:
 def site_path() -> str:
     """Return the daemon's PATH without the virtual environment of LGI, whose Python is LGI's own."""
     path = os.environ.get("PATH") or os.defpath
-    if sys.prefix == sys.base_prefix:
-        return path
+    return path if sys.prefix == sys.base_prefix else _without_own(path)
+
+
+@cache
+def _without_own(path: str) -> str:
+    """Return a PATH without our own directory. To look at all of it for each script would take 1 ms."""
     own = os.path.realpath(sysconfig.get_path("scripts"))
     return ":".join(folder for folder in path.split(":") if not folder or os.path.realpath(folder) != own)
 

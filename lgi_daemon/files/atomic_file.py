@@ -22,7 +22,7 @@ def write(
     """Write a file, replacing an older one of that name; no link in the folder is followed.
 
     With ``durable`` return after the data is on the disk, so that a power failure cannot undo or truncate it.
-    Without ``names_durable`` it can still remove the name, until `sync_folder` is called after several files.
+    Without ``names_durable`` it can still undo the change of the name as a whole, until `sync_folder`.
     Raise OSError on failure; the older file is then unchanged.
     """
     directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)

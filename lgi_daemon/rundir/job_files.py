@@ -57,15 +57,15 @@ class JobFiles:
         return True
 
     def create(self, files: Mapping[str, bytes]) -> list[str]:
-        """Write the files of a new directory, scripts of the same content as one file; return the names.
+        """Write the files of a new directory, those of the same content as one file; return the names.
 
         They are not written atomically: what a kill leaves incomplete is written again at the next start.
         Raise OSError on failure.
         """
-        first: dict[bytes, str] = {}
+        first: dict[tuple[bytes, int], str] = {}
         with self._opened() as folder:
             for name, data in files.items():
-                twin = first.setdefault(data, name) if name.endswith(_SCRIPT) else name
+                twin = first.setdefault((data, _mode_of(name, data)), name)
                 for suffix, text in (("", data), (".hash", file_states.digest(data))):
                     if twin == name:
                         mode = _mode_of(name + suffix, text)

@@ -143,9 +143,10 @@ class RunDirectory:
     def save(self, record: JobRecord, before: JobRecord | None = None) -> list[str]:
         """Store a changed record, then update the job's directory: the files that differ from ``before``.
 
-        Return the names of the LGI_* files that were written.
+        Return the names of the LGI_* files that were written. A power failure may leave the former record,
+        from which the next daemon finds out the same again: from the server, and by another epilogue.
         """
-        self._write(record)
+        self._write(record, is_final=False)
         return self.restore(record, before)
 
     def begin(self, record: JobRecord, before: JobRecord | None = None) -> list[str]:
@@ -229,14 +230,14 @@ class RunDirectory:
         path.rename(target)
         log.critical("%s was moved to %s: %s", path, target, reason)
 
-    def _write(self, record: JobRecord) -> None:
+    def _write(self, record: JobRecord, is_final: bool = True) -> None:
         folder, data = self.records / record.reference, to_json(record)
         try:
-            atomic_file.write(folder, RECORD, data)
+            atomic_file.write(folder, RECORD, data, names_durable=is_final)
         except OSError as error:
             if not is_disk_full(error) or not self.reserve.release():
                 raise
-            atomic_file.write(folder, RECORD, data)
+            atomic_file.write(folder, RECORD, data, names_durable=is_final)
 
     def is_full(self) -> bool:
         """Return whether the disk has too little space, apart from the reserve, for a job to end well."""

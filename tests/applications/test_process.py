@@ -46,6 +46,15 @@ def test_the_administrators_program_is_run_instead_of_the_input(place: Path) -> 
     assert job.finish() == "15\n[LGI: exit code 0]\n"
 
 
+def test_a_job_that_is_about_to_record_itself_has_not_ended(place: Path) -> None:
+    """The file of its process is there a moment before the line in it."""
+    job = Bench(place, SETTINGS)
+    assert job.ask("job_prologue") == 0
+    (job.own / "process").touch()
+
+    assert job.state() == "idle"
+
+
 def test_a_running_job_is_running_and_runs_once(place: Path) -> None:
     """The run script again, as after a power failure, starts nothing."""
     job = Bench(place, SETTINGS, input=b"echo begun >> count; sleep 60")
