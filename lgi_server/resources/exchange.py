@@ -1,6 +1,8 @@
 """The call by which a daemon reports, holds and gets jobs at once: wire.md 6, ours."""
 
+import logging
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -8,6 +10,7 @@ from lgi_protocol.daemon_reference import with_reference
 from lgi_protocol.states import State
 from lgi_protocol.xml import Element
 from lgi_server.api import exchange_answer, fields
+from lgi_server.api.call_record import log_account
 from lgi_server.api.exchange_context import ExchangeContext
 from lgi_server.api.exchange_form import FormReport
 from lgi_server.api.responses import Elements
@@ -17,8 +20,11 @@ from lgi_server.resources import announcements
 from lgi_server.resources.job_change import read_change
 from lgi_server.services.jobs import exchange
 from lgi_server.services.jobs.exchange import ExchangeOutcome
+from lgi_server.services.jobs.exchange_request import Verdict
 from lgi_server.services.jobs.updates import JobChange
 from lgi_server.tables.job_queue.jobs import JobRow
+
+log = logging.getLogger("lgi.api")
 
 
 def resource_exchange(call: ExchangeContext) -> Elements:
@@ -82,7 +88,18 @@ def _subscription(call: ExchangeContext, outcome: ExchangeOutcome, load: int) ->
 
 
 def _count(call: ExchangeContext, outcome: ExchangeOutcome) -> None:
-    """Count the jobs that are given out, after the commit."""
+    """Count the jobs that are given out, and log the reports that are refused, after the commit."""
+    refused = [one for one in outcome.reports if one.error is not None]
+    if refused:
+        call.transaction.on_commit(partial(_log_refused, call, refused))
     for application, number in Counter(given.job.application for given in outcome.jobs).items():
         count = partial(call.runtime.metrics.offered, call.project.name, application, number)
         call.transaction.on_commit(count)
+
+
+def _log_refused(call: ExchangeContext, refused: Sequence[Verdict]) -> None:
+    """Log reports that are refused, as a call that is refused is logged."""
+    resource, account = call.resource.resource_name, log_account(call.who)
+    for one in refused:
+        text = "resource_exchange %a: report of job %d refused: %s"
+        log.warning(text, resource, one.job_id, ascii(str(one.error)), extra=account)

@@ -97,6 +97,7 @@ def test_each_report_is_judged_by_itself(grid: Grid) -> None:
         *(None, ErrorNumber.NO_JOB, ErrorNumber.NOT_VISIBLE, ErrorNumber.NOT_YOUR_LOCK),
         *(ErrorNumber.STATE, ErrorNumber.STATE, None),
     ]
+    assert "report of job 999999 refused: 'There is no such job" in grid.log.read_text()
     assert (
         user.state(int(first.description.job_id)) == user.state(int(third.description.job_id)) == "finished"
     )
