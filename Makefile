@@ -5,7 +5,8 @@ INSTALLED := .venv/installed
 # Number of test files that run in parallel: cores + 1, since tests mostly wait. TEST_PROCESSES=0: no parallelism.
 TEST_PROCESSES ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
 
-.PHONY: help man demo test test-fast test-backends test-cluster check bench bench-job bench-commands bench-peers soak torture screenshots lock sbom rpm clean
+.PHONY: help man demo test test-fast test-backends test-cluster check bench bench-job bench-commands bench-peers soak torture screenshots \
+	lock sbom wheel rpm deb packages test-packages clean
 
 help:
 	@echo "make demo           set up a small grid and run jobs on it, in one minute (KEEP=1: leave it running)"
@@ -24,7 +25,8 @@ help:
 	@echo "make lock           write the digests of the packages that LGI needs to requirements.lock"
 	@echo "make sbom           write the list of these packages (SBOM, CycloneDX) to build/sbom.json"
 	@echo "make man            write a manual page for each command to build/man"
-	@echo "make rpm            build RPM packages of the last commit in build/rpm"
+	@echo "make packages       build all packages: make wheel, make rpm, make deb; results are in build"
+	@echo "make test-packages  install them in chroots of Debian and run jobs there; run it as root"
 	@echo "make clean          remove everything the other commands created"
 
 $(INSTALLED): setup.cfg constraints.txt make/venv.sh
@@ -117,8 +119,23 @@ sbom: .venv/audit
 man: $(INSTALLED)
 	@$(PY) -W ignore make/man.py build/man
 
+wheel: $(INSTALLED)
+	@rm -rf build/wheel
+	@sh make/wheel.sh
+	@find build/wheel -name '*.whl'
+
 rpm:
 	@sh specs/build.sh
+
+deb:
+	@sh specs/build_deb.sh
+
+packages: wheel rpm deb
+
+# In chroots of Debian, as root; ROOTS="bookworm trixie" names the releases.
+test-packages: $(INSTALLED)
+	@sh make/needs.sh packages
+	@$(PY) -m pytest tests/packages
 
 clean:
 	rm -rf .venv .venv.lock .venv-peers build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache

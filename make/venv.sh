@@ -78,9 +78,9 @@ fi
 echo "Making the virtual environment .venv (once) ..."
 # One that was interrupted has a Python and no pip.
 pip --version > /dev/null 2>&1 || "$python" -m venv --clear .venv || stop "Could not make .venv: see above."
-if ! pip install -c constraints.txt -e '.[test]'; then
+if ! pip install -c constraints.txt -e '.[server,test]'; then
     echo "The tested versions of constraints.txt cannot be had; trying the newest ones." >&2
-    pip install -e '.[test]' || stop "The packages LGI needs could not be installed: see above." \
+    pip install -e '.[server,test]' || stop "The packages LGI needs could not be installed: see above." \
         "They come from PyPI: is there a network, or a proxy to set (https_proxy)?"
 fi
 # An editable installation copies what is not Python: the tests are of the sources.

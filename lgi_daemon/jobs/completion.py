@@ -140,10 +140,11 @@ def _is_last_epilogue(job: LocalJob, failure: str, is_temporary: bool = False) -
     """Return whether to give up after a failed epilogue: after too many, or when the job is not wanted."""
     job.schedule.end_attempted()
     job.epilogue_failures.add(is_temporary)
+    job.save_or_keep(failed_epilogues=job.epilogue_failures.number)
     is_wanted = job.intent in {ServerIntent.WANTED, ServerIntent.REQUEUED}
     if job.epilogue_failures.number < MAX_EPILOGUES and is_wanted:
         return False
-    attempts = job.schedule.end_attempts
+    attempts = max(job.epilogue_failures.number, job.schedule.end_attempts)
     job.add_remark(f"job_epilogue_script failed {attempts} times; files may be missing")
     log.critical("%s: job_epilogue_script %s; giving up, the job ends without it", job.title, failure)
     return True

@@ -39,8 +39,8 @@ class LocalJob:
         self.failed_immediately = False
         # Of its LGI_* files when they were last known to be right: they have just been written or restored.
         self.fingerprint = run.files(record).fingerprint()
-        self.prologue_failures = FailureCount()
-        self.epilogue_failures = FailureCount()
+        self.prologue_failures = FailureCount(record.failed_prologues)
+        self.epilogue_failures = FailureCount(record.failed_epilogues)
         # Further variables for the script that runs. And how often its streams could not be stored.
         self.hints: dict[str, str] = {}
         self.stream_failures = 0

@@ -49,9 +49,11 @@ def _is_last(job: LocalJob, failure: str, is_temporary: bool = False) -> bool:
     """Return whether a failed prologue was the last: then the end of the job is in its record."""
     job.schedule.start_failed()
     job.prologue_failures.add(is_temporary)
-    if job.prologue_failures.number < MAX_PROLOGUES:
+    failed = job.prologue_failures.number
+    job.save_or_keep(failed_prologues=failed)
+    if failed < MAX_PROLOGUES:
         return False
-    attempts = job.schedule.start_failures
+    attempts = max(failed, job.schedule.start_failures)
     log.critical("%s: job_prologue_script failed %d times; giving up: %s", job.title, attempts, failure)
     job.add_remark(f"job_prologue_script failed {attempts} times, the job was not started: {failure}")
     completion.save_end(job, State.ABORTED)

@@ -65,6 +65,9 @@ class JobRecord:
     repository_files: int = -1
     # Its job_check_limits_script has answered; that of a job from an exchange is asked before the prologue.
     limits_checked: bool = True
+    # How often its prologue and its epilogue have failed, as far as that counts towards giving them up.
+    failed_prologues: int = 0
+    failed_epilogues: int = 0
     # The job belongs to another daemon, or to none: kill it and report nothing.
     disowned: bool = False
     # The state to report once the scripts of the job's end have succeeded; "" before. ``queued`` gives back a

@@ -15,6 +15,8 @@ from lgi_server.services.jobs.exchange_request import PostedHold, PostedReferenc
 
 # Jobs that one want may exclude.
 MOST_WITHOUT = 1024
+# Elements of an exchange, and of an item of its lists; those of later versions are read over.
+MOST_PARTS = 32
 # What a report may change; targets and input of a job stay as they are.
 _REPORT = frozenset(
     one.name
@@ -59,13 +61,21 @@ def read(form: Form) -> PostedExchange:
     )
 
 
-def _elements(text: str) -> list[xml.XmlElement]:
-    """Return the elements of a text in which nothing is beside them; LGIError UPLOAD."""
-    found, at = [], 0
+def _elements(text: str, most: int, where: str) -> list[xml.XmlElement]:
+    """Return the elements of a text in which nothing is beside them.
+
+    Raises LGIError UPLOAD, or POST_TOO_BIG at the first beyond ``most``: a megabyte can have 100,000.
+    """
+    found: list[xml.XmlElement] = []
+    at = 0
     try:
         for element in xml.elements(text):
             if text[at : element.begin].strip():
                 break
+            if len(found) == most:
+                raise fields.EXCHANGE.refusal(
+                    fields.EXCHANGE.too_big, f"more than {most} elements in {where}"
+                )
             found.append(element)
             at = element.end
     except ValueError as error:
@@ -81,23 +91,19 @@ def _refusal(why: str) -> LGIError:
 
 def _fields(text: str) -> Mapping[str, str]:
     """Return the elements of a text as fields; of two with one name the first counts, as in a form."""
-    return {element.name: element.inside for element in reversed(_elements(text))}
+    return {element.name: element.inside for element in reversed(_elements(text, MOST_PARTS, "it"))}
 
 
 def _all(
     parts: Mapping[str, str], name: str, each: str, most: int, parse: Callable[[Form], _Item]
 ) -> tuple[_Item, ...]:
     """Return the parsed elements of a list, at most ``most``; LGIError POST_TOO_BIG or those of ``parse``."""
-    items = [one for one in _elements(parts.get(name, "")) if one.name == each]
-    if len(items) > most:
-        raise fields.EXCHANGE.refusal(
-            fields.EXCHANGE.too_big, f"{len(items)} in {name}, at most {most} are allowed"
-        )
-    return tuple(parse(_form(item.inside)) for item in items)
+    items = [one for one in _elements(parts.get(name, ""), most, name) if one.name == each]
+    return tuple(parse(_form(item.inside, each)) for item in items)
 
 
-def _form(text: str) -> Form:
-    return Form({one.name: one.text for one in reversed(_elements(text))})
+def _form(text: str, where: str) -> Form:
+    return Form({one.name: one.text for one in reversed(_elements(text, MOST_PARTS, where))})
 
 
 def _report(posted: Form) -> FormReport:

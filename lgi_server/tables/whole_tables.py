@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction, placeholders
 
 # Values in one statement; SQLite allows a thousand.
@@ -46,13 +45,9 @@ def clear(transaction: Transaction, table: str) -> None:
     transaction.run(f"DELETE FROM {table}")
 
 
-def is_empty(database: Database, tables: Iterable[str]) -> bool:
-    """Return whether none of the tables has a row; LGIError as `Database.run`."""
-
-    def work(transaction: Transaction) -> bool:
-        return all(transaction.row(f"SELECT 1 AS one FROM {table} LIMIT 1") is None for table in tables)
-
-    return database.run(work, write=False)
+def are_empty(transaction: Transaction, tables: Iterable[str]) -> bool:
+    """Return whether none of the tables has a row."""
+    return all(transaction.row(f"SELECT 1 AS one FROM {table} LIMIT 1") is None for table in tables)
 
 
 def number_from(transaction: Transaction, table: str, number: int) -> None:

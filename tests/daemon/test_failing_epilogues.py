@@ -38,6 +38,21 @@ def test_a_job_ends_without_its_epilogue_after_some_tries_with_growing_pauses(wo
     assert MAX_EPILOGUES * 4 < len(tries) < 100
 
 
+def test_the_failures_of_an_epilogue_survive_the_daemon(workshop: Workshop) -> None:
+    """A machine that is restarted each night would try such a job for ever."""
+    daemon = finished_job(workshop)
+    turns = 0
+
+    while len(daemon.jobs) and turns < 50:
+        daemon = workshop.restart(daemon)
+        for _tick in range(4):
+            workshop.tick(daemon, FAST / 2)
+        turns += 1
+
+    assert workshop.server.jobs["1"].state == "finished"
+    assert workshop.acts().count("epilogue") == MAX_EPILOGUES
+
+
 def test_an_epilogue_that_succeeds_at_last_leaves_no_remark(workshop: Workshop) -> None:
     """A server that was away for a while is no reason to lose files."""
     daemon = finished_job(workshop)

@@ -39,6 +39,23 @@ def test_a_job_whose_prologue_keeps_failing_is_aborted_with_the_reason(workshop:
     assert MAX_PROLOGUES * 4 < ticks < 100
 
 
+def test_the_failures_of_a_prologue_survive_the_daemon(workshop: Workshop) -> None:
+    """A machine that is restarted each night would try such a job for ever."""
+    daemon = claimed(workshop, "exit 3")
+    ticks = 0
+
+    while len(daemon.jobs) and ticks < 200:
+        daemon = workshop.restart(daemon)
+        for _tick in range(4):
+            workshop.tick(daemon, FAST / 2)
+            ticks += 1
+
+    job = workshop.server.jobs["1"]
+    assert job.state == "aborted"
+    assert "job_prologue_script failed 8 times" in job.end.reason
+    assert workshop.acts().count("prologue") == MAX_PROLOGUES
+
+
 def test_a_job_whose_prologue_succeeds_at_last_runs(workshop: Workshop) -> None:
     """The failures are not reported, and later pauses start with the shortest again."""
     daemon = claimed(workshop, "[ -e now ]")

@@ -61,7 +61,8 @@ def test_a_restored_server_has_jobs_files_users_and_keys_of_before(
         new = server.create_database("restored")
 
     backups.lose(own_grid)
-    backups.restore(own_grid, file, database=new or "sqlite:" + str(own_grid.directory / "new.sqlite"))
+    place = new or f"sqlite:{own_grid.directory / 'new.sqlite'}"
+    backups.restore(own_grid, file, "--quiet", "0", database=place)
     own_grid.start()
 
     assert own_grid.rows("SELECT * FROM job_queue") == before["job_queue"]
@@ -222,7 +223,7 @@ def test_a_job_that_was_locked_is_free_in_a_restored_database(lone_grid: Grid) -
     file = backups.backup(lone_grid)
     backups.lose(lone_grid)
 
-    backups.restore(lone_grid, file)
+    backups.restore(lone_grid, file, "--quiet", "0")
 
     assert [row["lock_state"] for row in lone_grid.rows("SELECT lock_state FROM job_queue")] == [0]
     assert lone_grid.rows("SELECT * FROM running_locks") == []

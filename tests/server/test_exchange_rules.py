@@ -307,7 +307,11 @@ def posted(one: ExchangingDaemon, text: str) -> int:
         ("<wants> <want> <application> a b </application> <count> 1 </count> </want> </wants>", 18),
         ("<references> <reference> <daemon_reference> A </daemon_reference> </reference> </references>", 14),
         ("<watched> 1, x </watched>", 19),
+        ("<x> </x>" * 40, 65),
+        (f"<reports> <report> {'<x> </x>' * 40} </report> </reports>", 65),
+        (f"<reports> {'<x></x>' * 500_000} </reports>", 65),
     ],
+    ids=lambda value: str(value)[:60],
 )
 def test_an_exchange_that_cannot_be_read_is_refused_as_a_whole(grid: Grid, text: str, number: int) -> None:
     """With the number of the field, or 68 for the XML; the reports before it change nothing."""

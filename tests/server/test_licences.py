@@ -10,6 +10,7 @@ import pytest
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
+from lgi_protocol.exchange import Exchange, Want
 from lgi_protocol.job_description import JobDescription
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_server.config import parser as configuration
@@ -25,6 +26,7 @@ from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import jobs
 from tests.server.test_statements import cost
 from tests.support import queues
+from tests.support.exchanges import daemon, end_of, references
 from tests.support.grid import PROJECT, Grid, refusal, running
 from tests.support.mariadb import PrivateMariaDB
 from tests.support.pages import Browser
@@ -483,3 +485,32 @@ def test_requests_that_no_job_has_are_removed(database: Database) -> None:
     database.run(lambda one: licence_table.remove(one, "hello_world", "a=1"))
     ordering.order_queue(database, fair_share.order, 1000, 1000)
     assert kept() == {("hello_world", f"a={number}") for number in (1, 2, 5)}
+
+
+def test_an_exchange_grants_no_licence_twice(grid: Grid) -> None:
+    """Not for two wants of one exchange, nor in two; the next job gets it when the first has ended."""
+    one, other = daemon(grid), daemon(grid, "res2@cluster")
+    first, plain, second, third = [submit(grid, text) for text in ("abaqus", "", "abaqus", "abaqus")]
+    wants = (Want("hello_world", 1), Want("hello_world", 3))
+
+    given = one.post(Exchange(wants=wants, references=references(4))).jobs
+    nothing = other.want(4)
+    one.report(end_of(given[0]))
+    freed = other.want(4)
+
+    assert [int(job.description.job_id) for job in given] == [first, plain]
+    assert nothing == ()
+    assert [int(job.description.job_id) for job in freed] == [second]
+    assert grid.user().state(third) == "queued"
+
+
+def test_exchanges_at_the_same_time_grant_no_licence_twice(grid: Grid) -> None:
+    """Three licences for three of eight jobs, whoever comes first."""
+    daemons = [daemon(grid, f"res{number}@cluster") for number in range(4)]
+    for _ in range(8):
+        submit(grid, "matlab")
+
+    with ThreadPoolExecutor(4) as pool:
+        given = list(pool.map(lambda one: one.want(2), daemons))
+
+    assert sum(map(len, given)) == STOCK["matlab"]

@@ -2,9 +2,12 @@
 
 import gzip
 import io
+import os
+import resource
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -253,3 +256,72 @@ def test_repositories_that_were_not_lost_are_used(lone_grid: Grid) -> None:
 
     assert lone_grid.config.repository == kept
     assert not list(lone_grid.config_file.parent.rglob("JOB_*"))
+
+
+def test_one_of_two_restores_at_once_is_refused(backup: Path, tmp_path: Path) -> None:
+    """The other one is complete."""
+    new = tmp_path / "new"
+    large = changed_with_large_file(backup, tmp_path / "large.tar")
+    first = subprocess.Popen([BIN / "LGI_setup", "restore", large, "--into", new], stdout=subprocess.DEVNULL)
+    while not (new / "certificates").exists():
+        time.sleep(0.001)
+        assert first.poll() is None
+
+    second = backups.setup("restore", large, "--into", new)
+
+    assert f"another LGI_setup restore is writing to {new}" in second.stderr
+    assert first.wait(60) == 0
+    assert (new / "LGI_server.cfg").exists()
+    assert not (new / ".restore").exists()
+
+
+def test_a_restore_onto_a_full_disk_says_so_and_starts_again(backup: Path, tmp_path: Path) -> None:
+    """Before anything is written when the size tells it, and in the middle otherwise."""
+    new = tmp_path / "new"
+    large = changed_with_large_file(backup, tmp_path / "large.tar")
+    done = subprocess.run(
+        [BIN / "LGI_setup", "restore", large, "--into", new],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**27, 2**27)),
+    )
+    is_started = (new / "LGI_server.cfg").exists()
+    again = backups.setup("restore", large, "--into", new)
+
+    assert (done.returncode, is_started) == (1, False)
+    assert done.stderr == "LGI_setup: [Errno 27] File too large\n"
+    assert again.returncode == 0, again.stderr
+
+
+@pytest.fixture
+def open_directory() -> Iterator[Path]:
+    """A directory that everybody can read."""
+    made = Path(tempfile.mkdtemp(prefix="lgi-open-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made)
+
+
+def test_a_user_without_rights_is_told_which_file(backup: Path, open_directory: Path) -> None:
+    """A backup is for its owner; a directory that cannot be written is named."""
+    if os.geteuid():
+        pytest.skip("only root can be somebody else")
+    closed, readable = open_directory / "closed.tar", open_directory / "readable.tar"
+    for path, mode in ((closed, 0o600), (readable, 0o644)):
+        shutil.copy(backup, path)
+        path.chmod(mode)
+
+    unreadable = as_nobody("restore", closed, "--into", open_directory / "new")
+    unwritable = as_nobody("restore", readable, "--into", open_directory / "new")
+
+    assert "closed.tar" in unreadable.stderr
+    assert "Permission denied" in unwritable.stderr
+    assert str(open_directory / "new") in unwritable.stderr
+    assert "Traceback" not in unreadable.stderr + unwritable.stderr
+    assert {unreadable.returncode, unwritable.returncode} <= {1, 2}
+
+
+def as_nobody(*words: object) -> subprocess.CompletedProcess[str]:
+    """Run LGI_setup as a user without rights."""
+    command = [BIN / "LGI_setup", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, user="nobody", timeout=60)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from lgi_protocol.exchange import Exchange, Want
+from tests.support.exchanges import daemon, end_of, hold_of, references
 from tests.support.grid import Grid, running
 from tests.support.mariadb import PrivateMariaDB
 
@@ -142,3 +144,22 @@ def test_a_submit_with_an_id_keeps_its_budget(grid: Grid) -> None:
 
     assert cost(grid, lambda: user.submit(request_id="r1")) <= 6
     assert cost(grid, lambda: user.submit(request_id="r1")) == 2
+
+
+@pytest.mark.parametrize("number", [1, 8, 64])
+def test_an_exchange_keeps_its_budget_for_any_number_of_jobs(grid: Grid, number: int) -> None:
+    """Who calls, reports, holds, references, wants, history and three tables: 12; with nothing to do 5."""
+    user, one = grid.user(), daemon(grid)
+    for _ in range(3 * number):
+        user.submit()
+    ended, held = one.want(number), one.want(number)
+    reports = tuple(end_of(job, b"out") for job in ended)
+    holds = tuple(hold_of(job) for job in held)
+    full = Exchange(reports, holds, (Want("hello_world", number),), references(number), watched=())
+    idle = Exchange(holds=holds, wants=(Want("nothing", 1),), references=references(number), watched=())
+
+    measured = {"full": cost(grid, lambda: one.post(full)), "idle": cost(grid, lambda: one.post(idle))}
+
+    assert measured["full"] <= 12, measured
+    assert measured["idle"] <= 5, measured
+    assert user.post("interface_job_state", state="finished", limit="0").number("number_of_jobs") == number

@@ -1,6 +1,8 @@
 """The project of an LGI 1.31 server goes on at a server of ours."""
 
+import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -9,7 +11,7 @@ from lgi_protocol.resource_api import ResourceCalls
 from tests.server.test_repository import ask
 from tests.server.test_resource_calls import INVARIANT
 from tests.support import backups
-from tests.support.grid import Grid
+from tests.support.grid import BIN, Grid
 from tests.support.lgi_database import LGIDatabase, tags
 from tests.support.mariadb import PrivateMariaDB
 
@@ -221,6 +223,43 @@ def test_a_project_that_is_in_use_is_not_taken_over_into(new_grid: Grid, old: LG
     assert (first.returncode, again.returncode) == (0, 1)
     assert "project LGI has jobs or resources of its own: make a new one with LGI_setup" in again.stderr
     assert new_grid.rows("SELECT * FROM job_queue") == rows
+
+
+def test_one_of_two_takeovers_at_once_is_refused(new_grid: Grid, old: LGIDatabase) -> None:
+    """The other one stores everything, once."""
+    for number in range(100, 600):
+        old.run(
+            "INSERT INTO job_queue SELECT %s, state, application, owners, read_access, write_access,"
+            " target_resources, input, output, job_specifics, 0, state_time_stamp, 0, priority"
+            " FROM job_queue WHERE job_id = 3",
+            number,
+        )
+    command = [BIN / "LGI_setup", "takeover", new_grid.config_file, old.address]
+
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+    told = [one.communicate(timeout=100)[1] for one in both]
+
+    assert sorted(one.returncode for one in both) == [0, 1]
+    assert any(b"has jobs or resources of its own" in one for one in told), told
+    assert new_grid.rows("SELECT COUNT(*) AS n FROM job_queue")[0]["n"] == 503
+    assert new_grid.rows(INVARIANT) == []
+
+
+def test_a_takeover_that_was_killed_has_changed_nothing(new_grid: Grid, old: LGIDatabase) -> None:
+    """Whenever that was: all is one transaction. The same command does it then."""
+    for delay in (0.4, 0.6, 0.8):
+        process = subprocess.Popen([BIN / "LGI_setup", "takeover", new_grid.config_file, old.address])
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(delay)
+        process.kill()
+        process.wait(10)
+        jobs = new_grid.rows("SELECT COUNT(*) AS n FROM job_queue")[0]["n"]
+        rules = new_grid.rows("SELECT COUNT(*) AS n FROM users_denied")[0]["n"]
+        assert (jobs, rules) in {(0, 0), (3, 1)}
+        if jobs:
+            return
+
+    assert backups.setup("takeover", new_grid.config_file, old.address).returncode == 0
 
 
 def test_a_server_of_another_name_is_refused(new_grid: Grid, old: LGIDatabase) -> None:

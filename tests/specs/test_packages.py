@@ -1,4 +1,4 @@
-"""The RPM packages, as far as they can be checked without building them; `make rpm` builds them."""
+"""The RPM and Debian packages, as far as they can be checked without `make packages`, which builds them."""
 
 import configparser
 import os
@@ -10,33 +10,16 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol import LGI_VERSION
+from specs.file_lists import PLACES, RESOURCE, SERVER
 from tests.support.grid import BIN
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-SPEC = (ROOT / "specs" / "lgi.spec").read_text()
+SPEC = (ROOT / "specs" / "LGI.spec").read_text()
 UNITS = sorted(path.name for path in (ROOT / "specs").glob("*.service"))
 # Where the packages have their programs.
 PACKAGED = re.compile(r"^/usr/bin/(?=LGI_)")
-
-
-def programs() -> dict[str, str]:
-    """The package that each program of setup.cfg belongs into: that of its module."""
-    setup = configparser.ConfigParser()
-    setup.read(ROOT / "setup.cfg")
-    lines = setup["options.entry_points"]["console_scripts"].strip().splitlines()
-    modules = dict(re.split(r"\s*=\s*", line) for line in lines)
-    return {name: module.partition(".")[0].replace("lgi_", "") for name, module in modules.items()}
-
-
-def listed() -> dict[str, tuple[str, str]]:
-    """The package and the section of the manual of each program in the spec's lists of files."""
-    found = {}
-    for part in re.split(r"^%files ", SPEC, flags=re.MULTILINE)[1:]:
-        for name, section in re.findall(r"^%program (\w+) (\d)$", part, re.MULTILINE):
-            found[name] = (part.split()[0], section)
-    return found
 
 
 def unit(name: str) -> configparser.ConfigParser:
@@ -45,11 +28,6 @@ def unit(name: str) -> configparser.ConfigParser:
     read.optionxform = str  # type: ignore[method-assign, assignment]
     read.read(ROOT / "specs" / name)
     return read
-
-
-def test_every_program_is_in_the_package_of_its_module() -> None:
-    """With its page: section 1 for those of users, 8 for administrators, as make/man.py has it."""
-    assert listed() == {name: (part, "1" if part == "tools" else "8") for name, part in programs().items()}
 
 
 def test_the_packages_have_the_version_of_the_project() -> None:
@@ -71,8 +49,7 @@ def test_a_unit_starts_a_program_with_words_it_knows(name: str) -> None:
     assert done.returncode == 1
     assert words[-1] in done.stderr
     assert "No such file" in done.stderr
-    package, _ = listed()[program]
-    assert f"%{{_unitdir}}/{name}\n" in SPEC.partition(f"%files {package}\n")[2].partition("\n%files ")[0]
+    assert PLACES[f"/usr/lib/systemd/system/{name}"] == (RESOURCE if program == "LGI_daemon" else SERVER)
 
 
 @pytest.mark.parametrize("name", UNITS)
@@ -142,13 +119,29 @@ def test_no_other_user_enters_the_directories_of_keys() -> None:
     }
 
 
-def test_the_build_says_what_is_missing(tmp_path: Path) -> None:
+def test_the_four_packages_have_their_names() -> None:
+    """As those of LGI 1.31; Debian allows no capital letters."""
+    names = re.findall(r"^%package -n (\w+)$", SPEC, re.MULTILINE)
+    controls = {path.stem for path in (ROOT / "specs" / "debian").glob("*.control")}
+
+    assert sorted(names) == ["LGI_cli", "LGI_python", "LGI_resource", "LGI_server"]
+    assert controls == {name.lower().replace("_", "-") for name in names}
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("build.sh", "rpmbuild is missing.\nInstall it: apt-get install rpm"),
+        ("build_deb.sh", "dpkg-deb is missing: Debian packages are built on Debian"),
+    ],
+)
+def test_the_build_says_what_is_missing(tmp_path: Path, script: str, message: str) -> None:
     """And how to get it, before anything is made."""
     for name in ("dirname", "sh"):
         (tmp_path / name).symlink_to(str(shutil.which(name)))
 
     done = subprocess.run(
-        ["/bin/sh", ROOT / "specs" / "build.sh"],
+        ["/bin/sh", ROOT / "specs" / script],
         capture_output=True,
         text=True,
         timeout=60,
@@ -157,4 +150,4 @@ def test_the_build_says_what_is_missing(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 1
-    assert "rpmbuild is missing.\nInstall it: apt-get install rpm" in done.stderr
+    assert message in done.stderr

@@ -22,6 +22,7 @@ from tests.support.grid import free_port
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements.lock"
+TOOLS_LOCK = ROOT / "requirements-tools.lock"
 # What the project is built with; nothing imports it when it runs.
 BUILD = {"setuptools"}
 RANGE = {"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "8.1"}]}
@@ -42,11 +43,12 @@ def pins(path: Path) -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in found}
 
 
-def runtime() -> set[str]:
-    """The packages that setup.cfg asks for, and those that these ask for in turn."""
+def runtime(extra: str = "server") -> set[str]:
+    """The packages that setup.cfg asks for with an extra, and those that these ask for in turn."""
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     lines = setup["options"]["install_requires"].strip().splitlines()
+    lines += setup["options.extras_require"][extra].strip().splitlines()
     awaited = [line for line in lines if not line.startswith("#")]
     found: set[str] = set()
     while awaited:
@@ -88,20 +90,36 @@ def audit(tmp_path: Path, address: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_the_lock_has_the_pins_of_what_runs_and_no_other() -> None:
+@pytest.mark.parametrize(("lock", "extra"), [(LOCK, "server"), (TOOLS_LOCK, "tools"), (TOOLS_LOCK, "daemon")])
+def test_a_lock_has_the_pins_of_what_runs_and_no_other(lock: Path, extra: str) -> None:
     """Each package that LGI needs, those that these need, and the build's; versions as in constraints.txt."""
-    locked, pinned = pins(LOCK), pins(ROOT / "constraints.txt")
+    locked, pinned = pins(lock), pins(ROOT / "constraints.txt")
 
-    assert locked.keys() == runtime() | BUILD
+    assert locked.keys() == runtime(extra) | BUILD
     assert locked == {name: pinned[name] for name in locked}
 
 
-def test_the_lock_has_digests_and_names_no_place() -> None:
+@pytest.mark.parametrize("lock", [LOCK, TOOLS_LOCK])
+def test_a_lock_has_digests_and_names_no_place(lock: Path) -> None:
     """Neither an index nor a file of the machine that made it: where packages come from is for pip to say."""
-    for line in filter(None, LOCK.read_text().splitlines()):
+    for line in filter(None, lock.read_text().splitlines()):
         assert re.fullmatch(r"#.*|[a-z0-9.-]+==\S+ \\|    --hash=sha256:[0-9a-f]{64}( \\)?", line), line
-    entries = re.split(r"^(?=[a-z])", LOCK.read_text(), flags=re.MULTILINE)[1:]
+    entries = re.split(r"^(?=[a-z])", lock.read_text(), flags=re.MULTILINE)[1:]
     assert all("--hash=sha256:" in entry for entry in entries)
+
+
+def test_an_installation_of_the_documents_has_digests() -> None:
+    """Each `pip install` of a document names a lock, or takes nothing but LGI itself."""
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    commands = [
+        line for path in documents for line in re.findall(r"^\S*pip install .*$", path.read_text(), re.M)
+    ]
+
+    assert commands
+    for command in commands:
+        assert re.search(
+            r"--require-hashes -r requirements(-tools)?\.lock$|--no-deps --no-build-isolation ", command
+        )
 
 
 @pytest.mark.slow

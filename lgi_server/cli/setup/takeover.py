@@ -1,6 +1,7 @@
 """LGI_setup takeover: the project of an LGI 1.31 server goes on here."""
 
 import time
+from functools import partial
 from pathlib import Path
 
 import click
@@ -36,7 +37,7 @@ def takeover(configuration: Path, source: str, project: str | None, dry_run: boo
     schema.check(one.name, one.database)
     database = open_database(one.database)
     try:
-        storing.check_target(database, one.name)
+        database.run(partial(storing.check_target, project=one.name), write=False)
         with snapshot.opened(source) as old:
             found = old_project.read(old)
             for line in _described(config, found):
@@ -46,7 +47,7 @@ def takeover(configuration: Path, source: str, project: str | None, dry_run: boo
             if dry_run:
                 click.echo("Nothing was changed.")
                 return
-            storing.store(database, old, found, one.server_name, int(time.time()))
+            storing.store(database, old, found, one, int(time.time()))
     finally:
         database.close()
     click.echo(f"Project {one.name} has all of it. Start it with: LGI_server {config.path}")

@@ -1,6 +1,7 @@
 """The databases of a backup, stored in new ones of either kind."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,15 +30,17 @@ def check(project: str, address: str) -> None:
         return
     database = open_database(address)
     try:
-        if schema.is_made(database) and not whole_tables.is_empty(database, _tables()):
-            shown = without_password(address)
-            raise ValueError(f"the database of project {project}, {shown}, is not empty: name an empty one")
+        if schema.is_made(database):
+            database.run(partial(_check_empty, project=project, address=address), write=False)
     finally:
         database.close()
 
 
-def _tables() -> list[str]:
-    return [one for one in stored_columns.of_schema(schema_files.text()) if one != "schema_version"]
+def _check_empty(transaction: Transaction, project: str, address: str) -> None:
+    tables = [one for one in stored_columns.of_schema(schema_files.text()) if one != "schema_version"]
+    if not whole_tables.are_empty(transaction, tables):
+        shown = without_password(address)
+        raise ValueError(f"the database of project {project}, {shown}, is not empty: name an empty one")
 
 
 def discard_unfinished(address: str, directory: Path) -> None:
@@ -63,6 +66,8 @@ def load(
             _leave_gap(database, table, contents.numbers.get(table, 0) + gap)
 
         def work(transaction: Transaction) -> None:
+            # Another restore may have been faster.
+            _check_empty(transaction, project, address)
             _store_rows(transaction, file, project, contents)
             restorations.record(transaction, now, quiet)
 

@@ -5,12 +5,13 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from lgi_server.config.sections import ProjectConfig
 from lgi_server.db.pool import Database
 from lgi_server.db.snapshot import Snapshot
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.takeover import old_project
 from lgi_server.services.takeover.old_project import OldProject
-from lgi_server.tables import active_resources, event_queue, job_access, lgi_tables, whole_tables
+from lgi_server.tables import active_resources, event_queue, job_access, lgi_tables, mutexes, whole_tables
 from lgi_server.tables.active_resources import NO_SERVER
 from lgi_server.tables.job_queue import heartbeats, jobs
 
@@ -22,14 +23,12 @@ _REPLACED = ("active_resources", "updates", "update_undo", *lgi_tables.RULES)
 _EMPTY = ("job_queue", "job_history", "job_runs")
 
 
-def check_target(database: Database, project: str) -> None:
-    """Raise ValueError unless the new project is as LGI_setup has made it; LGIError for the database."""
-
-    def resources(transaction: Transaction) -> list[str]:
-        everyone = active_resources.everyone(transaction)
-        return [one.resource_name for one in everyone if one.project_server == NO_SERVER]
-
-    if not whole_tables.is_empty(database, _EMPTY) or database.run(resources, write=False):
+def check_target(transaction: Transaction, project: str) -> None:
+    """Raise ValueError unless the new project is as LGI_setup has made it."""
+    everyone = active_resources.everyone(transaction)
+    if not whole_tables.are_empty(transaction, _EMPTY) or any(
+        one.project_server == NO_SERVER for one in everyone
+    ):
         raise ValueError(f"project {project} has jobs or resources of its own: make a new one with LGI_setup")
 
 
@@ -42,7 +41,9 @@ def check_server(found: OldProject, server_name: str) -> None:
         )
 
 
-def store(database: Database, snapshot: Snapshot, found: OldProject, server_name: str, now: int) -> None:
+def store(
+    database: Database, snapshot: Snapshot, found: OldProject, project: ProjectConfig, now: int
+) -> None:
     """Store everything that can be read, and number new rows after the old ones.
 
     Raises LGIError for the database, ValueError when the old one has changed since it was read.
@@ -52,6 +53,10 @@ def store(database: Database, snapshot: Snapshot, found: OldProject, server_name
         database.run(partial(whole_tables.number_from, table=table, number=last))
 
     def work(transaction: Transaction) -> None:
+        # Of two takeovers at once the second finds what the first has stored.
+        mutexes.acquire(transaction, "updates", "SELECT 1")
+        check_target(transaction, project.name)
+        server_name = project.server_name
         own = active_resources.named(transaction, server_name)
         for table in _REPLACED:
             whole_tables.clear(transaction, table)
