@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,15 +24,16 @@ LONGEST = 1800.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure all systems and print the tables. Returns 1 when a system failed."""
+    """Measure all systems; print the tables, also of an interrupted run. Returns 1 when one failed."""
     options = parse(arguments)
     found: list[Found] = []
     about = facts()
     print("\n".join(f"* {name}: {value}" for name, value in about.items()), flush=True)
-    for setting, ways, extras in plan(options):
-        for system in options.peers:
-            one = trial(system, setting, ways, extras)
-            print(f"{one.system}, {setting}: {one.reason or dict(one.numbers)}", file=sys.stderr, flush=True)
+    with suppress(KeyboardInterrupt):
+        for one in trials(options):
+            print(
+                f"{one.system}, {one.setting}: {one.reason or dict(one.numbers)}", file=sys.stderr, flush=True
+            )
             found.append(one)
     about["load after"] = f"{os.getloadavg()[0]:.1f}"
     print("\n".join(f"* {name}" for name in versions(found)))
@@ -41,6 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = json.dumps({**about, "found": [asdict(one) for one in found]}, indent=1)
         Path(options.output).write_text(f"{text}\n")
     return int(any(one.reason.startswith("failed") for one in found))
+
+
+def trials(options: argparse.Namespace) -> Iterator[Found]:
+    """Measure the systems in turn, with one setting after the other."""
+    for setting, ways, extras in plan(options):
+        for system in options.peers:
+            yield trial(system, setting, ways, extras)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -75,15 +84,19 @@ def plan(options: argparse.Namespace) -> Iterator[tuple[Setting, str, Sequence[s
     """Yield the settings, with the ways of submitting and the options of single jobs and lists.
 
     The first number of jobs is submitted in both ways with each number of slots, the others in bulk with the
-    largest; single jobs and lists are measured once.
+    largest, which comes first; single jobs and lists are measured once.
     """
     first, *more = options.jobs
-    most = max(options.slots)
-    for slots in options.slots:
-        singles = ["--singles", str(options.singles), "--listed", str(options.listed)]
-        yield Setting(first, slots), "one,bulk", singles if slots == most else []
+    most, *fewer = sorted(options.slots, reverse=True)
+    yield (
+        Setting(first, most),
+        "one,bulk",
+        ["--singles", str(options.singles), "--listed", str(options.listed)],
+    )
     for jobs in more:
         yield Setting(jobs, most), "bulk", []
+    for slots in fewer:
+        yield Setting(first, slots), "one,bulk", []
 
 
 def trial(system: str, setting: Setting, ways: str, extras: Sequence[str]) -> Found:

@@ -118,9 +118,9 @@ def test_the_plan_submits_the_first_number_in_both_ways_and_others_in_bulk() -> 
     steps = list(run.plan(run.parse(["--jobs", "300,2000", "--slots", "2,8"])))
 
     assert [(step[0], step[1], bool(step[2])) for step in steps] == [
-        (Setting(300, 2), "one,bulk", False),
         (Setting(300, 8), "one,bulk", True),
         (Setting(2000, 8), "bulk", False),
+        (Setting(300, 2), "one,bulk", False),
     ]
 
 
