@@ -13,6 +13,7 @@ import click  # noqa: E402
 from lgi_protocol import LGI_VERSION  # noqa: E402
 from lgi_server.auth import job_ca  # noqa: E402
 from lgi_server.cli import configuration, logs  # noqa: E402
+from lgi_server.cli import drain as cli_drain  # noqa: E402
 from lgi_server.cli import status as cli_status  # noqa: E402
 from lgi_server.cli.setup import journal  # noqa: E402
 from lgi_server.config.source import ConfigError  # noqa: E402
@@ -33,7 +34,7 @@ class Programs(click.Group):
 @click.group(cls=Programs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(LGI_VERSION, message="LGI_server %(version)s")
 def main() -> None:
-    """Run the project server: LGI_server CONFIG starts it, LGI_server status CONFIG shows its status."""
+    """Run the project server: LGI_server CONFIG starts it; status and drain are for one that runs."""
 
 
 @main.command()
@@ -43,6 +44,21 @@ def status(config: Path) -> None:
     try:
         click.echo(cli_status.report(configuration.load("LGI_server", config)))
     except (ConfigError, cli_status.UnknownStatusError, OSError, ValueError) as error:
+        click.echo(f"LGI_server: {error}", err=True)
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("config", type=click.Path(dir_okay=False, readable=False, path_type=Path))
+def drain(config: Path) -> None:
+    """End the running server of CONFIG: it takes no new connection, and answers the requests that it has.
+
+    It returns when the server has ended, as before the upgrade of one of several.
+    """
+    try:
+        pids = cli_drain.drain(configuration.load("LGI_server", config).path)
+        click.echo(f"process {', '.join(map(str, pids))} has answered all requests and ended")
+    except (ConfigError, cli_drain.NoServerError, OSError, ValueError) as error:
         click.echo(f"LGI_server: {error}", err=True)
         sys.exit(1)
 
