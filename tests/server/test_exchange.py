@@ -188,3 +188,13 @@ def test_a_held_job_is_named_when_it_has_changed(grid: Grid) -> None:
     assert "daemon_reference" in found[jobs[1]].job_specifics
     errors = [found[job_id].error for job_id in jobs[2:]]
     assert [error and error.number for error in errors] == [ErrorNumber.NO_JOB, ErrorNumber.NOT_YOUR_LOCK]
+
+
+def test_an_exchange_tells_a_daemon_of_others_with_its_certificate(grid: Grid) -> None:
+    """As a sign-up does: a daemon that signs up once and exchanges for days is counted."""
+    first, second = daemon(grid, number="daemon-1"), daemon(grid, number="daemon-2")
+
+    answers = [one.post(Exchange()).other_daemons for one in (first, second, first, second)]
+
+    assert answers[:2] == [0, 1]
+    assert answers[3] == 1
