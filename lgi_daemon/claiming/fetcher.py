@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from lgi_daemon.claiming.ca_file import CaFile
 from lgi_daemon.claiming.capabilities import CapabilityReporter
 from lgi_daemon.claiming.claim import OfferedJob, OfferSource
 from lgi_daemon.claiming.claimer import Claimer, OfferResult
@@ -58,6 +59,7 @@ class JobFetcher:
         self.stopping = stopping
         self.capability_reporter = capability_reporter
         self.system_limits = system_limits
+        self._ca_file = CaFile()
         self.claimer = Claimer(jobs, run, scripts, sessions.servers)
         # Since the work cycle began: whether jobs were claimed, and whether some were
         # skipped for lack of capacity.
@@ -94,7 +96,7 @@ class JobFetcher:
                     self.on_sign_up(project.name, server, answer.longest_wait)
                     on_servers(_servers_of(answer))
                     is_exchanging = exchanges.announcement(project.name, server) is not None
-                    if not is_exchanging and not self._is_full(project):
+                    if not is_exchanging and not self._is_full(project) and self.has_ca(answer):
                         self._fetch_all(project, server, sessions)
                         self._report_changes(project, server, sessions, capabilities)
             except BackingOffError as reason:
@@ -111,6 +113,10 @@ class JobFetcher:
                 # The other servers are asked nevertheless.
                 log.critical("internal error (please report) with %s", server, exc_info=True)
         return self.exchange(project.name, server) if is_exchanging else True
+
+    def has_ca(self, sign_up: SignUp) -> bool:
+        """Return whether the jobs of a server can get what they need of the CA: its file may be missing."""
+        return not sign_up.job_certificates or self._ca_file.is_readable(self.configuration.credentials.ca)
 
     def _report_changes(
         self, project: ProjectSettings, server: str, sessions: SessionPool, reported: str

@@ -208,6 +208,7 @@ class Daemon:
         self.circuit_breaker.reset()
         self.fetcher.claimer.rejected_jobs.clear()
         self.vacancy_finder.forget_answers()
+        self.held_exchanges.renew()
         self.work_cycle.due_at = 0.0
         self.jobs.recheck_all()
 

@@ -115,7 +115,9 @@ class Exchanger:
         project, server = announcement.project, announcement.server
         settings = self.settings(project)
         vacancies = Vacancies()
-        if settings is not None and not self._fetcher.stopping() and self._disk.has_space():
+        fetcher = self._fetcher
+        may_fetch = self._disk.has_space() and fetcher.has_ca(announcement.sign_up)
+        if settings is not None and not fetcher.stopping() and may_fetch:
             vacancies = self._vacancy_finder.find(
                 self._fetcher.configuration,
                 settings,

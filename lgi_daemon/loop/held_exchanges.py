@@ -126,8 +126,12 @@ class HeldExchanges:
 
     def close(self) -> None:
         """Cut off all held exchanges, and those to come: what they bring is for the next daemon."""
+        self._closed = True
+        self.renew()
+
+    def renew(self) -> None:
+        """Cut off all held exchanges: what they ask for has changed."""
         with self._guard:
-            self._closed = True
             for one in self._held.values():
                 one.call_end.end()
 

@@ -19,10 +19,11 @@ from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.loop.daemon import Daemon
 from lgi_protocol.digest import digest
 from lgi_protocol.errors import ErrorNumber
+from lgi_protocol.exchange import Exchange, ExchangeAnswer
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.sign_up import SignUp
 from tests.support.fake_server import URL, FakeCalls, FakeServer, refused
-from tests.support.workshop import FAST, Workshop, only, until
+from tests.support.workshop import FAST, SLOW, Workshop, only, until
 
 NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "LGI jobs of test")])
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -67,6 +68,19 @@ class IssuingCalls(FakeCalls):
         made: bytes = self.server.handle("job_certificate", answer)
         return made
 
+    def exchange(
+        self, exchange: Exchange, daemon: str, seconds: int = 0, *, load: int = 0, capabilities: str = ""
+    ) -> ExchangeAnswer:
+        answer = super().exchange(exchange, daemon, seconds, load=load, capabilities=capabilities)
+        requests = {one.daemon_reference: one.request for one in exchange.references}
+        jobs = [
+            replace(one, certificate=self.server.certify(request))
+            if (request := requests[one.description.daemon_reference])
+            else one
+            for one in answer.jobs
+        ]
+        return replace(answer, jobs=tuple(jobs))
+
 
 class IssuingWorkshop(Workshop):
     """A resource whose one server gives jobs certificates."""
@@ -88,11 +102,16 @@ def workshop(place: Path) -> Workshop:
     return IssuingWorkshop(place, as_root=os.geteuid() == 0, servers={URL: IssuingServer()})
 
 
-@pytest.fixture
-def server(workshop: Workshop) -> IssuingServer:
-    """Its server, with one queued job."""
+# For tests that count the calls for certificates: an exchange brings the first one.
+BY_CALLS = pytest.mark.parametrize("server", [0], indirect=True, ids=["calls"])
+
+
+@pytest.fixture(params=[0, 1], ids=["calls", "exchange"])
+def server(workshop: Workshop, request: pytest.FixtureRequest) -> IssuingServer:
+    """Its server, with one queued job; it has the calls of LGI only, or takes exchanges."""
     found = workshop.server
     assert isinstance(found, IssuingServer)
+    found.exchange = request.param
     found.submit("1")
     return found
 
@@ -174,6 +193,7 @@ def test_a_job_of_an_old_server_has_the_files_of_its_resource(
     assert list(files(job).glob(".LGI_job_key*")) == []
 
 
+@BY_CALLS
 def test_a_job_runs_without_a_certificate_and_gets_it_later(
     workshop: Workshop, server: IssuingServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -224,6 +244,7 @@ def test_a_certificate_is_renewed_when_half_of_its_time_is_over(
     assert len(server.made("job_certificate")) == asked + 1
 
 
+@BY_CALLS
 @pytest.mark.parametrize("how", ["SIGHUP", "restart"])
 def test_jobs_get_new_certificates_when_the_resource_has_another_one(
     workshop: Workshop, server: IssuingServer, how: str
@@ -248,6 +269,7 @@ def test_jobs_get_new_certificates_when_the_resource_has_another_one(
     assert server.made("job_certificate") == ["job_certificate"] * 2
 
 
+@BY_CALLS
 def test_a_daemon_that_was_killed_goes_on_with_the_same_key(
     workshop: Workshop, server: IssuingServer
 ) -> None:
@@ -373,6 +395,7 @@ def test_a_daemon_loads_what_makes_keys_only_to_make_one() -> None:
     assert ended.stdout == "False\n"
 
 
+@BY_CALLS
 def test_the_certificate_of_a_job_is_not_read_to_know_how_old_it_is(
     workshop: Workshop,
     server: IssuingServer,
@@ -389,3 +412,56 @@ def test_the_certificate_of_a_job_is_not_read_to_know_how_old_it_is(
 
     assert server.made("job_state") != []
     assert "internal error" not in caplog.text
+
+
+def test_a_missing_ca_file_is_named_once_and_no_job_is_fetched(
+    workshop: Workshop, server: IssuingServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The queue stays as it is, and what is wrong is not said for each of its jobs; then all goes on."""
+    logging.getLogger("lgi_daemon").propagate = True
+    for number in range(2, 9):
+        server.submit(str(number))
+    ca = workshop.place / "none" / "ca"
+    ca.unlink()
+    daemon = workshop.daemon()
+    for _cycle in range(3):
+        workshop.tick(daemon, SLOW)
+    queued = {job.state for job in server.jobs.values()}
+    ca.write_text("the CA")
+
+    workshop.tick(daemon, SLOW)
+
+    named = [text for text in map(logging.LogRecord.getMessage, caplog.records) if "not fetching" in text]
+    assert named == [f"not fetching jobs: cannot read the CA file {ca}: No such file or directory"]
+    assert queued == {"queued"}
+    assert {job.state for job in server.jobs.values()} == {"running"}
+
+
+@pytest.mark.parametrize("server", [1], indirect=True, ids=["exchange"])
+def test_an_exchange_brings_the_certificate_of_each_job(workshop: Workshop, server: IssuingServer) -> None:
+    """No call is made for it; the key was on the disk before the server knew of it."""
+    _, job = taken(workshop)
+
+    assert certificate(job).public_key().public_numbers() == (
+        serialization.load_pem_private_key(Path(text(job, "LGI_key_file")).read_bytes(), None)
+        .public_key()
+        .public_numbers()  # type: ignore[union-attr]
+    )
+    assert server.made("job_certificate") == []
+
+
+@pytest.mark.parametrize("server", [1], indirect=True, ids=["exchange"])
+def test_a_job_whose_certificate_cannot_be_used_gets_another_one(
+    workshop: Workshop, server: IssuingServer
+) -> None:
+    """That of the exchange was for another key: it is asked for with the next heartbeat."""
+    server.wrong_key = new_key()
+    daemon, job = taken(workshop)
+    before = job.record.job_certificate
+    server.wrong_key = None
+    workshop.marked(job, "is_running")
+
+    workshop.tick(daemon, FAST)
+
+    assert (before, server.made("job_certificate")) == ("", ["job_certificate"])
+    assert job.record.job_certificate
