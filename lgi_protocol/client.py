@@ -169,16 +169,22 @@ class Client:
             raise self._transport_error(error) from error
 
     def _transport_error(self, error: Exception) -> TransportError:
-        from lgi_protocol.transport_errors import may_have_been_sent, root_cause
+        from lgi_protocol import server_names
+        from lgi_protocol.transport_errors import innermost, may_have_been_sent, root_cause
 
-        return TransportError(self.server, root_cause(error), may_have_been_sent(error))
+        reason = root_cause(error)
+        if server_names.is_mismatch(innermost(error)):
+            advice = server_names.advice(self.server, self.credentials.context())
+            reason = f"{reason.rstrip('.')}, {advice}" if advice else reason
+        return TransportError(self.server, reason, may_have_been_sent(error))
 
     def _answer(self, url: str, body: object, headers: Mapping[str, str]) -> Reply:
         answer = self._exchange("POST", url, body, headers)
         try:
             return read_answer(answer.text)
         except ValueError as error:
-            reason = f"the answer is not an LGI document (HTTP {answer.status}){_defect(answer.text)}"
+            why = _wrong_path(self.server) if answer.status == _NOT_FOUND else _defect(answer.text)
+            reason = f"the answer is not an LGI document (HTTP {answer.status}){why}"
             excerpt = f"HTTP {answer.status} {answer.reason}: {answer.text[:_EXCERPT]}"
             raise TransportError(self.server, reason, excerpt=excerpt) from error
 
