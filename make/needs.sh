@@ -19,6 +19,8 @@ package_of() {
         certutil | pk12util) echo libnss3-tools ;;
         dockerd) echo docker.io ;;
         groff) echo groff-base ;;
+        ip) echo iproute2 ;;
+        rpmbuild) echo rpm ;;
         cc) echo gcc libc6-dev ;;
         /usr/lib/galera/*) echo galera-4 ;;
         nginx) echo nginx libnginx-mod-stream ;;
@@ -32,6 +34,8 @@ programs="mariadbd mariadb-install-db curl openssl ps sshd ssh ssh-keygen \
     munged slurmctld slurmd sbatch bwrap busybox shellcheck taskset nginx apache2 haproxy groff chromium certutil cc"
 # "backends": what only `make test-backends` needs.
 [ "${1:-}" != backends ] || programs="$programs sge_qmaster sge_execd qconf dockerd podman runc"
+# "packages": what only `make test-packages` needs.
+[ "${1:-}" != packages ] || programs="$programs debootstrap unshare ip rpmbuild lintian rpmlint"
 # "cluster": what only `make test-cluster` needs.
 [ "${1:-}" != cluster ] || programs="$programs rsync /usr/lib/galera/libgalera_smm.so"
 for program in $programs; do

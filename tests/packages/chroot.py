@@ -1,0 +1,91 @@
+"""A machine of its own, as far as packages are concerned: a chroot that debootstrap makes."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+# Made once; `make clean` removes it.
+CACHE = ROOT / "build" / "chroots"
+MIRROR = os.environ.get("MIRROR", "http://deb.debian.org/debian")
+# In name spaces of its own: whatever is started or mounted ends with it.
+ENTER = """
+root=$1
+ip link set lo up
+mount -t proc proc "$root/proc"
+mount -t tmpfs tmpfs "$root/dev/shm"
+exec chroot "$root" sh -eu -c "$2"
+"""
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive"}
+GENTLE = ["nice", "-n", os.environ.get("NICE", "10")]
+
+
+@dataclass(frozen=True)
+class Chroot:
+    """The directory of a chroot."""
+
+    path: Path
+
+    def run(self, script: str, *, network: bool = False, timeout: int = 300) -> str:
+        """Return what a script of the shell prints in the chroot; without a network but for localhost."""
+        names = ["--mount", "--pid", "--fork", "--kill-child", *([] if network else ["--net"])]
+        done = subprocess.run(
+            [*GENTLE, "unshare", *names, "sh", "-eu", "-c", ENTER, "sh", self.path, script],
+            env=ENVIRONMENT | {name: text for name, text in os.environ.items() if name.endswith("_proxy")},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == 0, f"{script}\n{done.stdout[-6000:]}"
+        return done.stdout
+
+    def install(self, *packages: str) -> None:
+        """Install packages of Debian, or files of packages with what they need."""
+        words = " ".join(packages)
+        self.run(f"apt-get install -y -q --no-install-recommends {words}", network=True, timeout=900)
+
+    def copy(self, files: list[Path], directory: str) -> None:
+        """Copy files into a directory of the chroot."""
+        target = self.path / directory.lstrip("/")
+        target.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            shutil.copy(file, target)
+
+
+@contextmanager
+def chroot(release: str, directory: Path) -> Iterator[Chroot]:
+    """Make a chroot of a release of Debian, and remove it at the end."""
+    path = directory / release
+    path.mkdir()
+    try:
+        subprocess.run([*GENTLE, "tar", "-C", path, "--numeric-owner", "-xf", base(release)], check=True)
+        (path / "etc" / "hosts").write_text("127.0.0.1 localhost\n")
+        for file in ("/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt"):
+            shutil.copy(file, path / file[1:])
+        yield Chroot(path)
+    finally:
+        # Python's own function would follow what a program may have mounted there.
+        subprocess.run(["rm", "-rf", "--one-file-system", path], check=True)
+
+
+def base(release: str) -> Path:
+    """Return the archive of a small system of a release, which debootstrap makes the first time."""
+    archive = CACHE / f"{release}.tar"
+    if not archive.exists():
+        made = CACHE / f"{release}.making"
+        subprocess.run(["rm", "-rf", "--one-file-system", made], check=True)
+        made.mkdir(parents=True)
+        options = ["--variant=minbase", "--include=ca-certificates"]
+        subprocess.run([*GENTLE, "debootstrap", *options, release, made, MIRROR], check=True, timeout=1800)
+        part = archive.with_suffix(".part")
+        subprocess.run([*GENTLE, "tar", "-C", made, "--numeric-owner", "-cf", part, "."], check=True)
+        part.rename(archive)
+        subprocess.run(["rm", "-rf", "--one-file-system", made], check=True)
+    return archive
