@@ -61,7 +61,25 @@ class Command:
         self._function = function
 
     def __call__(self) -> int:
-        """Run the command and return its exit code; 1 when writing to standard output or error failed."""
+        """Run the command and return its exit code.
+
+        1 when writing to standard output or error failed, or when a Python package is missing.
+        """
+        try:
+            return self._load_and_run()
+        except ModuleNotFoundError as error:
+            if not error.name or error.name.startswith("lgi_"):
+                raise
+            # pip installs the programs of the server without its extra too.
+            package = "lgi[server]" if self.module.startswith("lgi_server.") else "lgi"
+            print(
+                f"{self.name}: the Python package {error.name} is missing: install {package} "
+                "with all that it needs",
+                file=sys.stderr,
+            )
+            return 1
+
+    def _load_and_run(self) -> int:
         interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if interruptible:
             # No KeyboardInterrupt: raised while modules are loaded, many places would print it.

@@ -174,6 +174,28 @@ for found in pkgutil.walk_packages(getattr(top, "__path__", []), {module + "."!r
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("program", ["LGI_server", "LGI_scheduler", "ManageDB", "LGI_setup"])
+def test_a_program_of_the_server_says_what_is_missing(program: str) -> None:
+    """pip installs it where the extra "server" is absent too."""
+    code = f"""
+import sys
+from importlib.metadata import entry_points
+sys.modules |= dict.fromkeys(("flask", "gunicorn", "gevent", "pymysql", "werkzeug", "prometheus_client"))
+(entry,) = entry_points(group="console_scripts", name={program!r})
+sys.argv = [{program!r}, "/nowhere/LGI_server.cfg"]
+sys.exit(entry.load()())
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert done.returncode != 0
+    assert re.search(
+        rf"^{program}: the Python package \w+ is missing: install lgi\[server\] with", done.stderr
+    )
+
+
 def test_a_program_is_in_the_package_of_its_module(packages: Packages) -> None:
     """With its link in /usr/bin and its manual page."""
     owners = {"lgi_tools": CLI, "lgi_server": SERVER, "lgi_daemon": RESOURCE}
