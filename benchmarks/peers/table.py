@@ -59,7 +59,7 @@ def tables(found: Sequence[Found]) -> str:
     single = [one for one in found if "program" in one.numbers or "command" in one.numbers or one.reason]
     first = list({one.system: one for one in reversed(single)}.values())[::-1]
     if any(one.numbers for one in first):
-        texts.append(f"One job on an idle system, a list, memory at rest:\n\n{table(SINGLE, first)}")
+        texts.append(f"One job at a time, a list, memory at rest:\n\n{table(SINGLE, first)}")
     return "\n\n".join(texts)
 
 
@@ -116,7 +116,9 @@ def cell(column: Column, one: Found, base: Found) -> str:
 
 
 def short(value: float) -> str:
-    """Return a number with two significant digits, or all before the point: 0.012, 1.2, 12, 1234."""
+    """Return a number with two significant digits, or all before the point: <0.001, 0.012, 1.2, 12, 1,234."""
+    if 0 < abs(value) < 0.001:
+        return "<0.001"
     if abs(value) >= 10:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}"

@@ -94,7 +94,7 @@ def test_the_table_has_ratios_to_the_first_row_and_says_what_is_missing() -> Non
 | Slurm (others used 0.5 cores) | 1.5 (0.5) | 30 | 10 (0.2) | 25 (1.2) |
 | GNU parallel | not installed: parallel |  |  |  |
 
-One job on an idle system, a list, memory at rest:
+One job at a time, a list, memory at rest:
 
 | | `true` from a program, ms | `true` by a command, ms | a command that submits, ms | list by a command, s \
 | its processor, s | memory at rest, MB |
@@ -106,7 +106,8 @@ One job on an idle system, a list, memory at rest:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.01234, "0.012"), (0.0, "0"), (1.26, "1.3"), (12.3, "12"), (12345.6, "12,346")]
+    ("value", "text"),
+    [(0.000012, "<0.001"), (0.01234, "0.012"), (0.0, "0"), (1.26, "1.3"), (12.3, "12"), (12345.6, "12,346")],
 )
 def test_a_number_has_two_digits_or_more(value: float, text: str) -> None:
     """Rates and times vary by more than the third."""
