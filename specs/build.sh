@@ -21,10 +21,13 @@ archive "$top/SOURCES/LGI-$VERSION-wheels.tar" wheels
 # On machines without RPM packages the dependencies cannot be checked.
 nodeps=
 rpm -q rpm > /dev/null 2>&1 || nodeps=--nodeps
-# shellcheck disable=SC2086
-rpmbuild -ba --quiet $nodeps --define "_topdir $top" --define "python $PYTHON" --define "release_number $RELEASE" \
-    --define "_buildhost localhost" --define "use_source_date_epoch_as_buildtime 1" \
-    --define "clamp_mtime_to_source_date_epoch 1" "$SOURCES/specs/LGI.spec" \
-    > "$top/log" 2>&1 || { tail -n 20 "$top/log" >&2; stop "rpmbuild failed: see its output in $top/log"; }
+# One after the other: a source package has the path of this directory in it, and packages that are built with it its digest.
+for kind in -bb -bs; do
+    # shellcheck disable=SC2086
+    rpmbuild $kind --quiet $nodeps --define "_topdir $top" --define "python $PYTHON" --define "release_number $RELEASE" \
+        --define "_buildhost localhost" --define "use_source_date_epoch_as_buildtime 1" \
+        --define "clamp_mtime_to_source_date_epoch 1" "$SOURCES/specs/LGI.spec" \
+        >> "$top/log" 2>&1 || { tail -n 20 "$top/log" >&2; stop "rpmbuild failed: see its output in $top/log"; }
+done
 rm -rf "$top/BUILD" "$top/BUILDROOT" "$SOURCES" "$WHEELS"
 find "$top" -name '*.rpm'
