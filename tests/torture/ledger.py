@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 WORDS = ("begin", "end", "kill")
+# What the daemon writes in place of the reference of a job that another daemon has now (clients.md).
+NOT_OURS = "! INVALID !"
 
 
 @dataclass
@@ -25,7 +27,7 @@ def runs(lines: Iterable[str]) -> list[Run]:
     found: list[Run] = []
     open_runs: dict[tuple[int, str], Run] = {}
     for line in lines:
-        word, job, reference, uptime = line.split()
+        word, job, reference, uptime = line.replace(f" {NOT_OURS} ", " - ").split()
         if word not in WORDS:
             raise ValueError(f"a job wrote {line!r}")
         key = int(job), reference

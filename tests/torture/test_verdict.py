@@ -81,6 +81,13 @@ def test_a_ledger_pairs_each_begin_with_its_end() -> None:
     assert ledger.runs(lines) == [Run(1, "A", 5.0, 7.5), Run(2, "B", 6.0, None), Run(1, "C", 8.0, 9.0)]
 
 
+def test_a_ledger_may_have_the_abort_of_a_job_that_was_taken_over() -> None:
+    """Its reference is replaced by then; the run is still known by its begin."""
+    lines = ["begin 7 A 5.0", "kill 7 ! INVALID ! 6.0", "begin 7 B 6.5", "end 7 B 7.0"]
+
+    assert ledger.runs(lines) == [Run(7, "A", 5.0, None), Run(7, "B", 6.5, 7.0)]
+
+
 def test_a_seed_makes_the_same_plan_again() -> None:
     """A torture that failed can be repeated; another seed breaks other things."""
     plan = Plan(7, seconds=600)
