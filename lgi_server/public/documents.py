@@ -23,6 +23,7 @@ DOCUMENTS = {
     "security": ("docs/security.md", "Security: who is trusted, what a stolen key can do"),
     "vulnerabilities": ("SECURITY.md", "Report a vulnerability"),
     "faults": ("docs/faults.md", "Faults: what must hold, and what proves it"),
+    "torture": ("docs/torture.md", "Torture: an hour of faults, and what it broke"),
     "disasters": ("docs/disasters.md", "Disasters: backup, restore, what to do"),
     "fair_share": ("docs/fair_share.md", "Fair share: the order of the queue"),
     "scaling": ("docs/scaling.md", "Capacity: what a server carries"),
