@@ -52,6 +52,8 @@ class LocalJob:
         self.server_unreachable = False
         # MB that all its processes may use together; 0 for no limit, or when it is not known yet.
         self.memory_limit = 0
+        # This daemon has just accepted it from an exchange, and no script was asked yet.
+        self.is_new = False
         # Its limits script has rejected it before, which was logged then.
         self.was_rejected = False
         # Why it was killed: it used more than it may. And whether the disk was full while it ran.

@@ -4,7 +4,14 @@ import logging
 from collections.abc import Callable
 
 from lgi_daemon.execution.scripts import NoAnswerError
-from lgi_daemon.jobs import action_runner, activity_check, excess, lifecycle, reconciliation
+from lgi_daemon.jobs import (
+    action_runner,
+    activity_check,
+    excess,
+    lifecycle,
+    limits_check,
+    reconciliation,
+)
 from lgi_daemon.jobs.circuit_breaker import FAILED_SECONDS, IMMEDIATE_SECONDS, CircuitBreaker
 from lgi_daemon.jobs.error_isolation import ErrorIsolation
 from lgi_daemon.jobs.job import LocalJob
@@ -81,6 +88,8 @@ class LocalCheck:
         job.schedule.scripts_asked(now)
         if job.closed:
             return (Action.REMOVE,)
+        if job.is_new:
+            self._check_new(job)
         if job.record.ending:
             return lifecycle.last_actions(job.intent, State(job.record.ending))
         activity = activity_check.activity(job)
@@ -90,6 +99,13 @@ class LocalCheck:
         if job.schedule.loss_pending(now):
             return WAIT
         return lifecycle.next_actions(job.intent, activity, job.record.limits_checked)
+
+    @staticmethod
+    def _check_new(job: LocalJob) -> None:
+        """Ask the limits script of a new job before the others, as LGI does; the record says what follows."""
+        job.is_new = False
+        if job.intent is ServerIntent.WANTED and not (job.record.limits_checked or job.record.ending):
+            limits_check.check_limits(job)
 
     def _record_success_of_running(self, job: LocalJob) -> None:
         schedule = job.schedule

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lgi_protocol import expiry
-from lgi_tools.certificates import administrators, ca, expiry_check, keys
+from lgi_tools.certificates import ca, expiry_check, keys
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.command_options import DAYS, KEY_TYPE, plain_errors, until
 from lgi_tools.certificates.expiry_check import ExpiryFinding
@@ -63,10 +63,12 @@ def revoke(directory: Path, name: str, yes: bool) -> None:
 
     Example: LGI_certificates revoke mark@laptop
     """
+    from lgi_tools.certificates import administrators
+
     with plain_errors():
         made_by = Authority.open(directory)
         if not yes and administrators.is_last(directory, name, datetime.now(UTC)):
-            _confirm(name)
+            _confirm(name, administrators.GROUP)
         file = made_by.revoke(name)
     terminal.show(
         f"Revoked     : {file}\n"
@@ -74,11 +76,9 @@ def revoke(directory: Path, name: str, yes: bool) -> None:
     )
 
 
-def _confirm(name: str) -> None:
-    """Ask about the last administrator; ValueError without a terminal, or for the answer no."""
-    warning = (
-        f"{name} is the last administrator: without another certificate with --group {administrators.GROUP}"
-    )
+def _confirm(name: str, group: str) -> None:
+    """Ask about the last one of the administrators' group; ValueError without a terminal, or for "no"."""
+    warning = f"{name} is the last administrator: without another certificate with --group {group}"
     warning += " nobody sees and ends the jobs of others"
     if not sys.stdin.isatty():
         raise ValueError(f"{warning}; issue one first, or use --yes")

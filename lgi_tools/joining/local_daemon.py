@@ -1,4 +1,7 @@
-"""The directory of a daemon on the machine of the CA itself, which needs no token."""
+"""The directory of a daemon on the machine of the CA itself, which needs no token.
+
+The modules that write it are loaded when it is written.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +12,6 @@ import click
 from lgi_tools.certificates import keys
 from lgi_tools.certificates.command_options import https
 from lgi_tools.certificates.entity import Issued
-from lgi_tools.joining import resource_directory
-from lgi_tools.joining.client import Joined
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 DEFAULT = ("hello_world",)
@@ -45,6 +46,8 @@ def options(command: _Command) -> _Command:
 
 def check(directory: Path, url: str, projects: tuple[str, ...], applications: tuple[str, ...]) -> None:
     """Raise ValueError or FileExistsError, before a certificate is issued, when `write` would fail."""
+    from lgi_tools.joining import resource_directory
+
     if not url or not projects:
         raise ValueError("--daemon-dir needs --server and --project")
     found = tuple(resource_directory.find(name) for name in applications or DEFAULT)
@@ -62,6 +65,9 @@ def write(
     applications: tuple[str, ...],
 ) -> Path:
     """Write the directory that LGI_join would write, and return its configuration."""
+    from lgi_tools.joining import resource_directory
+    from lgi_tools.joining.client import Joined
+
     joined = Joined(
         certificate=issued.certificate.read_text("ascii"),
         ca=ca_file.read_text("ascii"),
