@@ -1,11 +1,11 @@
 """How many jobs an exchange asks for: as many as none of the limits would refuse."""
 
 import pytest
-from lgi_daemon.claiming.demand import Demand
 
 from lgi_daemon.claiming.limits import Level
 from lgi_daemon.claiming.wants import MOST_JOBS, want
 from lgi_daemon.config.rules import LimitRules
+from lgi_protocol.demand import Demand
 
 
 def level(
