@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import resource
+import signal
 import shutil
 import subprocess
 import tarfile
@@ -266,9 +267,12 @@ def test_one_of_two_restores_at_once_is_refused(backup: Path, tmp_path: Path) ->
     while not (new / "certificates").exists():
         time.sleep(0.001)
         assert first.poll() is None
+    # It would end before a slow second one begins.
+    first.send_signal(signal.SIGSTOP)
 
     second = backups.setup("restore", large, "--into", new)
 
+    first.send_signal(signal.SIGCONT)
     assert f"another LGI_setup restore is writing to {new}" in second.stderr
     assert first.wait(60) == 0
     assert (new / "LGI_server.cfg").exists()
