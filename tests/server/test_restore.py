@@ -4,8 +4,8 @@ import gzip
 import io
 import os
 import resource
-import signal
 import shutil
+import signal
 import subprocess
 import tarfile
 import tempfile
