@@ -28,10 +28,11 @@ _HEAD = (
 class Row:
     """One scenario at one length of the queue and one number of clients, run several times.
 
-    A circle has so many ``units``, as jobs; rates and costs are those of one of them. ``ratios`` are the
-    rates divided by those of the server list, measured right before each run; ``cpu_ms`` and ``database_ms``
-    are the processor time of server and database for one unit. ``foreign_cores`` is what other processes of
-    the machine used meanwhile: where it is large, the row is unreliable.
+    ``units`` is the number of jobs, or of other units, in one circle; rates and costs are those of one unit.
+    ``ratios`` are the rates divided by those of the server list, measured right before each run;
+    ``cpu_ms`` and ``database_ms`` are the processor time of server and database for one unit.
+    ``foreign_cores`` is what other processes of the machine used meanwhile: where it is large, the row is
+    unreliable.
     """
 
     scenario: str

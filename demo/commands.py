@@ -1,5 +1,8 @@
 """Functions that run the commands of the demo and wait for their effects."""
 
+import contextlib
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -7,6 +10,7 @@ import time
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def say(text: str) -> None:
@@ -50,3 +54,25 @@ def wait_until(condition: object, what: str, seconds: float = 30.0) -> None:
         if time.monotonic() > end:
             raise DemoError(f"timeout after {seconds:.0f} s: waited until {what}")
         time.sleep(0.1)
+
+
+def processes_in(directory: Path) -> list[int]:
+    """Return the processes that work in a directory or below it, as jobs that a failed demo has left."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            if Path(os.readlink(entry)).is_relative_to(directory):
+                found.append(int(entry.parent.name))
+    return found
+
+
+def end_by_signals() -> None:
+    """End by a signal as by Ctrl-C: first all is stopped and removed, which a second signal does not stop."""
+    for number in ENDING:
+        signal.signal(number, _end)
+
+
+def _end(number: int, _frame: object) -> None:
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)

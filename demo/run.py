@@ -4,7 +4,6 @@ The grid is a CA, certificates, a project server with the embedded database and 
 directory. KEEP=1 leaves it running.
 """
 
-import contextlib
 import os
 import secrets
 import shlex
@@ -16,10 +15,20 @@ import tempfile
 import time
 from pathlib import Path
 
-from demo.commands import BIN, DemoError, free_port, line_of, listens, run_command, say, wait_until
+from demo.commands import (
+    BIN,
+    DemoError,
+    end_by_signals,
+    free_port,
+    line_of,
+    listens,
+    processes_in,
+    run_command,
+    say,
+    wait_until,
+)
 
 APPLICATION = Path(__file__).resolve().parent.parent / "applications" / "hello_world"
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 USER, GROUP, RESOURCE, SERVER = "you@demo", "science", "laptop@demo", "LGI@localhost"
 
 
@@ -183,18 +192,9 @@ class Demo:
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
-        for pid in self.jobs_left():
+        for pid in processes_in(self.directory):
             os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.directory, ignore_errors=True)
-
-    def jobs_left(self) -> list[int]:
-        """Return processes that a failed demo left behind: their working directory is below its own."""
-        found = []
-        for entry in Path("/proc").glob("[0-9]*/cwd"):
-            with contextlib.suppress(OSError):
-                if Path(os.readlink(entry)).is_relative_to(self.directory):
-                    found.append(int(entry.parent.name))
-        return found
 
     def leave(self) -> None:
         """Print how to use and stop the running grid."""
@@ -218,18 +218,10 @@ class Demo:
   Stop it with  : kill {pids}; rm -r {self.directory}""")
 
 
-def _end(number: int, _frame: object) -> None:
-    """End by a signal as by Ctrl-C: first all is stopped and removed, which a second signal does not stop."""
-    for each in ENDING:
-        signal.signal(each, signal.SIG_IGN)
-    sys.exit(128 + number)
-
-
 def main() -> None:
     """Run all steps; exit with code 1 when one fails, with 128 and its number after a signal."""
     begin = time.monotonic()
-    for number in ENDING:
-        signal.signal(number, _end)
+    end_by_signals()
     demo = Demo()
     keep = os.environ.get("KEEP", "") not in {"", "0"}
     done = False

@@ -8,6 +8,7 @@ import select
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Lock
 from urllib.parse import SplitResult, urlsplit
@@ -62,15 +63,12 @@ class HttpsPool:
         parts = urlsplit(request.url)
         place = (parts.hostname or "", parts.port or http.client.HTTPS_PORT)
         connection = self._take(place)
-        try:
+        with ExitStack() as undo:
+            undo.callback(connection.close)
             answer, is_last = _exchange(connection, request, limit)
-        except BaseException:
-            connection.close()
-            raise
-        if is_last:
-            connection.close()
-        else:
-            self._give(place, connection)
+            if not is_last:
+                undo.pop_all()
+                self._give(place, connection)
         return answer
 
     def _take(self, place: _Place) -> http.client.HTTPSConnection:
@@ -99,12 +97,11 @@ class HttpsPool:
             plain = socket.create_connection(place, CONNECT_SECONDS)
         except OSError as error:
             raise NotConnectedError from error
-        try:
+        with ExitStack() as undo:
+            undo.callback(plain.close)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             encrypted = self._context.wrap_socket(plain, server_hostname=host)
-        except BaseException:
-            plain.close()
-            raise
+            undo.pop_all()
         encrypted.settimeout(READ_SECONDS)
         connection = http.client.HTTPSConnection(host, port, context=self._context)
         connection.sock = encrypted

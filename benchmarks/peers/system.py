@@ -43,7 +43,7 @@ class System(ABC):
 
     @abstractmethod
     def start(self, slots: int) -> None:
-        """Start it; return when it can run so many jobs at once."""
+        """Start it; return when it can run ``slots`` jobs at once."""
 
     @abstractmethod
     def submit(self) -> None:
@@ -62,8 +62,8 @@ class System(ABC):
         return
 
     def once(self) -> None:
-        """Run `true` from a program, and return when its end is known. NotImplementedError if it cannot."""
-        raise NotImplementedError
+        """Run `true` from a program, and return when its end is known; by default with the command for it."""
+        self.run(self.run_command())
 
     def run_command(self) -> Sequence[str]:
         """Return the command that runs `true` and ends with it; empty if there is none."""
@@ -74,8 +74,8 @@ class System(ABC):
         return ()
 
     def hold(self, jobs: int) -> None:
-        """Queue jobs that wait, to be listed."""
-        raise NotImplementedError
+        """Queue jobs that wait, to be listed; by default as any others."""
+        self.submit_many(jobs)
 
     def list_command(self) -> Sequence[str]:
         """Return the command that lists all waiting jobs, one a line; empty if there is none."""

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -90,19 +91,15 @@ class ForkServer:
     def start(self, program: Program) -> Child:
         """Start a process that waits for its release. Raise OSError or ValueError when that fails."""
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with its, open(os.devnull, "wb") as nothing:
-            try:
+        with ExitStack() as undo:
+            undo.callback(ours.close)
+            with its, open(os.devnull, "wb") as nothing:
                 output = program.output if program.output >= 0 else nothing.fileno()
                 files = [its.fileno(), output, *([program.namespace] if program.namespace >= 0 else [])]
                 self._send(_request(program), array.array("i", files))
-            except BaseException:
-                ours.close()
-                raise
-        try:
-            return Child(ours)
-        except BaseException:
-            ours.close()
-            raise
+            child = Child(ours)
+            undo.pop_all()
+        return child
 
     def _send(self, request: bytes, files: "array.array[int]") -> None:
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)]

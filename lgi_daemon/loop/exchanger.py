@@ -145,17 +145,17 @@ class Exchanger:
         capabilities: str = "",
     ) -> ExchangeAnswer:
         """Make the call of an exchange; its errors are passed on."""
-        try:
-            return calls.exchange(
+        with ExitStack() as undo:
+            undo.callback(self._references.unanswered, outgoing.names)
+            answer = calls.exchange(
                 outgoing.message(),
                 self._fetcher.sessions.daemon,
                 seconds,
                 load=self.load(),
                 capabilities=capabilities,
             )
-        except BaseException:
-            self._references.unanswered(outgoing.names)
-            raise
+            undo.pop_all()
+        return answer
 
     def apply(
         self,

@@ -11,7 +11,6 @@ from lgi_server.services.access.principals import ProjectServers, UserPrincipal
 from lgi_server.storage.repository import Store, StoredFile
 from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue.jobs import JobRow
-from lgi_server.tables.running_locks import Lock
 
 Elements = tuple[Element, ...]
 _TARGETS = ("target_resources", "owners", "application")
@@ -225,23 +224,6 @@ def repository_files(files: Sequence[StoredFile]) -> Elements:
         for number, stored in enumerate(files, 1)
     )
     return (*listed, Element("number_of_files", len(files)))
-
-
-def locked(lock: Lock, time_name: str, time: int) -> Elements:
-    """Return a lock with a time, in seconds, which is called "lock_time" or "unlock_time"."""
-    return (
-        Element("job_id", lock.job_id),
-        Element(
-            "lock",
-            (
-                Element("lock_id", lock.lock_id),
-                Element("job_id", lock.job_id),
-                Element(time_name, time),
-                Element("session_id", lock.session_id),
-                Element("resource_id", lock.resource_id),
-            ),
-        ),
-    )
 
 
 def error(refused: LGIError) -> Element:
