@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from benchmarks.peers.system import JOB, OutputFiles, System, first_line, until
+from benchmarks.peers.batch_system import BatchSystem
+from benchmarks.peers.system import JOB, first_line, until
 from tests.backends import sge
 
 
-class GridEngine(System):
+class GridEngine(BatchSystem):
     """One queue on one host, which has a name of its own in a namespace."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.outputs = OutputFiles(self.directory / "outputs")
-        self.submitted = 0
+    cluster: sge.Sge
 
     @staticmethod
     def missing() -> str:
@@ -48,15 +46,14 @@ class GridEngine(System):
         self.run(self._qsub("-t", f"1-{jobs}", "-o", f"{self.outputs.directory}/$JOB_ID.$TASK_ID"), JOB)
         self.submitted += jobs
 
-    def wait(self) -> None:
-        """Wait for the outputs, and then for the queue master."""
-        until(lambda: self.outputs.count() == self.submitted)
-        until(lambda: not self.run([*self.cluster.inside, "qstat", "-u", "*"]))
+    def queue(self) -> str:
+        """Return the jobs that the controller knows and that have not ended."""
+        return self.run([*self.cluster.inside, "qstat", "-u", "*"])
 
     def once(self) -> None:
         """Submit, and ask until the job is not in the queue any more."""
         self.run(self._qsub("-o", "/dev/null"), "true")
-        until(lambda: not self.run([*self.cluster.inside, "qstat", "-u", "*"]))
+        until(lambda: not self.queue())
 
     def run_command(self) -> Sequence[str]:
         """Return the command that waits for the end."""
@@ -73,9 +70,3 @@ class GridEngine(System):
     def list_command(self) -> Sequence[str]:
         """Return the command with a line for each job of an array."""
         return [*self.cluster.inside, "qstat", "-u", "*", "-g", "d"]
-
-    def stop(self) -> None:
-        """End the daemons."""
-        if hasattr(self, "cluster"):
-            self.cluster.remove()
-        super().stop()

@@ -2,20 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 
-from benchmarks.peers.system import JOB, OutputFiles, System, first_line, until
+from benchmarks.peers.batch_system import BatchSystem
+from benchmarks.peers.system import JOB, first_line, until
 from tests.applications import slurm
 
 # A list of 10,000 jobs needs more than the default.
 MORE = "MaxJobCount=50000\nMaxArraySize=50001\n"
 
 
-class Slurm(System):
+class Slurm(BatchSystem):
     """Three daemons of root."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.outputs = OutputFiles(self.directory / "outputs")
-        self.submitted = 0
+    cluster: slurm.Slurm
 
     @staticmethod
     def missing() -> str:
@@ -47,10 +45,9 @@ class Slurm(System):
         self.run(["sbatch", "-Q", "-o", name, f"--array=1-{jobs}", "--wrap", JOB])
         self.submitted += jobs
 
-    def wait(self) -> None:
-        """Wait for the outputs, and then for the controller."""
-        until(lambda: self.outputs.count() == self.submitted)
-        until(lambda: not self.run(["squeue", "-h"]))
+    def queue(self) -> str:
+        """Return the jobs that the controller knows and that have not ended."""
+        return self.run(["squeue", "-h"])
 
     def once(self) -> None:
         """Submit, and ask until the job is not in the queue any more."""
@@ -72,9 +69,3 @@ class Slurm(System):
     def list_command(self) -> Sequence[str]:
         """Return the command with a line for each job of an array."""
         return ["squeue", "-r", "-h"]
-
-    def stop(self) -> None:
-        """End the daemons."""
-        if hasattr(self, "cluster"):
-            self.cluster.remove()
-        super().stop()

@@ -12,12 +12,9 @@ from typing import IO
 from urllib.parse import quote
 
 from flask import Blueprint, Response, request
-from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import (
-    ClientDisconnected,
     NotFound,
     RequestedRangeNotSatisfiable,
-    RequestEntityTooLarge,
 )
 from werkzeug.routing import PathConverter
 from werkzeug.wsgi import wrap_file
@@ -30,17 +27,15 @@ from lgi_server.api.call_record import Caller, log_account
 from lgi_server.api.dispatch import authenticate
 from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.background.concurrency_limiter import JOB_SLOTS
-from lgi_server.repository import post
+from lgi_server.repository import body, post
 from lgi_server.runtime import Runtime
 from lgi_server.services.access.repositories import RepositoryAccess
 from lgi_server.storage import repository
 from lgi_server.storage.pending_uploads import StorageFullError
 from lgi_server.storage.repository import NoSuchFileError, NoSuchRepositoryError
 from lgi_server.storage.threadpool import fsync_file
-from lgi_server.storage.upload_budget import UploadBudget
 
 log = logging.getLogger("lgi.repository")
-BLOCK = 64 * 1024
 # How many seconds a request waits for a slot of its caller before it gets HTTP 503.
 WAIT_SECONDS = 20.0
 _STATUS = {
@@ -170,7 +165,7 @@ def _get(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Res
     opened.seek(0, 2)
     size = opened.tell()
     opened.seek(0)
-    answer = Response(wrap_file(request.environ, opened, BLOCK), content_type="application/octet-stream")
+    answer = Response(wrap_file(request.environ, opened, body.BLOCK), content_type="application/octet-stream")
     answer.content_length = size
     answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(file, safe='')}"
     answer.set_etag(_version(opened))
@@ -209,39 +204,13 @@ def _put(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Res
     budget.limit(quota, file)
     budget.announce(request.content_length or 0)
     with budget.temporary_file() as arrived:
-        size = _receive(server, arrived, budget)
+        size = body.receive(request, arrived, budget, server)
         if request.content_length not in {None, size}:
             raise LGIError(ErrorNumber.UPLOAD, f"{size} of {request.content_length} bytes were received")
         fsync_file(arrived)
         access.check_again(name)
         server.store.put(name, file, arrived, file_properties.of_headers(request.headers))
     return status(HTTPStatus.OK, f"Uploaded {file} ({size} bytes)")
-
-
-def _receive(server: Runtime, arrived: IO[bytes], budget: UploadBudget) -> int:
-    """Write the body to a file and return its size; LGIError FILE_TOO_BIG, UPLOAD, StorageFullError."""
-    size = 0
-    try:
-        while block := _block():
-            size += len(block)
-            if size > server.store.max_file_size:
-                raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {server.store.max_file_size} bytes")
-            budget.spend(len(block))
-            arrived.write(block)
-    except RequestEntityTooLarge:
-        most = server.config.max_post_size
-        raise LGIError(ErrorNumber.FILE_TOO_BIG, f"a request holds at most {most} bytes") from None
-    except ParseException:
-        raise LGIError(ErrorNumber.UPLOAD, message="The request cannot be read") from None
-    return size
-
-
-def _block() -> bytes:
-    """Return what comes next of a request, empty at its end; LGIError UPLOAD when it does not come."""
-    try:
-        return request.stream.read(BLOCK)
-    except (OSError, ClientDisconnected) as error:
-        raise LGIError(ErrorNumber.UPLOAD, form_parser.why_it_ended(error)) from None
 
 
 def _delete(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Response:

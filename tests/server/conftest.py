@@ -7,7 +7,9 @@ import pytest
 
 from lgi_server.db import open_database, schema
 from lgi_server.db.pool import Database
+from tests.support.grid import running
 from tests.support.mariadb import PrivateMariaDB
+from tests.support.power_cut import MortalGrid, PowerCut
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
@@ -21,3 +23,14 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     schema.make(made)
     yield made
     made.close()
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def mortal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MortalGrid]:
+    """A server whose worker can be killed before any write, on each kind of database."""
+    address = "sqlite:LGI.sqlite"
+    if request.param == "mariadb":
+        server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
+        address = server.create_database("power_cut")
+    with running(MortalGrid(address, PowerCut(tmp_path))) as made:
+        yield made

@@ -2,10 +2,9 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -16,9 +15,8 @@ from lgi_protocol.resource_api import ResourceCalls
 from tests.server.test_killed_server import DISAGREE, OF_NOBODY
 from tests.server.test_resource_calls import INVARIANT
 from tests.support.exchanges import HELLO, NAME, ExchangingDaemon, daemon, end_of, references
-from tests.support.grid import PROJECT, Grid, running, wait_for
-from tests.support.mariadb import PrivateMariaDB
-from tests.support.power_cut import MortalGrid, PowerCut
+from tests.support.grid import PROJECT, Grid, wait_for
+from tests.support.power_cut import MortalGrid
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -128,17 +126,6 @@ def test_daemons_of_both_kinds_share_a_queue_without_taking_from_each_other(grid
     assert grid.rows("SELECT job_id FROM running_locks") == []
     outputs = {bytes(row["output"]) for row in grid.rows("SELECT output FROM job_queue")}  # type: ignore[call-overload]
     assert outputs == {b"old", b"new"}
-
-
-@pytest.fixture(params=["sqlite", "mariadb"])
-def mortal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MortalGrid]:
-    """A server of our own, on each kind of database."""
-    address = "sqlite:LGI.sqlite"
-    if request.param == "mariadb":
-        server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
-        address = server.create_database("exchange_cut")
-    with running(MortalGrid(address, PowerCut(tmp_path))) as made:
-        yield made
 
 
 def made_again(one: ExchangingDaemon, exchange: Exchange) -> ExchangeAnswer:

@@ -1,6 +1,5 @@
 """A server killed before each statement, each answer and each change of a file in the life of a job."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,9 +10,8 @@ from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
 from tests.server.test_killed_server import DISAGREE, OF_NOBODY
 from tests.server.test_resource_calls import INVARIANT
-from tests.support.grid import CAPABILITIES, PROJECT, running
-from tests.support.mariadb import PrivateMariaDB
-from tests.support.power_cut import MortalGrid, PowerCut
+from tests.support.grid import CAPABILITIES, PROJECT
+from tests.support.power_cut import MortalGrid
 from tests.support.running_jobs import REFERENCE
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -22,17 +20,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 FEW, MANY = 20, 1000
 DATA, OUTPUT = b"what the job is given", b"what it gives"
 STATES = {0: {"queued"}, 1: {"queued", "running"}, 2: {"running", "finished"}, 3: {"finished"}}
-
-
-@pytest.fixture(params=["sqlite", "mariadb"])
-def mortal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MortalGrid]:
-    """A server of our own, on each kind of database."""
-    address = "sqlite:LGI.sqlite"
-    if request.param == "mariadb":
-        server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
-        address = server.create_database("power_cut")
-    with running(MortalGrid(address, PowerCut(tmp_path))) as made:
-        yield made
 
 
 class Life:

@@ -6,6 +6,8 @@ import threading
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tests.support import listener
+
 
 class When(StrEnum):
     """Which side of a question is lost."""
@@ -34,19 +36,11 @@ class CuttingProxy:
         self._guard = threading.Lock()
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        listener.serve(self._socket, self._serve)
 
     def close(self) -> None:
         """Accept no more."""
         self._socket.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _address = self._socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
         head = b""

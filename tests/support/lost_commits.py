@@ -5,6 +5,8 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from tests.support import listener
+
 
 class LostCommits:
     """Passes bytes on; of the next ``number`` commits the answer is kept back and the connection cut."""
@@ -17,19 +19,11 @@ class LostCommits:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.bind(str(place))
         self._socket.listen(64)
-        threading.Thread(target=self._accept, daemon=True).start()
+        listener.serve(self._socket, self._serve)
 
     def close(self) -> None:
         """Accept no more connections."""
         self._socket.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _address = self._socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
         with client, socket.socket(socket.AF_UNIX) as database, suppress(OSError):

@@ -2,9 +2,10 @@
 
 import selectors
 import socket
-import threading
 import time
 from contextlib import suppress
+
+from tests.support import listener
 
 # So much is passed on at once, so often it is looked whether the link is still there.
 _PIECE, _LOOK = 65536, 0.2
@@ -21,7 +22,7 @@ class Link:
         self._resets = 0
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        listener.serve(self._socket, self._serve)
 
     def reset(self) -> None:
         """Cut all connections that there are now."""
@@ -31,14 +32,6 @@ class Link:
         """Accept no more, and cut what there is."""
         self.reset()
         self._socket.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _address = self._socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
         turn = self._resets
