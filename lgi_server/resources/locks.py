@@ -13,17 +13,17 @@ def resource_lock_job(call: SessionContext) -> Elements:
     job_id = call.form.number(fields.JOB_ID)
     session = (call.resource, call.session_id)
     lock = locking.lock(call.transaction, session, job_id, call.project.licences, call.now)
-    return (*call.header(), *_locked(lock, "lock_time", lock.lock_time))
+    return (*call.header(), *lock_elements(lock, "lock_time", lock.lock_time))
 
 
 def resource_unlock_job(call: SessionContext) -> Elements:
     """Unlock a job that the session has locked."""
     job_id = call.form.number(fields.JOB_ID)
     lock = locking.unlock(call.transaction, call.resource, call.session_id, job_id)
-    return (*call.header(), *_locked(lock, "unlock_time", call.now))
+    return (*call.header(), *lock_elements(lock, "unlock_time", call.now))
 
 
-def _locked(lock: Lock, time_name: str, time: int) -> Elements:
+def lock_elements(lock: Lock, time_name: str, time: int) -> Elements:
     """Return a lock with a time, in seconds, which is called "lock_time" or "unlock_time"."""
     return (
         Element("job_id", lock.job_id),

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from lgi_protocol import comma_lists
 from lgi_protocol.xml import Element
-from lgi_server.api import project_elements, responses
+from lgi_server.api import project_elements
 from lgi_server.api.responses import Elements, ResponseBuilder
 from lgi_server.api.specifics import without_repository
 from lgi_server.config.model import Config, ProjectConfig
+from lgi_server.resources import locks
 from lgi_server.services.access.principals import ProjectServers, UserPrincipal
 from lgi_server.storage.repository import StoredFile
 from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE, ResourceRow
@@ -108,7 +109,7 @@ def _locked(lock: Tree) -> Elements:
     time_name = next(one.name for one in lock.children if one.name.endswith("lock_time"))
     numbers = {one.name: int(one.text) for one in lock.children}
     time = numbers.pop(time_name)
-    return responses.locked(Lock(lock_time=time, **numbers), time_name, time)
+    return locks.lock_elements(Lock(lock_time=time, **numbers), time_name, time)
 
 
 def _servers(recorded: Tree) -> ProjectServers:
