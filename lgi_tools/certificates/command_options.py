@@ -1,5 +1,6 @@
 """Options, passwords and errors of all commands of LGI_certificates."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from lgi_tools.cli import program
 NAME = "LGI_certificates"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
+# Where LGI_setup has made the authority of a project, below the current directory or for the packages.
+_HERE, _PACKAGED = Path("certificates"), Path("/etc/lgi/certificates")
 KEY_TYPE = click.option(
     "--key-type",
     type=click.Choice([str(each) for each in KeyType]),
@@ -35,6 +38,12 @@ ALSO = click.option(
 )
 DAYS = click.IntRange(min=1, max=36500)
 FORCE = click.option("--force", is_flag=True, help="Replace an existing certificate and key of that name.")
+
+
+def own_directory() -> Path:
+    """Return the directory of the CA by default: the packages' one if that has a CA and this one has none."""
+    key = "ca.key"
+    return _PACKAGED if os.path.isfile(_PACKAGED / key) and not os.path.isfile(_HERE / key) else _HERE
 
 
 def days(default: int) -> Callable[[_Command], _Command]:

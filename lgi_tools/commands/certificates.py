@@ -20,6 +20,7 @@ from lgi_tools.certificates.command_options import (
     days,
     issuing,
     of_configuration,
+    own_directory,
     plain_errors,
     read_password,
     until,
@@ -34,9 +35,9 @@ from lgi_tools.joining import authority_command, local_daemon
 @click.option(
     "--directory",
     type=DIRECTORY,
-    default=Path("certificates"),
+    default=own_directory,
     envvar="LGI_CERTIFICATES",
-    show_default=True,
+    show_default="certificates, or /etc/lgi/certificates if only that has a CA",
     show_envvar=True,
     help="Directory of the CA and of the certificates it has signed.",
 )

@@ -12,6 +12,8 @@ from lgi_tools.joining.client import Joined
 
 KEY, CERTIFICATE, CA, CONFIGURATION, RUN = "resource.key", "resource.crt", "ca.crt", "LGI.cfg", "runhere"
 EXAMPLE = "LGI.cfg.example"
+# Of the packages, whose unit makes /etc read-only.
+_PACKAGED, _PACKAGED_RUN = Path("/etc/lgi/daemon"), Path("/var/lib/lgi/jobs")
 _DEFAULT_BACKEND = "./process"
 
 # In a checkout, and where pip puts a package's data files.
@@ -84,11 +86,18 @@ def write(directory: Path, joined: Joined, applications: tuple[ApplicationTempla
     """Copy the applications, create the run directory and write the configuration. Returns its file."""
     for application in applications:
         shutil.copytree(application.source, directory / application.source.name)
+    run_directory = _run_directory(directory)
     # A daemon of root runs each job as a user of its own, who must be able to enter its directory.
-    (directory / RUN).mkdir(mode=0o755, exist_ok=True)
+    (directory / run_directory).mkdir(mode=0o755, exist_ok=True)
     file = directory / CONFIGURATION
-    keys.write_file(file, configuration(joined, applications).encode(), keys.PUBLIC)
+    keys.write_file(file, configuration(joined, applications, run_directory).encode(), keys.PUBLIC)
     return file
+
+
+def _run_directory(directory: Path) -> str:
+    """Return where a daemon keeps its jobs: beside its configuration, but for that of the packages."""
+    is_packaged = directory.absolute() == _PACKAGED and _PACKAGED_RUN.is_dir()
+    return str(_PACKAGED_RUN) if is_packaged else f"./{RUN}"
 
 
 def script(directory: Path, application: ApplicationTemplate) -> Path | None:
@@ -102,7 +111,9 @@ def settings(file: Path) -> dict[str, str]:
     return dict(_SETTING.findall(file.read_text("utf-8", "replace")))
 
 
-def configuration(joined: Joined, applications: tuple[ApplicationTemplate, ...]) -> str:
+def configuration(
+    joined: Joined, applications: tuple[ApplicationTemplate, ...], run_directory: str = f"./{RUN}"
+) -> str:
     """Return the first application's commented example with all projects and applications."""
     first = applications[0]
     project = _only(_PROJECT, first.example, first.source)
@@ -123,7 +134,7 @@ def configuration(joined: Joined, applications: tuple[ApplicationTemplate, ...])
         "ca_certificate_file": f"./{CA}",
         "resource_certificate_file": f"./{CERTIFICATE}",
         "resource_key_file": f"./{KEY}",
-        "run_directory": f"./{RUN}",
+        "run_directory": run_directory,
         "number_of_projects": str(len(joined.projects)),
     }.items():
         text = _with(text, tag, value)

@@ -277,6 +277,19 @@ def test_a_unit_of_systemd_has_the_places_of_this_grid(tmp_path: Path) -> None:
     assert not [line for line in unit if line.startswith("StateDirectory")]
 
 
+def test_the_first_resource_has_a_unit_too(tmp_path: Path) -> None:
+    """Its daemon may write to its own directory, where its jobs are, even below /etc."""
+    made = set_up(tmp_path, f"--units={tmp_path / 'units'}", "--resource=desktop@example.org")
+
+    place = tmp_path / "desktop"
+    unit = (tmp_path / "units" / "lgi-daemon.service").read_text().splitlines()
+    assert (made.returncode, made.stderr) == (0, "")
+    assert f"ExecStart={BIN / 'LGI_daemon'} {place / 'LGI.cfg'}" in unit
+    assert f"ConditionPathExists={place / 'LGI.cfg'}" in unit
+    assert f"ReadWritePaths={place}" in unit
+    assert not [line for line in unit if line.startswith("StateDirectory")]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another account")
 def test_the_account_of_the_server_gets_its_files_from_root(tmp_path: Path) -> None:
     """Configuration, data and the server's keys, and never the key of the authority."""

@@ -7,10 +7,9 @@ from urllib.parse import urlsplit
 import click
 
 from lgi_server.cli.setup import grid_database, grid_options, grid_steps, journal, owner, start, units
-from lgi_server.cli.setup.grid_options import GridOptions
+from lgi_server.cli.setup.grid_options import PACKAGED, PACKAGED_DATA, GridOptions
 from lgi_server.cli.setup.grid_steps import Step
 
-PACKAGED, PACKAGED_DATA = Path("/etc/lgi"), Path("/var/lib/lgi/server")
 _DIRECTORY = click.Path(file_okay=False, path_type=Path)
 
 
@@ -37,8 +36,8 @@ def _use_answers(context: click.Context, _option: click.Parameter, path: Path | 
 @click.option(
     "--directory",
     type=_DIRECTORY,
-    default=Path(),
-    show_default="the current one",
+    default=owner.default_directory,
+    show_default=f"for root {PACKAGED}, if the packages have made it, or the current one",
     help="Where certificates, server and the administrator's settings are made.",
 )
 @click.option("--project", default="LGI", show_default=True, help="The first project's name.")
@@ -61,7 +60,7 @@ def _use_answers(context: click.Context, _option: click.Parameter, path: Path | 
     "--user", help="Account that runs the server. [default: this one; for root lgi, if there is one]"
 )
 @click.option(
-    "--units", type=_DIRECTORY, help="Where to write the unit of systemd. [default: DIRECTORY/units]"
+    "--units", type=_DIRECTORY, help="Where to write the units of systemd. [default: DIRECTORY/units]"
 )
 @click.option("--resource", help="Make this machine a resource of the project, as desktop@example.org.")
 @click.option(
@@ -111,7 +110,6 @@ def _options(directory: Path, given: dict[str, object]) -> GridOptions:
         texts = grid_options.ask(texts)
     url = (texts["url"] or "").rstrip("/")
     grid_options.check_url(url)
-    is_packaged = directory.absolute() == PACKAGED
     values = {
         **given,
         "url": url,
@@ -119,7 +117,7 @@ def _options(directory: Path, given: dict[str, object]) -> GridOptions:
         "project": texts["project"] or "LGI",
         "admin": texts["admin"] or grid_options.default_admin(),
         "database": texts["database"],
-        "data": given["data"] or (PACKAGED_DATA if is_packaged else None),
+        "data": given["data"] or (PACKAGED_DATA if directory.absolute() == PACKAGED else None),
         "user": owner.account(str(given["user"]) if given["user"] else None),
         "units": given["units"] or _unit_directory(directory, bool(given["start"])),
     }
@@ -144,7 +142,7 @@ def _say_what_is_next(plan: GridOptions, steps: list[Step]) -> None:
     if not plan.start:
         click.echo(f"  {_start_command(plan, config)}")
         if plan.resource:
-            click.echo(f"  LGI_daemon {plan.resource_directory / 'LGI.cfg'} &")
+            click.echo(f"  {_daemon_command(plan)}")
         host = urlsplit(plan.url).hostname
         port = "" if plan.join_port == start.JOIN_PORT else f" --port {plan.join_port}"
         click.echo(f"  LGI_certificates listen {host}{port} --server {plan.url} --register {config} &")
@@ -155,7 +153,13 @@ def _say_what_is_next(plan: GridOptions, steps: list[Step]) -> None:
 
 def _start_command(plan: GridOptions, config: Path) -> str:
     """Return the command that starts the server."""
-    is_packaged = plan.units is None and plan.directory.absolute() == PACKAGED and units.PACKAGED.exists()
-    if plan.units == units.SYSTEM or is_packaged:
+    if units.are_used(plan.units):
         return f"systemctl enable --now {units.UNIT}"
     return f"LGI_server {config} &"
+
+
+def _daemon_command(plan: GridOptions) -> str:
+    """Return the command that starts the daemon of the first resource."""
+    if units.are_used(plan.units):
+        return f"systemctl enable --now {units.DAEMON_UNIT}"
+    return f"LGI_daemon {plan.resource_directory / 'LGI.cfg'} &"

@@ -16,6 +16,8 @@ from lgi_server.services.project.recorded_changes import AdministrationError
 
 LISTS = ("also", "application")
 FLAGS = ("start",)
+# Where the packages have configuration and data.
+PACKAGED, PACKAGED_DATA = Path("/etc/lgi"), Path("/var/lib/lgi/server")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,11 @@ class GridOptions:
     join_port: int
 
     @property
+    def is_packaged(self) -> bool:
+        """Whether the grid is where the packages' units look for it."""
+        return self.directory.absolute() == PACKAGED
+
+    @property
     def certificates(self) -> Path:
         """The directory of the authority."""
         return self.directory / "certificates"
@@ -58,7 +65,8 @@ class GridOptions:
     @property
     def resource_directory(self) -> Path:
         """The directory of the first resource's daemon."""
-        return self.directory / (self.resource or "").partition("@")[0]
+        name = "daemon" if self.is_packaged else (self.resource or "").partition("@")[0]
+        return self.directory / name
 
 
 def read_answers(path: Path, known: Collection[str]) -> Mapping[str, object]:

@@ -58,7 +58,11 @@ def carry_out(plan: GridOptions, journal: Journal) -> Iterator[Step]:
     if plan.resource:
         yield _resource(plan, journal, plan.resource)
     if plan.units:
-        yield _unit(plan, journal, config, plan.units / units.UNIT)
+        text = units.text(config, plan.user, plan.data or plan.server)
+        yield _unit(journal, plan.units / units.UNIT, text)
+    if plan.units and plan.resource:
+        text = units.daemon_text(plan.resource_directory / "LGI.cfg")
+        yield _unit(journal, plan.units / units.DAEMON_UNIT, text)
 
 
 def _authority(plan: GridOptions, journal: Journal) -> Step:
@@ -186,9 +190,8 @@ def _resource(plan: GridOptions, journal: Journal, name: str) -> Step:
     return step
 
 
-def _unit(plan: GridOptions, journal: Journal, config: Config, file: Path) -> Step:
+def _unit(journal: Journal, file: Path, text: str) -> Step:
     if is_new := not file.exists():
-        text = units.text(config, plan.user, plan.data or plan.server)
         journal.note_paths(file.parent, file)
         file.parent.mkdir(parents=True, exist_ok=True)
         _write(file, text, 0o644)

@@ -5,10 +5,17 @@ import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
+from lgi_server.cli.setup import grid_options
 from lgi_server.config.model import Config
 from lgi_server.services.project.recorded_changes import AdministrationError
 
 PACKAGED = "lgi"
+
+
+def default_directory() -> Path:
+    """Return where a grid is made by default: for root where the packages' account can read it."""
+    is_packaged = os.geteuid() == 0 and PACKAGED in _names() and grid_options.PACKAGED.is_dir()
+    return grid_options.PACKAGED if is_packaged else Path()
 
 
 def account(name: str | None) -> str:

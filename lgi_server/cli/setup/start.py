@@ -1,11 +1,14 @@
 """The start of a new grid: server, daemon of the first resource, listener for those who join."""
 
+import os
+import pwd
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from lgi_server.cli.setup import programs, units
@@ -21,18 +24,28 @@ SERVER_PATIENCE = 30.0
 
 @dataclass(frozen=True)
 class Program:
-    """A program to start in the background, with the file of its output."""
+    """A program to start in the background, with the file of its output; None for this account."""
 
     name: str
     words: tuple[str, ...]
     log: Path
+    account: str | None = None
+
+    @property
+    def start_options(self) -> dict[str, Any]:
+        """The options of Popen by which root starts it under its account, without privileges."""
+        if os.geteuid() != 0 or self.account in {None, "root"}:
+            return {}
+        found = pwd.getpwnam(str(self.account))
+        groups = os.getgrouplist(found.pw_name, found.pw_gid)
+        return {"user": found.pw_uid, "group": found.pw_gid, "extra_groups": groups, "umask": 0o027}
 
 
 def start(plan: GridOptions) -> Iterator[str]:
     """Start what does not run yet, and yield a line for each; AdministrationError for what ends at once."""
     yield _server(plan)
     if plan.resource:
-        yield _background(_daemon(plan), PATIENCE)
+        yield _daemon(plan)
     yield _background(_listener(plan), PATIENCE)
 
 
@@ -41,18 +54,19 @@ def _server(plan: GridOptions) -> str:
     address = (parts.hostname or "", parts.port or 443)
     if _is_open(address):
         return f"{plan.url} runs already"
-    if plan.units == units.SYSTEM or (plan.units is None and units.RUNNING.is_dir()):
-        units.start()
-        return f"systemd has started {units.UNIT}"
+    if units.are_used(plan.units):
+        return units.start(units.UNIT)
     config = str(plan.server / "LGI_server.cfg")
-    program = Program("LGI_server", (config,), plan.directory / "log" / "server.log")
+    program = Program("LGI_server", (config,), plan.directory / "log" / "server.log", plan.user)
     return _background(program, SERVER_PATIENCE, address)
 
 
-def _daemon(plan: GridOptions) -> Program:
+def _daemon(plan: GridOptions) -> str:
+    if units.are_used(plan.units):
+        return units.start(units.DAEMON_UNIT)
     file = str(plan.resource_directory / "LGI.cfg")
     log = plan.directory / "log" / "daemon.log"
-    return Program("LGI_daemon", ("-ft", "5", "-st", "10", file), log)
+    return _background(Program("LGI_daemon", ("-ft", "5", "-st", "10", file), log), PATIENCE)
 
 
 def _listener(plan: GridOptions) -> Program:
@@ -74,6 +88,7 @@ def _background(program: Program, patience: float, address: tuple[str, int] | No
             stdout=log,
             stderr=log,
             start_new_session=True,
+            **program.start_options,
         )
     end = time.monotonic() + patience
     while time.monotonic() < end and not (address and _is_open(address)):

@@ -1,4 +1,4 @@
-"""The unit with which systemd runs a project server that LGI_setup has made."""
+"""The units with which systemd runs a project server and a daemon that LGI_setup has made."""
 
 import re
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 from lgi_server.cli.setup import programs
 from lgi_server.config.model import Config
 
-UNIT = "lgi-server.service"
+UNIT, DAEMON_UNIT = "lgi-server.service", "lgi-daemon.service"
 # Where systemd looks, and where it runs.
 SYSTEM = Path("/etc/systemd/system")
 PACKAGED = Path("/usr/lib/systemd/system") / UNIT
@@ -20,9 +20,6 @@ _PACKAGED = "/var/lib/lgi/server"
 
 def text(config: Config, user: str, data: Path) -> str:
     """Return the unit for a configuration, an account and the directory that the server writes to."""
-    source = next((place / UNIT for place in _PLACES if (place / UNIT).is_file()), None)
-    if source is None:
-        raise FileNotFoundError(f"{UNIT} is in none of {', '.join(map(str, _PLACES))}")
     changes = {
         "User": user,
         "Group": "",
@@ -36,10 +33,35 @@ def text(config: Config, user: str, data: Path) -> str:
             "ProtectHome": "read-only",
         }
         changes["ProtectSystem"] = f"strict\nReadWritePaths={_quoted(data)}"
+    return _changed(UNIT, changes)
+
+
+def daemon_text(file: Path) -> str:
+    """Return the unit for the configuration of a daemon, whose directory has its jobs."""
+    place = file.absolute()
+    return _changed(
+        DAEMON_UNIT,
+        {
+            "ConditionPathExists": str(place).replace("%", "%%"),
+            "ExecStart": f"{programs.path_of('LGI_daemon')} {_quoted(place)}",
+            "StateDirectory": "",
+            "StateDirectoryMode": "",
+            "LogsDirectory": "",
+            "LogsDirectoryMode": "",
+            "ProtectSystem": f"full\nReadWritePaths={_quoted(place.parent)}",
+        },
+    )
+
+
+def _changed(name: str, changes: dict[str, str]) -> str:
+    """Return the packages' unit of a name with other values; a setting without a value is left out."""
+    source = next((place / name for place in _PLACES if (place / name).is_file()), None)
+    if source is None:
+        raise FileNotFoundError(f"{name} is in none of {', '.join(map(str, _PLACES))}")
     lines = source.read_text("utf-8")
-    for name, value in changes.items():
-        line = f"{name}={value}\n" if value else ""
-        lines = re.sub(rf"(?m)^{name}=.*\n", line.replace("\\", r"\\"), lines)
+    for setting, value in changes.items():
+        line = f"{setting}={value}\n" if value else ""
+        lines = re.sub(rf"(?m)^{setting}=.*\n", line.replace("\\", r"\\"), lines)
     return lines
 
 
@@ -49,7 +71,13 @@ def _quoted(path: Path) -> str:
     return f'"{name}"' if re.search(r"""[\s"']""", name) else name
 
 
-def start() -> None:
-    """Have systemd start the server now and with the machine; AdministrationError when it fails."""
+def are_used(place: Path | None) -> bool:
+    """Whether systemd is to run the programs: it runs, and units are its own or those of the packages."""
+    return RUNNING.is_dir() and place in {None, SYSTEM}
+
+
+def start(unit: str) -> str:
+    """Have systemd start a unit now and with the machine; AdministrationError when it fails."""
     programs.run("systemctl", "daemon-reload")
-    programs.run("systemctl", "enable", "--now", UNIT)
+    programs.run("systemctl", "enable", "--now", unit)
+    return f"systemd has started {unit}"
