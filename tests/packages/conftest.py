@@ -29,23 +29,23 @@ def _root() -> None:
             lacking(program)
 
 
-@pytest.fixture(scope="module", params=RELEASES)
+@pytest.fixture(scope="session", params=RELEASES)
 def release(request: pytest.FixtureRequest) -> str:
     """A release of Debian."""
     return str(request.param)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def builder(release: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chroot]:
-    """A chroot with this commit in /src, and what a build needs."""
+    """A chroot with this commit in /src, and what a build needs, or adds of its own (python3-packaging)."""
     with chroot(release, tmp_path_factory.mktemp("builder")) as made:
         made.run("apt-get update -q", network=True)
-        made.install("git", "python3-venv", "rpm")
+        made.install("git", "python3-venv", "rpm", "python3-packaging")
         subprocess.run(["git", "clone", "-q", ROOT, made.path / "src"], check=True)
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def build(builder: Chroot, tmp_path_factory: pytest.TempPathFactory) -> Build:
     """Builds the packages of a script with a number of their own, once for each number."""
     built: dict[tuple[str, int], list[Path]] = {}
