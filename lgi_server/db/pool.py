@@ -29,6 +29,9 @@ log = logging.getLogger("lgi.database")
 Result = TypeVar("Result")
 TRIES_SECONDS = 10.0
 POOL_SIZE = 8
+# So many times work is repeated because another transaction has stored a row with the same unique key: a
+# daemon may make several exchanges at once, each of which gives out jobs under some of the same references.
+MOST_COLLISIONS = 5
 
 
 class Database:
@@ -50,16 +53,16 @@ class Database:
         which may have been done or not.
         """
         end = time.monotonic() + TRIES_SECONDS
-        is_second = False
+        collisions = 0
         while True:
             try:
                 return self._once(work, write)
             except UniqueViolationError as taken:
-                if is_second:
+                # Another transaction has stored the row: the repeated work finds it, or meets the next.
+                collisions += 1
+                if collisions > MOST_COLLISIONS:
                     log.exception("a unique key exists already")
                     raise LGIError(ErrorNumber.DATABASE) from taken
-                # Another transaction has stored the row: the repeated work finds it.
-                is_second = True
             except RetryableError as busy:
                 if time.monotonic() > end:
                     raise LGIError(ErrorNumber.BACK_OFF) from busy

@@ -217,6 +217,39 @@ def test_both_transactions_of_a_deadlock_are_done(private_mariadb: PrivateMariaD
     database.close()
 
 
+def test_work_finds_the_rows_of_several_rivals(private_mariadb: PrivateMariaDB) -> None:
+    """Each time that a rival has stored the row with the same unique key, the work is repeated and sees it."""
+    address = private_mariadb.create_database("rivals")
+    database, other = open_database(address), open_database(address)
+    database.run(lambda one: one.run("CREATE TABLE numbers (number INTEGER PRIMARY KEY)"))
+    insert = "INSERT INTO numbers VALUES (%s)"
+    rivals = iter(range(3))
+
+    def next_number(transaction: Transaction) -> int:
+        row = transaction.row("SELECT COUNT(*) AS n FROM numbers")
+        number = int(row["n"]) if row else -1
+        if next(rivals, None) is not None:
+            other.run(lambda one: one.run(insert, number))
+        transaction.run(insert, number)
+        return number
+
+    assert database.run(next_number) == 3
+    database.close()
+    other.close()
+
+
+def test_a_unique_key_that_stays_taken_is_error_3(database: Database) -> None:
+    """Work that meets the same row each time is repeated a few times only."""
+    database.run(lambda one: one.run("CREATE TABLE numbers (number INTEGER PRIMARY KEY)"))
+    insert = "INSERT INTO numbers VALUES (%s)"
+    database.run(lambda one: one.run(insert, 1))
+
+    with pytest.raises(LGIError) as refused:
+        database.run(lambda one: one.run(insert, 1))
+
+    assert refused.value.number == ErrorNumber.DATABASE
+
+
 def test_a_database_that_is_away_is_a_back_off(private_mariadb: PrivateMariaDB) -> None:
     """Nothing was done, so the caller may come back (error 1)."""
     away = open_database("mariadb://root@localhost/x?socket=/nonexistent/sock")
