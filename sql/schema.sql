@@ -5,7 +5,8 @@
 -- Every job of the project. repository is ours: where the job's files are, which LGI 1.31 kept as text
 -- inside job_specifics. So is licences: what a job wants of them while it runs, as 'abaqus=1 matlab=2'; and how a job
 -- ended: NULL is not known, or no signal; and daemon_reference: the reference under which resource_exchange has given
--- out the job, as long as the job has it.
+-- out the job, as long as the job has it; and job_name and labels, a line key=value each; and when the job was submitted
+-- and last started: NULL is not known, or not yet.
 -- The last three columns the database makes itself: whom a queued job is for, a comma for more than one; its user; and
 -- how long licences is, which tells most wishes apart where the whole text is too long for a key.
 CREATE TABLE job_queue (
@@ -29,6 +30,10 @@ CREATE TABLE job_queue (
     exit_signal       SMALLINT     NULL,
     end_reason        VARCHAR(254) NOT NULL DEFAULT '',
     daemon_reference  VARCHAR(32)  NULL,
+    job_name          VARCHAR(100) NOT NULL DEFAULT '',
+    labels            VARCHAR(2200) NOT NULL DEFAULT '',
+    submitted         BIGINT       NULL,
+    started           BIGINT       NULL,
     queued_for        VARCHAR(255) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
         CASE WHEN INSTR(target_resources, ',') > 0 THEN ',' ELSE target_resources END END) STORED,
     queued_by         VARCHAR(254) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
@@ -128,7 +133,8 @@ CREATE TABLE event_queue (
 -- lookup by name never scans lists. The job's application and state stand beside owners and readers, its time
 -- stamp beside readers (0 and empty elsewhere): a page of a list, a count and a limit are each one range of one
 -- index, however many jobs there are. ended is, for readers, 'succeeded', 'failed' or 'unknown' of a job that has ended.
--- A job that wants licences has a row too (role uses, name licences), whose state is the job's.
+-- A job that wants licences has a row too (role uses, name licences), whose state is the job's. A job with a name or labels
+-- has, for each reader and each of these, a row like the reader's (role label), whose name is a digest of the two.
 -- No name has more than 254 bytes, and a key of MariaDB no more than 3072; it has the primary key's columns at the end
 -- of every index, unsaid.
 CREATE TABLE job_access (
@@ -148,8 +154,8 @@ CREATE INDEX access_by_end ON job_access (role, name, ended, state_time_stamp, j
 CREATE INDEX access_by_application_and_time ON job_access (role, name, application, state_time_stamp, job_id);
 
 -- Ours: every change of a job's state, kept when the job is gone. The first row of a job is its submit, from no
--- state; it is written with the first change, from the job's row, which says the same until then. accounted is 1
--- when the usage below has it.
+-- state; it is written with the first change, from the job's row, which says the same until then, and alone has the
+-- job's name and labels. accounted is 1 when the usage below has it.
 CREATE TABLE job_history (
     change_id         INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
     job_id            INTEGER      NOT NULL,
@@ -161,7 +167,9 @@ CREATE TABLE job_history (
     application       VARCHAR(255) NOT NULL,
     owners            VARCHAR(255) NOT NULL,
     target_resources  VARCHAR(255) NOT NULL,
-    accounted         INTEGER      NOT NULL DEFAULT 0
+    accounted         INTEGER      NOT NULL DEFAULT 0,
+    job_name          VARCHAR(100) NOT NULL DEFAULT '',
+    labels            VARCHAR(2200) NOT NULL DEFAULT ''
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 CREATE INDEX history_of_job ON job_history (job_id, change_id);
 CREATE INDEX history_to_account ON job_history (accounted, change_id);
@@ -272,4 +280,4 @@ CREATE TABLE update_undo (
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (4);
+INSERT INTO schema_version (version) VALUES (6);

@@ -20,7 +20,7 @@ from lgi_server.storage.threadpool import run_in_thread
 _FIELDS = frozenset(
     {
         *("request_id", "application", "target_resources", "job_specifics"),
-        *("input", "output", "read_access", "write_access"),
+        *("input", "output", "read_access", "write_access", "job_name", "labels"),
     }
 )
 _BLOCK = 2**20

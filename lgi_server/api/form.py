@@ -127,6 +127,21 @@ class Form:
         check_size(field, value)
         return value.encode("utf-8", "replace")
 
+    def checked(self, field: Field, check: Callable[[str], str]) -> str:
+        """Return what ``check`` makes of a value, empty for none; LGIError as `text`, or ``malformed``.
+
+        ``check`` raises ValueError for a value that is not acceptable.
+        """
+        value = self.text(field)
+        if not value:
+            return ""
+        try:
+            if "\ufffd" in value:
+                raise ValueError("it is not UTF-8")
+            return check(value)
+        except ValueError as error:
+            raise field.refusal(field.malformed, str(error)) from None
+
     def markup(
         self, field: Field, clean: Callable[[str], str] = str, reserved: frozenset[str] = frozenset()
     ) -> str:

@@ -1,11 +1,12 @@
 """Elements of answers about jobs, and headers, in the order that old programs expect (wire.md 6-8)."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists, hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element, envelope, write, write_value
+from lgi_server.api.job_elements import more
 from lgi_server.config.model import Config, ProjectConfig
 from lgi_server.services.access.principals import ProjectServers, UserPrincipal
 from lgi_server.storage.repository import Store, StoredFile
@@ -113,10 +114,10 @@ class ResponseBuilder:
                 raise
             return repository_files([])
 
-    def details(self, job: JobRow, number: int | None = None) -> Element:
-        """Return all details of a job; `complete` adds the files of its repository."""
-        element = self._job(job, _DETAILS, number)
-        return _Details(element.name, element.content, element.number)
+    def details(self, job: JobRow, number: int | None = None, shown: Collection[str] = ()) -> Element:
+        """Return all details of a job, and what is ``shown`` more; `complete` adds the repository's files."""
+        parts = (*[self.element(job, name) for name in _DETAILS], *end(job))
+        return _Details("job", (*parts, *more(job, shown)) if shown else parts, number)
 
     def given(self, job: JobRow) -> Elements:
         """Return the details of a job that an exchange gives out, without the files of its repository."""
@@ -151,12 +152,12 @@ class ResponseBuilder:
         """Return a job that was deleted or is being aborted."""
         return self._job(job, _DELETED, 1)
 
-    def listed(self, found: Iterable[JobRow]) -> Elements:
-        """Return the jobs of a user's list."""
-        jobs = ((number, self._listed(job)) for number, job in enumerate(found, 1))
+    def listed(self, found: Iterable[JobRow], shown: Collection[str] = ()) -> Elements:
+        """Return the jobs of a user's list, and what is ``shown`` of each more."""
+        jobs = ((number, self._listed(job, shown)) for number, job in enumerate(found, 1))
         return tuple(Element("job", text, number, raw=True) for number, text in jobs)
 
-    def _listed(self, job: JobRow) -> str:
+    def _listed(self, job: JobRow, shown: Collection[str]) -> str:
         """Return the elements of a job as text: pages have thousands of jobs, and an Element takes time."""
         lists = {name: comma_lists.join(getattr(job, name)) for name in _LISTS}
         parts = [
@@ -165,7 +166,8 @@ class ResponseBuilder:
             else write_value(name, lists[name] if name in lists else getattr(job, name))
             for name in _LISTED
         ]
-        return " ".join([*parts, *map(write, end(job))])
+        added = more(job, shown) if shown else ()
+        return " ".join([*parts, *map(write, end(job)), *map(write, added)])
 
     def offered(self, found: Iterable[JobRow]) -> Elements:
         """Return the jobs offered to a resource."""

@@ -4,7 +4,7 @@ from lgi_protocol.states import State
 from lgi_server.basic_interface.registry import Answer, Page, PageContext, Redirect, Template
 from lgi_server.services.access import principals
 from lgi_server.tables.job_queue import listing
-from lgi_server.tables.job_queue.listing import Selection
+from lgi_server.tables.job_queue.selection import Selection
 
 RECENT = 5
 

@@ -6,13 +6,14 @@ from urllib.parse import urlencode
 from lgi_protocol import comma_lists
 from lgi_protocol.job_end import Result
 from lgi_protocol.states import State
-from lgi_server.api import end_fields, fields
+from lgi_server.api import end_fields, fields, list_filters
 from lgi_server.basic_interface.registry import Answer, PageContext, Template
 from lgi_server.services.jobs import targets
 from lgi_server.tables import active_resources
 from lgi_server.tables.job_queue import jobs, listing
 from lgi_server.tables.job_queue.jobs import JobRow
-from lgi_server.tables.job_queue.listing import ListCursor, Selection
+from lgi_server.tables.job_queue.listing import ListCursor
+from lgi_server.tables.job_queue.selection import Selection
 
 SIZE = 50
 _CURSOR = re.compile(r"([0-9]{1,12})-([0-9]{1,9})")
@@ -29,7 +30,8 @@ def job_list(visit: PageContext) -> Answer:
     names = visit.user.names if everybody else visit.visitor.own_names
     filters = (*visit.query.filter(fields.LISTED_STATE), *visit.query.filter(fields.LISTED_APPLICATION))
     ended = end_fields.result_filter(visit.query)
-    selection = Selection(names, *filters, ended)
+    name, label = visit.query.line(fields.JOB_NAME), visit.query.line(fields.LABELS)
+    selection = Selection(names, *filters, ended, list_filters.label_terms(visit.query))
     found, has_older, has_newer = _page(visit, selection)
     return Template(
         "basic_interface/job_list.html",
@@ -44,7 +46,9 @@ def job_list(visit: PageContext) -> Answer:
             "everybody": everybody,
             "ended": ended,
             "ends": tuple(Result),
-            "filters": _filters(state, application, ended, everybody),
+            "job_name": name,
+            "labels": label,
+            "filters": _filters(state, application, ended, everybody, job_name=name, labels=label),
             "deleted": _deleted(visit),
             "news": "" if has_newer else _poll_address(visit, found, everybody),
         },
@@ -67,13 +71,14 @@ def _poll_address(visit: PageContext, found: list[JobRow], everybody: bool) -> s
     )
 
 
-def _filters(state: str, application: str, ended: str, everybody: bool) -> dict[str, str]:
+def _filters(state: str, application: str, ended: str, everybody: bool, **more: str) -> dict[str, str]:
     """Return the filters as parameters for the addresses of other pages of the same list."""
     given = {
         "state": _shown(state),
         "application": _shown(application),
         "ended": ended,
         "whose": "all" if everybody else "",
+        **more,
     }
     return {name: value for name, value in given.items() if value}
 

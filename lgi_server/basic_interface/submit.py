@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import request
 
-from lgi_protocol import comma_lists
+from lgi_protocol import comma_lists, labels
 from lgi_protocol.daemon_reference import without_reference
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import fields, uploads
@@ -26,12 +26,14 @@ from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import NO_SERVER
 
 # The fields of the form, named as in the call; those in the second line are check boxes.
-_PLAIN = ("application", "job_specifics", "read_access", "write_access", "input")
+_PLAIN = ("application", "job_specifics", "read_access", "write_access", "input", "job_name", "labels")
 _BOXES = ("target_resources", "groups")
 _FIELDS = (
     *(fields.APPLICATION, fields.TARGETS, fields.GROUPS, fields.INPUT),
     *(fields.SPECIFICS, fields.READ_ACCESS, fields.WRITE_ACCESS),
 )
+# Fields of ours, which are named at the begin of a message.
+_OURS = (fields.JOB_NAME.name, fields.LABELS.name)
 LIKE = fields.Field("like", fields.INTEGER, fields.E.JOB_ID_TOO_BIG, fields.E.JOB_ID)
 # The field that an error is about.
 _AT_FAULT: Mapping[ErrorNumber, str] = {
@@ -63,6 +65,8 @@ def submit_form(visit: PageContext) -> Answer:
         "application": job.application,
         "job_specifics": without_reference(job.job_specifics),
         "input": job.input.decode("utf-8", "replace") if is_text else "",
+        "job_name": job.job_name,
+        "labels": job.labels,
     }
     shown = _form(visit, values, (), visit.user.groups)
     return replace(shown, values={**shown.values, "like": job.job_id, "like_has_input": is_text})
@@ -87,11 +91,17 @@ def _form(
         "groups": groups,
         "refused": refused,
         "request_id": secrets.token_urlsafe(16),
-        "at_fault": _AT_FAULT.get(refused.number, "") if refused else "",
+        "at_fault": _field_at_fault(refused) if refused else "",
     }
     return Template(
         "basic_interface/submit.html", shown, HTTPStatus.BAD_REQUEST if refused else HTTPStatus.OK
     )
+
+
+def _field_at_fault(refused: LGIError) -> str:
+    """Return the field that an error is about; those of ours have the number of another one."""
+    named = refused.message.partition(" ")[0]
+    return named if named in _OURS else _AT_FAULT.get(refused.number, "")
 
 
 def form_again(visit: PageContext, refused: LGIError) -> Template:
@@ -141,4 +151,6 @@ def _details(form: Form) -> JobPayload:
         job_specifics=form.markup(fields.SPECIFICS, reserved=fields.DAEMON_REFERENCE),
         input=form.typed(fields.INPUT),
         output=b"",
+        job_name=form.checked(fields.JOB_NAME, labels.check_name),
+        labels=form.checked(fields.LABELS, labels.normalize_labels),
     )

@@ -5,6 +5,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server.api import fields
 from lgi_server.api.context import InterfaceContext
+from lgi_server.api.job_elements import named
 from lgi_server.api.responses import Elements
 from lgi_server.services.jobs import history
 from lgi_server.tables import job_usage
@@ -15,6 +16,7 @@ MOST = 4096
 def interface_job_history(call: InterfaceContext) -> Elements:
     """Return the changes of a job's state, the oldest first, also of a deleted job."""
     job_id = call.form.number(fields.JOB_ID)
+    shown = call.form.names(fields.SHOW)
     changes = history.of_job(call.transaction, call.user, job_id, call.runtime.config)
     listed = (
         Element(
@@ -28,6 +30,7 @@ def interface_job_history(call: InterfaceContext) -> Elements:
                 Element("application", change.application),
                 Element("owners", comma_lists.join(change.owners)),
                 Element("target_resources", comma_lists.join(change.target_resources)),
+                *named(change, shown),
             ),
             number,
         )

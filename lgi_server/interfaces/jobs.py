@@ -2,13 +2,13 @@
 
 from lgi_protocol import comma_lists
 from lgi_protocol.xml import Element
-from lgi_server.api import end_fields, fields
+from lgi_server.api import end_fields, fields, list_filters
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.responses import Elements
 from lgi_server.background.long_poll_users import KnownJobState
 from lgi_server.services.jobs import updates
 from lgi_server.tables.job_queue import listing
-from lgi_server.tables.job_queue.listing import Selection
+from lgi_server.tables.job_queue.selection import Selection
 
 DEFAULT_LIMIT, MOST = 128, 4096
 
@@ -27,7 +27,8 @@ def interface_job_state(call: InterfaceContext) -> Elements:
         known = KnownJobState(call.user.name, job_id, call.form.line(fields.LISTED_STATE))
         if known.is_current(job.state):
             call.wait_for(known)
-    return (*call.header(), Element("number_of_jobs", 1), call.answers.details(job, 1))
+    shown = call.form.names(fields.SHOW)
+    return (*call.header(), Element("number_of_jobs", 1), call.answers.details(job, 1, shown))
 
 
 def _list(call: InterfaceContext) -> Elements:
@@ -35,21 +36,43 @@ def _list(call: InterfaceContext) -> Elements:
     application = _posted_or_any(call, fields.LISTED_APPLICATION)
     start = call.form.number_or(fields.START, 0)
     limit = min(call.form.number_or(fields.LIMIT, DEFAULT_LIMIT), MOST)
-    filters = (*call.form.filter(fields.LISTED_STATE), *call.form.filter(fields.LISTED_APPLICATION))
     ended = end_fields.result_filter(call.form)
-    selection = Selection(call.user.names, *filters, ended)
+    selection = _selection(call, ended)
     header = (
         *call.header(),
         Element("state", state),
         Element("application", application),
         *((Element("ended", ended or comma_lists.ANY),) if call.form.has(fields.ENDED.name) else ()),
+        *list_filters.repeated(call.form),
         Element("start", start),
         Element("limit", limit),
     )
     if limit == 0:
         return (*header, Element("number_of_jobs", listing.count(call.transaction, selection)))
     found = listing.select(call.transaction, selection, start, limit)
-    return (*header, Element("number_of_jobs", len(found)), *call.answers.listed(found))
+    return (
+        *header,
+        Element("number_of_jobs", len(found)),
+        *call.answers.listed(found, call.form.names(fields.SHOW)),
+    )
+
+
+def _selection(call: InterfaceContext, ended: str) -> Selection:
+    """Return the posted filters; LGIError."""
+    form = call.form
+    owner = form.line(fields.OWNER)
+    return Selection(
+        # Who submits a job may read it: one's own jobs need no list but one's own.
+        (owner,) if owner == call.user.name else call.user.names,
+        *form.filter(fields.LISTED_STATE),
+        *form.filter(fields.LISTED_APPLICATION),
+        ended,
+        list_filters.label_terms(form),
+        owner,
+        form.line(fields.RESOURCE),
+        form.number(fields.SINCE) if form.has(fields.SINCE.name) else 0,
+        list_filters.number_ranges(form),
+    )
 
 
 def _posted_or_any(call: InterfaceContext, field: fields.Field) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from lgi_protocol import labels
 from lgi_protocol.xml import Element
 from lgi_server.api import fields
 from lgi_server.api.context import InterfaceContext
@@ -20,7 +21,8 @@ def interface_submit_job(call: InterfaceContext) -> Elements:
     job, servers = submission.submit_as_user(call.submit_context(), call.user, request)
     # As LGI: the answer has only those groups that may submit, and so own the job.
     user = replace(call.user, groups=tuple(group for group in call.user.groups if group in job.owners))
-    return (*call.answers.user_header(user, servers), call.answers.details(job))
+    shown = call.form.names(fields.SHOW)
+    return (*call.answers.user_header(user, servers), call.answers.details(job, shown=shown))
 
 
 def interface_submit_jobs(call: InterfaceContext) -> Elements:
@@ -54,4 +56,6 @@ def _details(form: Form, uploads: Callable[[], tuple[Upload, ...]]) -> JobPayloa
         job_specifics=form.markup(fields.SPECIFICS, reserved=fields.DAEMON_REFERENCE),
         input=form.data(fields.INPUT),
         output=form.data(fields.OUTPUT),
+        job_name=form.checked(fields.JOB_NAME, labels.check_name),
+        labels=form.checked(fields.LABELS, labels.normalize_labels),
     )

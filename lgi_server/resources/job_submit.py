@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from lgi_protocol import labels
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.api import end_fields, fields, specifics
@@ -37,4 +38,6 @@ def _details(call: JobContext) -> JobPayload:
         read_access=form.names(fields.READ_ACCESS),
         write_access=form.names(fields.WRITE_ACCESS),
         end=end_fields.posted(form, State.QUEUED),
+        job_name=form.checked(fields.JOB_NAME, labels.check_name),
+        labels=form.checked(fields.LABELS, labels.normalize_labels),
     )

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from lgi_protocol import labels
 from lgi_server.api import end_fields, fields, specifics
 from lgi_server.api.context import SessionContext
 from lgi_server.api.responses import Elements
@@ -33,4 +34,6 @@ def _details(call: SessionContext, state: str) -> JobPayload:
         read_access=form.names(fields.READ_ACCESS),
         write_access=form.names(fields.WRITE_ACCESS),
         end=end_fields.posted(form, state),
+        job_name=form.checked(fields.JOB_NAME, labels.check_name),
+        labels=form.checked(fields.LABELS, labels.normalize_labels),
     )

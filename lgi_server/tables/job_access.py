@@ -1,13 +1,16 @@
 """The table job_access: a row for each owner, reader and target of a job, with the columns to search by.
 
-Lists are read by reader, state and time, limits by owner and state, targets by name only. Columns that no
-query uses for a role are 0 or empty, so that a change of a job's state updates as few index entries as
-possible.
+Lists are read by reader, state and time, limits by owner and state, targets by name only. Lists by name
+or label are read as those by reader are: such a row is of one reader and one name or label of the job.
+Columns that no query uses for a role are 0 or empty, so that a change of a job's state updates as few index
+entries as possible.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from itertools import chain
 
+from lgi_protocol import labels
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction, placeholders
 from lgi_server.tables import licence_wishes
@@ -19,6 +22,20 @@ _AT_ONCE = 4000
 _COLUMNS = "role, name, state_time_stamp, job_id, state, application, ended"
 _NOT_RUNNING = (State.QUEUED, State.FINISHED, State.ABORTED)
 _VALUES = placeholders(_COLUMNS.split(","))
+# The role of the rows of names and labels; the roles of the rows from which lists are read.
+LABEL = "label"
+_LISTED = frozenset({"read", LABEL})
+# Hexadecimal digits of the digest of a reader and a label.
+_DIGITS = 32
+
+
+def label_key(reader: str, term: str) -> str:
+    """Return the name of the row for the jobs of a reader with a label ``key=value``, or a name ``=name``."""
+    return hashlib.sha256(f"{reader}\n{term}".encode()).hexdigest()[:_DIGITS]
+
+
+def _terms(job: JobRow) -> list[str]:
+    return [*labels.split_labels(job.labels), *([f"{labels.NAME}{job.job_name}"] if job.job_name else [])]
 
 
 def insert_all(transaction: Transaction, new: Sequence[JobRow]) -> None:
@@ -32,6 +49,7 @@ def _names(job: JobRow) -> Names:
     names = [("owner", name) for name in job.owners]
     names += [("read", name) for name in job.read_access]
     names += [("target", name) for name in job.target_resources]
+    names += [(LABEL, label_key(name, term)) for name in job.read_access for term in _terms(job)]
     if job.licences:
         names.append((licence_wishes.ROLE, licence_wishes.NAME))
     return names
@@ -42,11 +60,11 @@ def _rows(names: Names, job_id: int, job: JobRow) -> list[tuple[str | int, ...]]
         (
             role,
             name,
-            job.state_time_stamp if role == "read" else 0,
+            job.state_time_stamp if role in _LISTED else 0,
             job_id,
             "" if role == "target" else job.state,
             job.application,
-            job.ended if role == "read" else "",
+            job.ended if role in _LISTED else "",
         )
         for role, name in names
     ]
@@ -62,8 +80,8 @@ def _insert(transaction: Transaction, rows: Sequence[tuple[str | int, ...]]) -> 
 # What a change of a job sets in its rows, by column: only what queries use for a role. Roles never change.
 _SETTINGS = {
     "state": "CASE role WHEN 'target' THEN '' ELSE {} END",
-    "state_time_stamp": "CASE role WHEN 'read' THEN {} ELSE 0 END",
-    "ended": "CASE role WHEN 'read' THEN {} ELSE '' END",
+    "state_time_stamp": "CASE WHEN role IN ('read', 'label') THEN {} ELSE 0 END",
+    "ended": "CASE WHEN role IN ('read', 'label') THEN {} ELSE '' END",
     "name": "CASE role WHEN 'target' THEN {} ELSE name END",
 }
 

@@ -24,16 +24,20 @@ class StateChange:
     owners: tuple[str, ...]
     target_resources: tuple[str, ...]
     change_id: int = 0
+    # Of a submit only.
+    job_name: str = ""
+    labels: str = ""
 
     def values(self) -> tuple[str | int, ...]:
         """Return the values of the row in the order of the columns."""
         lists_of_names = comma_lists.join(self.owners), comma_lists.join(self.target_resources)
         texts = (self.old_state, self.new_state, self.changed_by, self.reason, self.application)
-        return (self.job_id, self.change_time, *texts, *lists_of_names)
+        return (self.job_id, self.change_time, *texts, *lists_of_names, self.job_name, self.labels)
 
 
 _COLUMNS = (
-    "job_id, change_time, old_state, new_state, changed_by, reason, application, owners, target_resources"
+    "job_id, change_time, old_state, new_state, changed_by, reason, application, owners, target_resources,"
+    " job_name, labels"
 )
 _VALUES = placeholders(_COLUMNS.split(","))
 

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.db import open_database, schema, schema_check, schema_files
+from lgi_server.db import open_database, schema, schema_check, schema_files, upgrades
 from lgi_server.db.errors import RetryableError
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
@@ -71,7 +71,7 @@ def test_a_program_does_not_start_on_a_database_of_another_version(program: str)
 
     assert done.returncode == 1
     assert "the database of project LGI, sqlite:" in done.stderr
-    assert "is not as version 4 has it: it has no table share_usage." in done.stderr
+    assert f"is not as version {upgrades.latest()} has it: it has no table share_usage." in done.stderr
 
 
 def test_work_that_raises_leaves_nothing(database: Database) -> None:

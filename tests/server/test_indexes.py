@@ -1,6 +1,7 @@
 """Every statement on jobs is a range of an index, however many jobs there are (MariaDB's own word for it)."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,9 +21,19 @@ from lgi_server.tables import (
 )
 from lgi_server.tables.active_resources import numbered, with_session
 from lgi_server.tables.job_history import StateChange
-from lgi_server.tables.job_queue import claims, heartbeats, jobs, listing, pending_work, priorities, states
-from lgi_server.tables.job_queue.listing import ListCursor, Selection
+from lgi_server.tables.job_queue import (
+    claims,
+    heartbeats,
+    jobs,
+    kinds,
+    listing,
+    pending_work,
+    priorities,
+    states,
+)
+from lgi_server.tables.job_queue.listing import ListCursor
 from lgi_server.tables.job_queue.priorities import Queue
+from lgi_server.tables.job_queue.selection import Selection
 from tests.support import queues
 from tests.support.mariadb import PrivateMariaDB
 from tests.support.queues import queued_job
@@ -75,6 +86,7 @@ CHANGE = StateChange(7, 1000, "queued", "running", "resource res1", "", "vasp", 
 MARK = Selection(("user7", "theor"))
 FAILED = Selection(("user7", "admin"), ended="failed")
 OF_VASP, QUEUED_VASP = (Selection(("user7",), state, False, "vasp") for state in ("", "queued"))
+SWEEP = Selection(("user7", "theor"), labels=("=sweep",))
 STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "find": lambda one: jobs.find(one, 7),
     "with lock": lambda one: jobs.with_lock(one, 7),
@@ -117,6 +129,14 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
         job_counts.by_application(one, "user7"),
         job_counts.ended_since(one, "user7", [1, 2]),
     ),
+    "list by name": lambda one: listing.select(one, SWEEP, 0, 10),
+    "list by name and state": lambda one: listing.select(one, replace(SWEEP, state="queued"), 0, 10),
+    "list by name and end": lambda one: listing.select(one, replace(SWEEP, ended="failed"), 0, 10),
+    "list by labels": lambda one: listing.select(one, replace(SWEEP, labels=("=sweep", "T=300")), 0, 10),
+    "newest by name": lambda one: listing.newest(one, SWEEP, 10, ListCursor(1500, 7)),
+    "count by name": lambda one: listing.count(one, replace(SWEEP, since=1500)),
+    "list by owner": lambda one: listing.select(one, replace(MARK, owner="theor", target="res1"), 0, 10),
+    "list by number": lambda one: listing.select(one, replace(MARK, numbers=((3, 3), (12, 40))), 0, 10),
     "list by end": lambda one: listing.select(one, FAILED, 0, 10),
     "newest by end": lambda one: listing.newest(one, FAILED, 10, ListCursor(1500, 7)),
     "count by end": lambda one: listing.count(one, FAILED),
@@ -151,7 +171,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
         heartbeats.later(one, "vasp", 1),
         running_sessions.bring_back(one, 9, 1),
     ),
-    "kinds": lambda one: (jobs.applications(one), jobs.kinds(one)),
+    "kinds": lambda one: (kinds.applications(one), kinds.kinds(one)),
     "marked": lambda one: jobs.orphaned_lock_states(one, "hello_world", "queued"),
     "orphans": lambda one: jobs.repositories_among(one, ["JOB_7", "JOB_8"]),
     "queues": lambda one: priorities.queues(one),

@@ -97,6 +97,20 @@ def test_a_refused_form_says_why_and_keeps_what_was_typed(
     assert everything(offered) == before
 
 
+def test_a_job_gets_the_name_and_labels_of_the_form(offered: Grid) -> None:
+    """One label a line; a wrong one is refused at its field, with what was typed."""
+    browser = Browser(offered)
+    form = {"application": "hello_world", "job_name": "sweep"}
+
+    browser.fill("submit", **form, labels="kind=md\r\nT=300")
+    refused = browser.fill("submit", **form, labels="T")
+
+    (row,) = offered.rows("SELECT job_name, labels FROM job_queue")
+    assert dict(row) == {"job_name": "sweep", "labels": "T=300\nkind=md"}
+    assert refused.tree.xpath("//*[@aria-invalid='true']/@name") == ["labels"]
+    assert "the label 'T' is not written as KEY=VALUE" in refused.text
+
+
 def test_a_user_who_may_not_submit_is_told_so(offered: Grid) -> None:
     """The project's rules are the calls': here no rule allows anything."""
     offered.run("DELETE FROM users_allowed")

@@ -15,7 +15,7 @@ from tests.support.pages import Browser, register
 
 def ids(rows: list[dict[str, str]]) -> list[int]:
     """The jobs of a list, in its order."""
-    return [int(row["Job"]) for row in rows]
+    return [int(row["Job"].split()[0]) for row in rows]
 
 
 def test_the_newest_job_comes_first(grid: Grid) -> None:
@@ -45,6 +45,38 @@ def test_a_row_says_what_a_job_is(grid: Grid) -> None:
         "Owners": "mark@laptop, theor",
         "Changed": "2001-09-09 01:46:40 UTC",
     }
+
+
+def test_a_row_has_the_name_and_the_labels_of_a_job(grid: Grid) -> None:
+    """Beside its number, as text; so has the page of the job."""
+    grid.resource()
+    job_id = grid.user().submit(job_name="<b>sweep", labels="T=300\nkind=md")
+    browser = Browser(grid)
+
+    (row,) = browser.get("jobs").rows()
+    facts = browser.get(f"jobs/{job_id}").tree.xpath("//dl[@class='facts']")[0].text_content()
+
+    assert row["Job"].split() == [str(job_id), "<b>sweep", "T=300", "kind=md"]
+    assert "<b>sweep" in facts
+    assert "T=300, kind=md" in facts
+
+
+def test_a_list_is_filtered_by_name_and_label(grid: Grid) -> None:
+    """Also its other pages; a list that has none says so."""
+    grid.resource()
+    user = grid.user()
+    made = [user.submit(job_name="sweep", labels="T=300") for _ in range(51)]
+    user.submit(job_name="other", labels="T=300")
+    browser = Browser(grid)
+
+    page = browser.get("jobs?job_name=sweep&labels=T%3D300")
+    (older,) = page.tree.xpath("//a[@rel='next']/@href")
+    nothing = browser.get("jobs?job_name=none&labels=T%3D300&state=queued")
+
+    assert len(page.rows()) == 50
+    assert ids(browser.get(older.rpartition("/")[2]).rows()) == [made[0]]
+    assert "None of your jobs has the name none and the label T=300" in nothing.text
+    assert browser.get("jobs?labels=T").answer.status_code == 400
 
 
 def test_only_jobs_that_a_user_may_read_are_listed(grid: Grid) -> None:

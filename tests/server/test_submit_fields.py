@@ -19,6 +19,8 @@ FIELDS = {
     "job_specifics": "<a> 1 </a>",
     "input": "41",
     "output": "42",
+    "job_name": "sweep",
+    "labels": "T=300",
 }
 END = {"exit_code": "0"}
 

@@ -28,6 +28,7 @@ ACCESS = (
     "INSERT INTO job_access (role, name, state_time_stamp, job_id, state, application)"
     " VALUES ('read', 'mark@laptop', %s, %s, %s, 'hello_world')"
 )
+LATEST = upgrades.latest()
 ENDS = {1: ("queued", ""), 2: ("finished", "unknown"), 3: ("aborted", "failed")}
 
 
@@ -223,14 +224,16 @@ def test_a_server_refuses_an_older_database_until_it_is_upgraded(old_grid: OldGr
 
     assert refused.returncode == 1
     assert (
-        "is of version 1, and this program needs version 4: stop the servers, and run: LGI_setup upgrade"
-        in (refused.stderr)
+        f"is of version 1, and this program needs version {LATEST}: stop the servers, and run:"
+        " LGI_setup upgrade" in (refused.stderr)
     )
     assert (planned.returncode, still) == (0, 1)
-    assert planned.stdout == "LGI: version 1, missing 2 (job ends), 3 (presence), 4 (daemon references)\n"
+    missing = ", ".join(f"{step.version} ({step.title})" for step in upgrades.steps())
+    assert planned.stdout == f"LGI: version 1, missing {missing}\n"
+    assert missing.startswith("2 (job ends), 3 (presence), 4 (daemon references)")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[2:] == [f"LGI: version {number}" for number in (2, 3, 4)]
-    assert again.stdout == "LGI: version 4 already, nothing to do\n"
+    assert done.stdout.splitlines()[2:] == [f"LGI: version {step.version}" for step in upgrades.steps()]
+    assert again.stdout == f"LGI: version {LATEST} already, nothing to do\n"
     assert checked.returncode == 0, checked.stderr
     old_grid.grid.database.run(old_grid.grid.register)
     old_grid.grid.start()
@@ -257,11 +260,12 @@ def test_a_database_of_a_newer_version_is_left_alone(old_grid: OldGrid) -> None:
 
     assert upgraded.returncode == served.returncode == 1
     assert (
-        "is of version 99, newer than this program's 4: use the programs of the newer release"
+        f"is of version 99, newer than this program's {LATEST}: use the programs of the newer release"
         in upgraded.stderr
     )
     assert (
-        "is of version 99, and this program needs version 4: use the programs of the newer" in served.stderr
+        f"is of version 99, and this program needs version {LATEST}: use the programs of the newer"
+        in served.stderr
     )
 
 

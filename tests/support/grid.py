@@ -248,7 +248,7 @@ class Grid:
             self.run(f"UPDATE job_queue SET {column} = %s WHERE job_id = %s", value, job_id)
         for column, where in (
             ("state", "role <> 'target'"),
-            ("state_time_stamp", "role = 'read'"),
+            ("state_time_stamp", "role IN ('read', 'label')"),
             ("application", "role <> ''"),
         ):
             if column in columns:
@@ -256,7 +256,7 @@ class Grid:
                 self.run(sql, columns[column], job_id)
         changed = self.database.run(lambda transaction: jobs.find(transaction, job_id), write=False)
         if changed is not None:
-            sql = "UPDATE job_access SET ended = %s WHERE job_id = %s AND role = 'read'"
+            sql = "UPDATE job_access SET ended = %s WHERE job_id = %s AND role IN ('read', 'label')"
             self.run(sql, changed.ended, job_id)
 
     def client(self, issued: Issued) -> Client:

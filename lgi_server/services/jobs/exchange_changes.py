@@ -83,6 +83,7 @@ class ExchangeChanges:
             job_specifics=without_reference(job.job_specifics),
             state_time_stamp=updates.next_stamp(job, self.now),
             daemon_pulse=self.now,
+            started=None,
         )
         self.add(job, new, f"given back: {why}" if why else "given back")
         log = partial(event_log.log_given_back, job, self.resource.resource_name, why)

@@ -82,6 +82,8 @@ def _change(old_state: str, new: JobRow, by: str, why: str) -> StateChange:
         application=new.application,
         owners=new.owners,
         target_resources=new.target_resources,
+        job_name="" if old_state else new.job_name,
+        labels="" if old_state else new.labels,
     )
 
 

@@ -13,7 +13,7 @@ from lgi_server.config.licences import LICENCE_NAME
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.tables import licence_wishes
-from lgi_server.tables.job_queue import jobs as job_table
+from lgi_server.tables.job_queue import kinds
 from lgi_server.tables.job_queue.jobs import JobRow
 
 TAG = "licences"
@@ -158,7 +158,7 @@ def store_missing_requests(transaction: Transaction, applications: Iterable[str]
     missing = [
         (application, request)
         for application in applications
-        for request in job_table.values(
+        for request in kinds.values(
             transaction,
             "licences",
             {"application": application, "state": State.QUEUED.value, "lock_state": 0},
@@ -173,7 +173,7 @@ def store_missing_requests(transaction: Transaction, applications: Iterable[str]
 def remove_unused_requests(database: Database) -> int:
     """Remove the stored requests that no queued or running job has; return how many these were."""
     states: dict[str, list[str]] = {}
-    for application, state in database.run(job_table.kinds, write=False):
+    for application, state in database.run(kinds.kinds, write=False):
         if state not in {State.FINISHED, State.ABORTED}:
             states.setdefault(application, []).append(state)
 

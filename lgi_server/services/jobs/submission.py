@@ -209,6 +209,10 @@ def _new_job(
         input=details.input,
         output=details.output,
         end=details.end,
+        job_name=details.job_name,
+        labels=details.labels,
+        submitted=context.now,
+        started=context.now if state not in {State.QUEUED, State.FINISHED, State.ABORTED} else None,
     )
 
 

@@ -34,6 +34,8 @@ class JobPayload:
     input: bytes
     output: bytes
     end: End = NO_END
+    job_name: str = ""
+    labels: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class SubmitRequest:
         """Return a digest of the whole request, its details and ``more``."""
         kept = (details.read_access, details.write_access, details.job_specifics)
         end = astuple(details.end) if details.end != NO_END else ()
-        data = (details.input, details.output, *end)
+        named = {"job_name": details.job_name, "labels": details.labels}
+        data = (details.input, details.output, *end, *([named] if any(named.values()) else []))
         return idempotency.fingerprint(
             (*more, self.application, self.target_resources, *kept, *data), details.uploads
         )

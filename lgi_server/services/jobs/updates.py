@@ -69,7 +69,16 @@ def changed(old: JobRow, change: JobChange, now: int) -> JobRow:
         state_time_stamp=next_stamp(old, now),
         daemon_pulse=now,
         end=_end(old.end, change.end),
+        started=_start(old, change.state or old.state, now),
     )
+
+
+def _start(old: JobRow, state: str, now: int) -> int | None:
+    """Return when a job was last started, after a change to ``state`` at ``now``."""
+    if state == State.QUEUED:
+        return None
+    begins = old.state == State.QUEUED and not states.has_ended(state)
+    return next_stamp(old, now) if begins else old.started
 
 
 def _end(old: End, posted: End) -> End:
@@ -217,6 +226,7 @@ def change_lost(transaction: Transaction, job: JobRow, state: State, why: str, n
         state_time_stamp=next_stamp(job, now),
         daemon_pulse=now,
         end=End(reason=normalize_reason(why)) if states.has_ended(state) else NO_END,
+        started=None if state == State.QUEUED else job.started,
     )
     if job_queue_states.change(transaction, job, new):
         history.record_change(transaction, job, new, history.SCHEDULER, why)

@@ -9,7 +9,7 @@ from lgi_server.db.transaction import Transaction
 from lgi_server.services.access import resource_sessions
 from lgi_server.services.jobs import history, locking, updates
 from lgi_server.tables import running_sessions as session_table
-from lgi_server.tables.job_queue import heartbeats, jobs
+from lgi_server.tables.job_queue import heartbeats, jobs, kinds
 
 # Sessions ended in one transaction, so that no transaction is long.
 AT_ONCE = 50
@@ -29,7 +29,7 @@ def requeue_lost_jobs(
     again, since its daemon may call at this moment.
     """
     lost = 0
-    for application in database.run(jobs.applications, write=False):
+    for application in database.run(kinds.applications, write=False):
         limit = settings.pulse_limit_of(application)
         if reachable_since > now - limit:
             continue
@@ -87,7 +87,7 @@ def free_stale_locks(database: Database, limit: int, now: int) -> int:
     freed = 0
     while some := database.run(partial(locking.free_abandoned, oldest=now - limit, looks=MOST_LOCKS)):
         freed += some
-    for application, state in database.run(jobs.kinds, write=False):
+    for application, state in database.run(kinds.kinds, write=False):
         find = partial(jobs.orphaned_lock_states, application=application, state=state)
         for job_id in database.run(find, write=False):
             freed += database.run(partial(locking.clear_orphaned_lock_state, job_id=job_id))

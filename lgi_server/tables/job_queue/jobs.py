@@ -39,6 +39,11 @@ class JobRow:
     priority: int = 0
     licences: str = ""
     end: End = NO_END
+    # A line ``key=value`` for each label (`lgi_protocol.labels`).
+    job_name: str = ""
+    labels: str = ""
+    submitted: int | None = None
+    started: int | None = None
 
     @property
     def ended(self) -> str:
@@ -53,7 +58,8 @@ class JobRow:
 
 SHORT = (
     "job_id, state, application, owners, read_access, write_access, target_resources, job_specifics,"
-    " lock_state, state_time_stamp, repository, licences, exit_code, exit_signal, end_reason"
+    " lock_state, state_time_stamp, repository, licences, exit_code, exit_signal, end_reason,"
+    " job_name, labels, submitted, started"
 )
 # Jobs in one statement.
 AT_ONCE = 500
@@ -171,6 +177,10 @@ def _row(job: JobRow) -> dict[str, Any]:
         "exit_code": job.end.exit_code,
         "exit_signal": job.end.exit_signal,
         "end_reason": job.end.reason,
+        "job_name": job.job_name,
+        "labels": job.labels,
+        "submitted": job.submitted,
+        "started": job.started,
     }
 
 
@@ -182,39 +192,6 @@ def set_lock_state(transaction: Transaction, job_ids: Sequence[int], lock_state:
             lock_state,
             *job_ids,
         )
-
-
-def applications(transaction: Transaction) -> list[str]:
-    """Return the applications that have jobs."""
-    return values(transaction, "application", {})
-
-
-def kinds(transaction: Transaction) -> list[tuple[str, str]]:
-    """Return each pair of application and state that has jobs."""
-    return [
-        (application, state)
-        for application in applications(transaction)
-        for state in values(transaction, "state", {"application": application})
-    ]
-
-
-def values(transaction: Transaction, column: str, of: Mapping[str, str | int]) -> list[str]:
-    """Return the different values of a column that follows the columns ``of`` in an index.
-
-    Each value costs one step in the index, however many jobs have it. A DISTINCT reads the whole index unless
-    MariaDB knows that there are few values.
-    """
-    where = " AND ".join(f"{name} = %s" for name in of) + " AND " if of else ""
-    found = [""]
-    while True:
-        row = transaction.row(
-            f"SELECT MIN({column}) AS least FROM job_queue WHERE {where}{column} > %s",
-            *of.values(),
-            found[-1],
-        )
-        if row is None or row["least"] is None:
-            return found[1:]
-        found.append(row["least"])
 
 
 def orphaned_lock_states(transaction: Transaction, application: str, state: str) -> list[int]:

@@ -6,22 +6,7 @@ from dataclasses import dataclass
 from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Transaction, placeholders
 from lgi_server.tables.job_queue.jobs import AT_ONCE, SHORT, JobRow, job_in
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which jobs a list has: those that one of ``readers`` or ``any`` may read and that pass all filters.
-
-    An empty filter passes every job. ``not_state`` and ``not_application`` invert the filters. ``ended`` is a
-    value of `Result`: jobs with this result.
-    """
-
-    readers: tuple[str, ...]
-    state: str = ""
-    not_state: bool = False
-    application: str = ""
-    not_application: bool = False
-    ended: str = ""
+from lgi_server.tables.job_queue.selection import Selection, rarest_first
 
 
 def count(transaction: Transaction, selection: Selection) -> int:
@@ -30,8 +15,8 @@ def count(transaction: Transaction, selection: Selection) -> int:
     The jobs of each reader are counted in an index, without those that an earlier reader may read too: this
     costs half as much as removing duplicates does.
     """
+    selection = rarest_first(transaction, selection)
     readers = comma_lists.unique((*selection.readers, comma_lists.ANY))
-    where, filters = _filters(selection)
     counts, parameters = [], []
     for number, name in enumerate(readers):
         before = readers[:number]
@@ -39,11 +24,10 @@ def count(transaction: Transaction, selection: Selection) -> int:
             " AND NOT EXISTS (SELECT 1 FROM job_access AS other WHERE other.job_id = one.job_id"
             f" AND other.role = 'read' AND other.name IN ({placeholders(before)}))"
         )
-        counts.append(
-            "(SELECT COUNT(*) FROM job_access AS one"
-            f" WHERE role = 'read' AND name = %s{where}{seen if before else ''})"
-        )
-        parameters += [name, *filters, *before]
+        rows, row_values = selection.rows_of(name)
+        where, filters = selection.filters(name)
+        counts.append(f"(SELECT COUNT(*) FROM job_access AS one WHERE {rows}{where}{seen if before else ''})")
+        parameters += [*row_values, *filters, *before]
     row = transaction.row(f"SELECT {' + '.join(counts)} AS n", *parameters)
     return int(row["n"]) if row else 0
 
@@ -99,22 +83,40 @@ def _from(
     cursor: ListCursor | None,
 ) -> list[JobRow]:
     """Return ``limit`` jobs in one direction from a cursor; no row on its other side is read."""
-    readers = comma_lists.unique((comma_lists.ANY, *selection.readers))
-    where, filters = _filters(selection)
     relation, order = direction
+    where, after = "", list[str | int]()
     if cursor is not None:
-        where += f" AND state_time_stamp {relation}= %s"
+        where = f" AND state_time_stamp {relation}= %s"
         where += f" AND (state_time_stamp {relation} %s OR job_id {relation} %s)"
-        filters += [cursor.state_time_stamp, cursor.state_time_stamp, cursor.job_id]
-    by_time = f"ORDER BY state_time_stamp {order}, job_id {order} LIMIT %s"
-    one = (
-        "SELECT * FROM (SELECT state_time_stamp, job_id FROM job_access"
-        f" WHERE role = 'read' AND name = %s{where} {by_time}) AS reader{{}}"
-    )
-    merged = " UNION ".join(one.format(number) for number in range(len(readers)))
-    parameters = [value for name in readers for value in (name, *filters, limit)]
-    rows = transaction.rows(f"{merged} {by_time}", *parameters, limit)
+        after = [cursor.state_time_stamp, cursor.state_time_stamp, cursor.job_id]
+    by_time = f"ORDER BY state_time_stamp {order}, job_id {order}"
+    merged, parameters = _merged(transaction, selection, (where, after), by_time, limit)
+    rows = transaction.rows(f"{merged} {by_time} LIMIT %s", *parameters, limit)
     return _jobs(transaction, [row["job_id"] for row in rows])
+
+
+def _merged(
+    transaction: Transaction,
+    selection: Selection,
+    more: tuple[str, list[str | int]],
+    by_time: str,
+    limit: int,
+) -> tuple[str, list[str | int]]:
+    """Return a query for the first ``limit`` jobs of each reader, and its parameters.
+
+    ``more`` is a further condition with its parameters.
+    """
+    selection = rarest_first(transaction, selection)
+    parts, parameters = [], list[str | int]()
+    for number, name in enumerate(comma_lists.unique((comma_lists.ANY, *selection.readers))):
+        rows, row_values = selection.rows_of(name)
+        where, filters = selection.filters(name)
+        parts.append(
+            "SELECT * FROM (SELECT state_time_stamp, job_id FROM job_access AS one"
+            f" WHERE {rows}{where}{more[0]} {by_time} LIMIT %s) AS reader{number}"
+        )
+        parameters += [*row_values, *filters, *more[1], limit]
+    return " UNION ".join(parts), parameters
 
 
 def changed_since(transaction: Transaction, since: int) -> list[tuple[ListCursor, tuple[str, ...]]]:
@@ -157,32 +159,7 @@ def running_at(transaction: Transaction, applications: Sequence[str]) -> dict[st
 
 def _page(transaction: Transaction, selection: Selection, start: int, limit: int) -> list[int]:
     """Return the job_id of each job on a page, in its order."""
-    readers = comma_lists.unique((comma_lists.ANY, *selection.readers))
-    where, parameters = _filters(selection)
-    one = (
-        "SELECT * FROM (SELECT state_time_stamp, job_id FROM job_access"
-        f" WHERE role = 'read' AND name = %s{where} ORDER BY state_time_stamp, job_id LIMIT %s) AS reader{{}}"
-    )
-    merged = " UNION ".join(one.format(number) for number in range(len(readers)))
-    rows = transaction.rows(
-        f"{merged} ORDER BY state_time_stamp, job_id LIMIT %s OFFSET %s",
-        *(value for name in readers for value in (name, *parameters, start + limit)),
-        limit,
-        start,
-    )
+    by_time = "ORDER BY state_time_stamp, job_id"
+    merged, parameters = _merged(transaction, selection, ("", []), by_time, start + limit)
+    rows = transaction.rows(f"{merged} {by_time} LIMIT %s OFFSET %s", *parameters, limit, start)
     return [row["job_id"] for row in rows]
-
-
-def _filters(selection: Selection) -> tuple[str, list[str | int]]:
-    """Return the SQL conditions of the filters, and their parameters."""
-    where = ""
-    parameters: list[str | int] = []
-    for column, value, negated in (
-        ("state", selection.state, selection.not_state),
-        ("application", selection.application, selection.not_application),
-        ("ended", selection.ended, False),
-    ):
-        if value:
-            where += f" AND {column} {'<>' if negated else '='} %s"
-            parameters.append(value)
-    return where, parameters

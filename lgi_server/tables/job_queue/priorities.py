@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Transaction, placeholders
-from lgi_server.tables.job_queue import jobs
+from lgi_server.tables.job_queue import kinds
 
 # Queues read in one statement; SQLite takes no more than 500 parts.
 _AT_ONCE = 50
@@ -60,8 +60,8 @@ def queues(transaction: Transaction) -> list[Queue]:
     """
     return [
         queue
-        for application in jobs.applications(transaction)
-        for target in jobs.values(transaction, "queued_for", {"application": application})
+        for application in kinds.applications(transaction)
+        for target in kinds.values(transaction, "queued_for", {"application": application})
         for queue in _of_target(transaction, application, target)
     ]
 

@@ -1,0 +1,33 @@
+"""The elements of ours at the end of a job in an answer; a job without them is answered as by LGI."""
+
+from collections.abc import Collection
+from typing import Protocol
+
+from lgi_protocol import labels
+from lgi_protocol.xml import Element
+from lgi_server.tables.job_queue.jobs import JobRow
+
+Elements = tuple[Element, ...]
+
+
+def more(job: JobRow, shown: Collection[str]) -> Elements:
+    """Return, ours, what a caller has asked for, if it is known: ``labels`` with the name, ``times``."""
+    times = {"submitted": job.submitted, "started": job.started}
+    times["ended"] = job.state_time_stamp if job.ended else None
+    known = times.items() if "times" in shown else ()
+    return (*named(job, shown), *[Element(name, value) for name, value in known if value is not None])
+
+
+class _HasName(Protocol):
+    @property
+    def job_name(self) -> str: ...
+    @property
+    def labels(self) -> str: ...
+
+
+def named(job: _HasName, shown: Collection[str]) -> Elements:
+    """Return, ours, the name and labels of a job or of its submit, if ``labels`` are ``shown``."""
+    if "labels" not in shown:
+        return ()
+    name = (Element("job_name", job.job_name),) if job.job_name else ()
+    return (*name, *[Element("label", one) for one in labels.split_labels(job.labels)])

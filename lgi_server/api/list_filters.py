@@ -1,0 +1,39 @@
+"""The filters of lists that are ours: by name, labels, owner, resource, time and number (wire.md 7, ours)."""
+
+import re
+
+from lgi_protocol import labels
+from lgi_protocol.xml import Element
+from lgi_server.api import fields
+from lgi_server.api.form import Form
+
+_RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
+# Ranges of numbers in one list.
+MOST_RANGES = 1000
+# The filters of ours, in the order in which an answer repeats those that were posted.
+FILTERS = (fields.JOB_NAME, fields.LABELS, fields.OWNER, fields.RESOURCE, fields.SINCE, fields.JOB_IDS)
+
+
+def label_terms(form: Form) -> tuple[str, ...]:
+    """Return the names and labels that the jobs of a list have, as a `Selection` has them."""
+    name = form.checked(fields.JOB_NAME, labels.check_name)
+    posted = form.checked(fields.LABELS, labels.normalize_labels)
+    return (*([f"{labels.NAME}{name}"] if name else []), *labels.split_labels(posted))
+
+
+def number_ranges(form: Form) -> tuple[tuple[int, int], ...]:
+    """Return the ranges of numbers that the jobs of a list have, written as ``3, 12-40``; LGIError JOB_ID."""
+    field, found = fields.JOB_IDS, []
+    for text in form.names(field):
+        match = _RANGE.fullmatch(text)
+        if match is None:
+            raise field.refusal(field.malformed, f"{text[:40]!r} is neither a number nor a range as 12-40")
+        found.append((int(match[1]), int(match[2] or match[1])))
+    if len(found) > MOST_RANGES:
+        raise field.refusal(field.too_big, f"{len(found)} ranges, at most {MOST_RANGES} are allowed")
+    return tuple(found)
+
+
+def repeated(form: Form) -> tuple[Element, ...]:
+    """Return the filters of ours that were posted, by which a caller sees that they are known here."""
+    return tuple(Element(field.name, form.text(field)) for field in FILTERS if form.has(field.name))

@@ -1,0 +1,93 @@
+"""Which jobs a list has: the filters, and their conditions in SQL on the rows of job_access."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lgi_protocol import comma_lists
+from lgi_server.db.transaction import Transaction, placeholders
+from lgi_server.tables.job_access import LABEL, label_key
+
+# Jobs of each label that are counted to find the label of the fewest.
+_COUNTED = 1000
+Parameters = list[str | int]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which jobs a list has: those that one of ``readers`` or ``any`` may read and that pass all filters.
+
+    An empty filter passes every job. ``not_state`` and ``not_application`` invert the filters. ``ended`` is a
+    value of `Result`: jobs with this result. ``labels`` are labels ``key=value`` or names ``=name`` that a
+    job has, ``owner`` and ``target`` are among its owners and target resources, ``since`` is the earliest
+    last change in seconds, and ``numbers`` are ranges of numbers, each with its last one.
+    """
+
+    readers: tuple[str, ...]
+    state: str = ""
+    not_state: bool = False
+    application: str = ""
+    not_application: bool = False
+    ended: str = ""
+    labels: tuple[str, ...] = ()
+    owner: str = ""
+    target: str = ""
+    since: int = 0
+    numbers: tuple[tuple[int, int], ...] = ()
+
+    def rows_of(self, reader: str) -> tuple[str, Parameters]:
+        """Return the condition on the rows of a reader that are read, which is the begin of an index."""
+        if self.labels:
+            return "one.role = %s AND one.name = %s", [LABEL, label_key(reader, self.labels[0])]
+        return "one.role = 'read' AND one.name = %s", [reader]
+
+    def filters(self, reader: str) -> tuple[str, Parameters]:
+        """Return the conditions of the filters on such a row, each after an AND."""
+        conditions, parameters = list[str](), Parameters()
+        for column, value, negated in (
+            ("state", self.state, self.not_state),
+            ("application", self.application, self.not_application),
+            ("ended", self.ended, False),
+        ):
+            if value:
+                conditions.append(f"one.{column} {'<>' if negated else '='} %s")
+                parameters.append(value)
+        if self.since:
+            conditions.append("one.state_time_stamp >= %s")
+            parameters.append(self.since)
+        others = [(LABEL, label_key(reader, term)) for term in self.labels[1:]]
+        others += [("owner", self.owner)] * bool(self.owner) + [("target", self.target)] * bool(self.target)
+        for role, name in others:
+            conditions.append(
+                "EXISTS (SELECT 1 FROM job_access AS more WHERE more.job_id = one.job_id"
+                " AND more.role = %s AND more.name = %s)"
+            )
+            parameters += [role, name]
+        if self.numbers:
+            condition, values = _among(self.numbers)
+            conditions.append(condition)
+            parameters += values
+        return "".join(f" AND {condition}" for condition in conditions), parameters
+
+
+def _among(numbers: Sequence[tuple[int, int]]) -> tuple[str, Parameters]:
+    single = [first for first, last in numbers if first == last]
+    ranges = [pair for pair in numbers if pair[0] != pair[1]]
+    parts = ["one.job_id BETWEEN %s AND %s"] * len(ranges)
+    parts += [f"one.job_id IN ({placeholders(single)})"] if single else []
+    return f"({' OR '.join(parts)})", [*(number for pair in ranges for number in pair), *single]
+
+
+def rarest_first(transaction: Transaction, selection: Selection) -> Selection:
+    """Return a selection whose first label is that of the fewest jobs: its rows are the ones to read."""
+    if len(selection.labels) < 2:
+        return selection
+    readers = comma_lists.unique((*selection.readers, comma_lists.ANY))
+    some = f"SELECT 1 FROM job_access WHERE role = '{LABEL}' AND name IN ({placeholders(readers)})"
+    counts = [
+        f"(SELECT COUNT(*) FROM ({some} LIMIT {_COUNTED}) AS few{number}) AS n{number}"
+        for number in range(len(selection.labels))
+    ]
+    keys = [label_key(reader, term) for term in selection.labels for reader in readers]
+    row = transaction.row(f"SELECT {', '.join(counts)}", *keys)
+    ordered = sorted(enumerate(selection.labels), key=lambda one: int(row[f"n{one[0]}"]) if row else 0)
+    return replace(selection, labels=tuple(term for _, term in ordered))
