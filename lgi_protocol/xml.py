@@ -147,8 +147,22 @@ def _parsed(text: str) -> "etree._Element":
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         return etree.fromstring(f"<fragment>{text}</fragment>".encode(), parser)
-    except (etree.XMLSyntaxError, UnicodeEncodeError, ValueError) as error:
+    except etree.XMLSyntaxError as error:
+        raise ValueError(_syntax_fault(text, error.position[0])) from None
+    except (UnicodeEncodeError, ValueError) as error:
         raise ValueError(f"it is not well-formed XML: {error}") from None
+
+
+def _syntax_fault(text: str, number: int) -> str:
+    """Return what is wrong with a text whose line of this number cannot be parsed, in words for people."""
+    lines = text.splitlines() or [""]
+    line = lines[min(number, len(lines)) - 1].strip()
+    shown = f"{line[:40]}..." if len(line) > 40 else line
+    where = f"in line {number}, " if len(lines) > 1 else ""
+    return (
+        f"it is not well-formed XML {where}at {shown!r}: each <tag> is closed by its </tag>, and in values"
+        " & and < are written &amp; and &lt;"
+    )
 
 
 def _check_readable(text: str, root: "etree._Element") -> None:

@@ -18,6 +18,8 @@ _Parameters = ParamSpec("_Parameters")
 _PROJECT = ("project", "this_project_server", "project_master_server")
 _LISTS = ("target_resources", "owners", "read_access", "write_access")
 _TEXTS = ("state", "application")
+_TIMES = ("submitted", "started", "ended")
+_OURS = ("job_name", *_TIMES)
 
 
 class OutputFormat(Enum):
@@ -88,15 +90,22 @@ def caller(reply: Reply) -> Values:
 def job(text: str) -> Values:
     """Return a ``<job>`` of a list."""
     from lgi_protocol import job_end
+    from lgi_tools.client.label_elements import read_label_elements
 
-    texts = xml.values(text, "job_id", "state_time_stamp", *_TEXTS, *_LISTS, *job_end.FIELDS)
+    texts = xml.values(text, "job_id", "state_time_stamp", *_TEXTS, *_LISTS, *job_end.FIELDS, *_OURS)
     values: Values = {"job_id": leading_number(texts["job_id"])}
     values |= {name: texts[name] for name in _TEXTS}
     values |= {name: list(comma_lists.split(texts[name])) for name in _LISTS}
     values["state_time_stamp"] = leading_number(texts["state_time_stamp"])
     end = job_end.end_of(texts)
     fields = {"exit_code": end.exit_code, "exit_signal": end.exit_signal, "end_reason": end.reason or None}
-    return values | {name: one for name, one in fields.items() if one is not None}
+    values |= {name: one for name, one in fields.items() if one is not None}
+    # Name, labels and times, as far as the server has them.
+    if texts["job_name"]:
+        values["job_name"] = texts["job_name"]
+    if "<label>" in text:
+        values["labels"] = read_label_elements(text)
+    return values | {name: leading_number(texts[name]) for name in _TIMES if texts[name]}
 
 
 def details(text: str) -> Values:

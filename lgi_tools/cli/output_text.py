@@ -6,6 +6,7 @@ from lgi_protocol import hexcode, xml
 from lgi_protocol.reply import Reply, leading_number
 from lgi_tools.cli import terminal
 from lgi_tools.client.job_end import JobEnd
+from lgi_tools.client.label_elements import read_label_elements
 from lgi_tools.client.stored_file import file_name
 from lgi_tools.client.text import one_line
 
@@ -62,6 +63,15 @@ def end_lines(text: str) -> str:
         return ""
     lines = {"Job end": end.cause, "Reason of its end": end.reason}
     return "".join(line(label, value) for label, value in lines.items() if value)
+
+
+def label_lines(text: str) -> str:
+    """Return the lines with the name, labels, start and end of the job in a ``<job>``, as far as known."""
+    lines = [("Job name", name)] if (name := xml.value(text, "job_name")) else []
+    lines += [("Job label", f"{key}={value}") for key, value in read_label_elements(text).items()]
+    times = (("Submitted", "submitted"), ("Started", "started"), ("Ended", "ended"))
+    lines += [(label, date_and_number(value)) for label, tag in times if (value := xml.value(text, tag))]
+    return "".join(line(label, value) for label, value in lines)
 
 
 def data_line(label: str, reply: Reply, name: str) -> bytes:

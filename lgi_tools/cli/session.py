@@ -125,6 +125,11 @@ class UserCalls:
         self._client = connect(chosen)
         self._caller = Caller(self._client, chosen, timing())
 
+    @property
+    def server(self) -> str:
+        """The URL of the project server."""
+        return self._client.server
+
     def call(self, name: str, fields: dict[str, str] | None = None, *expected: str) -> "Reply":
         """Make one call of ``interfaces/interface_<name>``.
 
@@ -145,6 +150,21 @@ class UserCalls:
             reply = self._caller.call(SUBMIT, fields, files, watch)
         require_elements(self._client.server, reply, "job")
         return reply
+
+
+def selected(project: "Project", words: Options) -> "tuple[int, ...]":
+    """Return the numbers of the jobs that options and words select: of single ids all, else those that exist.
+
+    Raises ClickException when nothing is selected, UsageError for an invalid selection.
+    """
+    from lgi_tools.cli import selection_options
+
+    if words["words"] and selection_options.is_plain(words):
+        return job_ids(words["words"])
+    found = tuple(job.id for job in project.select(selection_options.selection(words, project.user)))
+    if not found:
+        raise click.ClickException("no job is selected")
+    return found
 
 
 def job_ids(words: tuple[str, ...]) -> tuple[int, ...]:

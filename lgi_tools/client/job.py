@@ -1,5 +1,6 @@
 """A job, as listed by a project server, and all data of one job."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from lgi_protocol import comma_lists, hexcode, job_end, states, whole_number, xml
 from lgi_protocol.reply import leading_number
 from lgi_tools.client.job_end import JobEnd
+from lgi_tools.client.label_elements import read_label_elements
 from lgi_tools.client.stored_file import StoredFile, read_file, visible
 from lgi_tools.client.timestamp import parse_time
 
@@ -16,7 +18,8 @@ class Job:
     """A job as listed. ``state`` is one of `State`, or a site's own word for a running job.
 
     ``specifics`` is XML; ``repository_url`` is empty for a job without repository. For an ended job
-    ``exit_code`` or ``exit_signal`` is set when known; ``end_reason`` may give details.
+    ``exit_code`` or ``exit_signal`` is set when known; ``end_reason`` may give details. The times are None
+    when they are unknown, or not yet; ``started_at`` is the last start.
     """
 
     id: int
@@ -32,6 +35,11 @@ class Job:
     exit_code: int | None = field(default=None, kw_only=True)
     exit_signal: int | None = field(default=None, kw_only=True)
     end_reason: str = field(default="", kw_only=True)
+    name: str = field(default="", kw_only=True)
+    labels: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    submitted_at: datetime | None = field(default=None, kw_only=True)
+    started_at: datetime | None = field(default=None, kw_only=True)
+    ended_at: datetime | None = field(default=None, kw_only=True)
 
     @property
     def ended(self) -> bool:
@@ -77,10 +85,11 @@ def read_details(text: str) -> Details:
 
 _TEXTS = ("job_id", "state", "application", "job_specifics", "state_time_stamp")
 _LISTS = ("target_resources", "owners", "read_access", "write_access")
+_TIMES = {"submitted": "submitted_at", "started": "started_at", "ended": "ended_at"}
 
 
 def _common(text: str) -> dict[str, Any]:
-    texts = xml.values(text, *_TEXTS, *_LISTS, *job_end.FIELDS)
+    texts = xml.values(text, *_TEXTS, *_LISTS, *_TIMES, "job_name", *job_end.FIELDS)
     specifics = texts["job_specifics"]
     end = job_end.end_of(texts)
     return {
@@ -97,6 +106,9 @@ def _common(text: str) -> dict[str, Any]:
         "exit_code": end.exit_code,
         "exit_signal": end.exit_signal,
         "end_reason": end.reason,
+        "name": texts["job_name"],
+        "labels": read_label_elements(text),
+        **{name: parse_time(texts[tag]) if texts[tag] else None for tag, name in _TIMES.items()},
     }
 
 

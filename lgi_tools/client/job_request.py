@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lgi_protocol import comma_lists, hexcode
+from lgi_protocol import comma_lists, hexcode, labels
 from lgi_protocol.errors import ServerError
 from lgi_tools.client.specifics import as_xml
 
@@ -15,6 +15,7 @@ class JobRequest:
 
     ``request_id`` has 1 to 64 letters, digits or characters of ``_.:-``. For a day, a submit that is repeated
     with the same id creates no second job, also after the program has ended. Without one each submit is new.
+    ``name`` and ``labels`` are what the job is found by; older servers do not keep them.
     """
 
     application: str
@@ -25,9 +26,11 @@ class JobRequest:
     read_access: Iterable[str] = field(default=(), kw_only=True)
     write_access: Iterable[str] = field(default=(), kw_only=True)
     request_id: str = field(default="", kw_only=True)
+    name: str = field(default="", kw_only=True)
+    labels: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     def fields(self) -> dict[str, str]:
-        """Return the fields of a submit that have a value. Raises ValueError for invalid specifics."""
+        """Return the fields of a submit that have a value. Raises ValueError for an invalid value."""
         specifics, data = self.specifics, self.input
         fields = {
             "application": self.application,
@@ -36,12 +39,23 @@ class JobRequest:
             "input": hexcode.encode(data.encode() if isinstance(data, str) else data),
             "read_access": comma_lists.join(self.read_access),
             "write_access": comma_lists.join(self.write_access),
+            **label_fields(self.name, self.labels),
         }
         return {name: text for name, text in fields.items() if text}
+
+    def show(self) -> dict[str, str]:
+        """Return the field by which an answer shows name and labels, if the job has any."""
+        return {"show": "labels, times"} if self.name or self.labels else {}
 
     def paths(self) -> tuple[Path, ...]:
         """Return the files to send."""
         return tuple(Path(name) for name in self.files)
+
+
+def label_fields(name: str, of_job: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields of a submit for a name and labels, with empty values. Raises ValueError."""
+    texts = [f"{key}={value}" for key, value in of_job.items()]
+    return {"job_name": labels.check_name(name), "labels": labels.write_labels(labels.read_labels(texts))}
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """Project: the Python interface to the jobs of a project. `LGI_Client` is the class of LGI's document."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, Unpack
 
 from lgi_protocol import comma_lists, hexcode, xml
 from lgi_protocol.client import Client
@@ -14,19 +15,20 @@ from lgi_tools.client import settings
 from lgi_tools.client.explanation import Explanation, read_explanation
 from lgi_tools.client.files import Files
 from lgi_tools.client.interface_calls import SUBMIT, Caller
-from lgi_tools.client.job import AnyJob, Details, Job, id_of, read_details, read_job
+from lgi_tools.client.job import AnyJob, Details, Job, id_of, read_details
 from lgi_tools.client.job_request import JobRequest, Submission
 from lgi_tools.client.polling import poll_until
 from lgi_tools.client.repository import Repository
 from lgi_tools.client.resource import Resource, read_resource
 from lgi_tools.client.result import Result, result_of
+from lgi_tools.client.selected_jobs import selected_jobs
+from lgi_tools.client.selection import SHOW, Filters, Selection, selection_of
 from lgi_tools.client.settings import Settings
 from lgi_tools.client.submission import submit_many
 from lgi_tools.client.tail import Tail
 from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.client.transfer_error import TransferError
 
-PAGE = 1024
 _Value = TypeVar("_Value")
 
 
@@ -89,10 +91,13 @@ class Project:
         specifics: str | Mapping[str, str | int] = "",
         read_access: Iterable[str] = (),
         write_access: Iterable[str] = (),
+        name: str = "",
+        labels: Mapping[str, str] | None = None,
     ) -> Details:
         """Queue a job; its files are streamed into its repository.
 
-        ``specifics`` is XML, or a mapping to write as XML: ``{"cpus": 4, "walltime": "01:00:00"}``.
+        ``specifics`` is XML, or a mapping to write as XML: ``{"cpus": 4, "walltime": "01:00:00"}``. The job
+        is found by ``name`` and ``labels``, as ``{"T": "300"}``.
         """
         request = JobRequest(
             application,
@@ -102,8 +107,10 @@ class Project:
             specifics=specifics,
             read_access=read_access,
             write_access=write_access,
+            name=name,
+            labels=labels or {},
         )
-        reply = self._call(SUBMIT, request.fields(), request.paths())
+        reply = self._call(SUBMIT, request.fields() | request.show(), request.paths())
         return self._read(reply, "job", read_details)
 
     def submit_many(
@@ -127,27 +134,20 @@ class Project:
         """Return all data of one job. Raises ServerError NO_JOB."""
         return self._details(id_of(job), {})
 
-    def jobs(self, *, state: str = "", application: str = "", ended: str = "") -> Iterator[Job]:
+    def jobs(self, **filters: Unpack[Filters]) -> Iterator[Job]:
         """Yield the jobs the user may read, least recently changed first, fetched page by page.
 
         ``state`` and ``application`` select jobs; ``!finished`` selects all others. ``ended`` selects by
-        outcome: ``succeeded``, ``failed`` or ``unknown``.
+        outcome: ``succeeded``, ``failed`` or ``unknown``. ``name`` and all ``labels`` match exactly.
+        ``owner`` is a user or group, ``resource`` where a job runs or ran, ``since`` the earliest last change
+        in Unix seconds; ``numbers`` are job ids and ranges as ``12-40``. Raises ValueError for an invalid
+        filter, TransportError from a server that is too old for one.
         """
-        chosen = {"state": state, "application": application, "ended": ended}
-        chosen = {name: text for name, text in chosen.items() if text}
-        seen: set[int] = set()
-        start = 0
-        while True:
-            page = {"start": str(start), "limit": str(PAGE)}
-            reply = self._call("job_state", chosen | page)
-            # The pages are no snapshot: a job whose state changed meanwhile comes again further down.
-            new = [job for job in map(read_job, reply.all("job")) if job.id not in seen]
-            if not new:
-                return
-            seen.update(job.id for job in new)
-            # A server that knows no `ended` lists all.
-            yield from (job for job in new if not ended or job.end.outcome == ended)
-            start += PAGE
+        return self.select(selection_of(**filters))
+
+    def select(self, selection: Selection) -> Iterator[Job]:
+        """Yield the jobs of a selection as `jobs` does."""
+        return selected_jobs(partial(self._call, "job_state"), self.server, selection)
 
     def wait(self, job: AnyJob, timeout: float | None = None) -> Details:
         """Wait until a job has ended and return it. Raises TimeoutError after ``timeout`` seconds.
@@ -231,7 +231,7 @@ class Project:
         self.close()
 
     def _details(self, job_id: int, more: Mapping[str, str]) -> Details:
-        reply = self._call("job_state", {"job_id": str(job_id)} | dict(more))
+        reply = self._call("job_state", {"job_id": str(job_id)} | SHOW | dict(more))
         return self._read(reply, "job", read_details)
 
     def _read(self, reply: Reply, name: str, read: Callable[[str], _Value]) -> _Value:

@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import click
 
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.states import State
-from lgi_tools.cli import options, program, terminal
+from lgi_tools.cli import options, output_jobs, output_json, program, selection_options, terminal
 from lgi_tools.cli.param_types import TextParamType
 from lgi_tools.cli.session import open_project
 from lgi_tools.client import command_line
@@ -39,9 +40,6 @@ ENDS = (State.FINISHED, State.ABORTED)
     help="Only jobs that ended at least TIME ago: seconds, or as 90m, 12h or 30d (default: 0).",
 )
 @click.option(
-    "-a", "--application", default="", metavar="NAME", help="Only jobs of this application (default: all)."
-)
-@click.option(
     "--keep-failed", is_flag=True, help="Keep finished jobs whose exit code is not 0 or is unknown."
 )
 @click.option(
@@ -49,19 +47,24 @@ ENDS = (State.FINISHED, State.ABORTED)
     is_flag=True,
     help="Also remove jobs that have files on the server or belong to a folder of LGI_task.",
 )
+@output_json.option
 @options.project_options
+@selection_options.selection_options
 @options.version
+@output_json.json_errors
 def command(
     *,
     yes: bool,
     dry_run: bool,
     older_than: int | None,
-    application: str,
     keep_failed: bool,
     with_results: bool,
+    as_json: bool,
     **given: object,
 ) -> int:
-    """Remove your own finished and aborted jobs.
+    """Remove your own finished and aborted jobs, or those of them that are selected.
+
+    JOB_ID is a number, a range as 12-40, or - for the numbers on standard input; options select jobs too.
 
     Jobs that have files on the server or belong to a folder of LGI_task are kept and listed: fetch their
     results first, or give --with-results.
@@ -72,22 +75,28 @@ def command(
     before = (
         datetime.now(UTC) - timedelta(seconds=older_than) if older_than else datetime.max.replace(tzinfo=UTC)
     )
+    words = selection_options.split(given)
     with open_project(given, NAME) as project:
-        jobs = [job for state in ENDS for job in project.jobs(state=state, application=application)]
+        asked = selection_options.selection(words, project.user, default_all=True)
+        parts = [asked] if asked.state else [replace(asked, state=state) for state in ENDS]
+        jobs = [job for part in parts for job in project.select(part)]
         found = removable(jobs, project.user, before)
         if keep_failed:
             found = [job for job in found if not has_failed(project, job)]
         if not with_results:
             found = without_losses(project, found)
         if dry_run:
-            terminal.show("".join(one_line(line) + "\n" for line in map(line_of, found)))
+            if as_json:
+                output_json.show({"jobs": [output_jobs.of_job(job) for job in found], "removed": 0})
+            else:
+                terminal.show("".join(one_line(line) + "\n" for line in map(line_of, found)))
             return 0
         if not found:
             terminal.warn(NAME, "no jobs to remove")
             return 0
         if not yes and not is_wanted(found):
             return 1
-        return remove(project, found)
+        return remove(project, found, as_json)
 
 
 def removable(jobs: "Iterable[Job]", user: str, before: datetime) -> "list[Job]":
@@ -153,7 +162,7 @@ def is_wanted(found: "Sequence[Job]") -> bool:
     return click.confirm(f"Remove your {kinds} jobs with their files?", err=True)
 
 
-def remove(project: "Project", found: "Sequence[Job]") -> int:
+def remove(project: "Project", found: "Sequence[Job]", as_json: bool = False) -> int:
     """Delete each job, also after a failure. Returns the exit code: 0 when all jobs are removed, else 1."""
     failed = 0
     for job in found:
@@ -164,7 +173,11 @@ def remove(project: "Project", found: "Sequence[Job]") -> int:
             if error.number != ErrorNumber.NO_JOB:
                 terminal.warn(NAME, f"job {job.id}: {error}")
                 failed += 1
-    terminal.show(f"{len(found) - failed} jobs removed\n")
+    removed = len(found) - failed
+    if as_json:
+        output_json.show({"jobs": [output_jobs.of_job(job) for job in found], "removed": removed})
+    else:
+        terminal.show(f"{removed} jobs removed\n")
     return 1 if failed else 0
 
 

@@ -9,8 +9,8 @@ import click
 from lgi_protocol import comma_lists
 from lgi_protocol.errors import TransportError
 from lgi_protocol.states import State
-from lgi_tools.cli import options, program, terminal
-from lgi_tools.cli.session import job_ids, open_project
+from lgi_tools.cli import options, output_json, program, selection_options, terminal
+from lgi_tools.cli.session import open_project, selected
 from lgi_tools.client.text import one_line
 from lgi_tools.commands.wait import line_of
 
@@ -27,18 +27,30 @@ SILENT = timedelta(minutes=30)
 
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
+@output_json.option
 @options.project_options
+@selection_options.selection_options
 @options.version
-@click.argument("word", metavar="JOB_ID")
-def command(word: str, **given: object) -> int:
-    """Show the state of a job and, for a queued job, which resources of the project can run it.
+@output_json.json_errors
+def command(as_json: bool, **given: object) -> int:
+    """Show the state of jobs and, for a queued job, which resources of the project can run it.
+
+    JOB_ID is a number, a range as 12-40, or - for the numbers on standard input; options select jobs too.
 
     Example: LGI_explain 7
     """
-    (job_id,) = job_ids((word,))
+    words = selection_options.split(given)
+    found = []
     with open_project(given, NAME) as project:
-        lines = _lines(project, job_id, datetime.now(UTC))
-    terminal.show("".join(f"{one_line(line)}\n" for line in lines))
+        for job_id in selected(project, words):
+            lines = [one_line(line) for line in _lines(project, job_id, datetime.now(UTC))]
+            found.append(
+                {"job_id": job_id, "message": lines[0], "details": [one.strip() for one in lines[1:]]}
+            )
+            if not as_json:
+                terminal.show("".join(f"{line}\n" for line in lines))
+    if as_json:
+        output_json.show({"jobs": found})
     return 0
 
 

@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lgi_tools.cli import options, output_json, program, terminal
+from lgi_tools.cli import options, output_json, program, selection_options, terminal
 from lgi_tools.cli.output_json import OutputFormat, Values
 from lgi_tools.cli.program import CallError
-from lgi_tools.cli.session import UserCalls
+from lgi_tools.cli.session import UserCalls, translate_errors
 
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
     from lgi_protocol.reply import Reply
+    from lgi_tools.client.selection import Selection
 
 NAME = "LGI_qdel"
 _DONE = {
@@ -29,34 +30,64 @@ _REFUSED = "Could not abort or delete job {job} from project {project} on server
 @click.option("-x", "--xml", "raw", is_flag=True, help="Print the answer of the server as XML.")
 @output_json.option
 @options.project_options
+@selection_options.selection_options
 @options.version
-@click.argument("job_ids", nargs=-1, required=True, metavar="JOB_ID...")
 @output_json.json_errors
-def command(job_ids: tuple[str, ...], yes: bool, raw: bool, as_json: bool, **given: object) -> int:
+def command(yes: bool, raw: bool, as_json: bool, **given: object) -> int:
     """Delete jobs. A running job is aborted first.
 
-    On a terminal the command asks for confirmation before it deletes an ended job that has files on the
-    server or belongs to a folder of LGI_task.
+    JOB_ID is a number, a range as 12-40, or - for the numbers on standard input; options select jobs too.
+    On a terminal the command asks for confirmation before it deletes jobs that it has selected, and an ended
+    job that has files on the server or belongs to a folder of LGI_task. Elsewhere a selection needs --yes.
 
     Example: LGI_qdel 7 8
     """
     shape = output_json.shape(raw, as_json)
-    for job_id in job_ids:
-        if not (job_id.isascii() and job_id.isdigit()):
-            raise click.UsageError(f"{job_id!r} is not a job id: it must be a number")
+    words = selection_options.split(given)
+    is_plain = bool(words["words"]) and selection_options.is_plain(words)
     chosen = options.resolve(given)
+    asked = None if is_plain else selection_options.selection(words, chosen.user)
+    if asked and not yes and not terminal.is_attended():
+        raise click.UsageError(
+            "cannot ask for confirmation without a terminal: give --yes to delete a selection"
+        )
     options.require(chosen, NAME, "server", "user", "groups")
     calls = UserCalls(chosen)
     results: list[Values] = []
     # As LGI: without a terminal it deletes without confirmation.
     asks = not yes and terminal.is_attended()
-    wanted = [job_id for job_id in job_ids if not asks or _is_confirmed(calls, job_id)]
+    if asked is None:
+        job_ids = list(words["words"])
+        wanted = [job_id for job_id in job_ids if not asks or _is_confirmed(calls, job_id)]
+    else:
+        job_ids = wanted = _selected(calls, asked, asks)
     done = [_delete(calls, job_id, shape, results) for job_id in wanted]
     if shape is OutputFormat.JSON:
         output_json.show({"jobs": results})
     elif shape is OutputFormat.TEXT:
         terminal.show("\n")
     return 0 if all(done) and len(wanted) == len(job_ids) else 1
+
+
+def _selected(calls: UserCalls, asked: "Selection", asks: bool) -> list[str]:
+    """Return the numbers of the selected jobs, after a question. Raises Abort, ClickException for none."""
+    from lgi_tools.client.selected_jobs import selected_jobs
+
+    with translate_errors():
+        found = list(
+            selected_jobs(
+                lambda fields: calls.call("job_state", dict(fields), "number_of_jobs", "job"),
+                calls.server,
+                asked,
+            )
+        )
+    if not found:
+        raise click.ClickException("no job is selected")
+    if asks:
+        counted = selection_options.counted([job.state for job in found])
+        lost = "; the results of those that have ended are lost" if any(job.ended for job in found) else ""
+        click.confirm(f"Delete or abort {counted} jobs{lost}?", err=True, abort=True)
+    return [str(job.id) for job in found]
 
 
 def _is_confirmed(calls: UserCalls, job_id: str) -> bool:

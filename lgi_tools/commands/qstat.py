@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from lgi_protocol.states import State
-from lgi_tools.cli import options, output_json, program, terminal
+from lgi_tools.cli import completion, options, output_json, program, selection_options, terminal
 from lgi_tools.cli.numeric_options import COUNT
 from lgi_tools.cli.output_json import OutputFormat, Values
 from lgi_tools.cli.program import CallError
@@ -14,15 +13,12 @@ from lgi_tools.cli.session import UserCalls
 NAME = "LGI_qstat"
 
 
-def _states(_context: click.Context, _option: click.Parameter, begun: str) -> list[str]:
-    return [name for state in State for name in (state, f"!{state}") if name.startswith(begun)]
-
-
 @click.command(context_settings=options.CONTEXT)
 @click.option(
     "-a",
     "--application",
     default="",
+    shell_complete=completion.complete_applications,
     metavar="NAME",
     help="Only jobs of this application; !NAME: of all others (default: any).",
 )
@@ -30,7 +26,7 @@ def _states(_context: click.Context, _option: click.Parameter, begun: str) -> li
     "-s",
     "--state",
     default="",
-    shell_complete=_states,
+    shell_complete=completion.complete_states,
     metavar="STATE",
     help="Only jobs in this state; !STATE: in all others (default: any).",
 )
@@ -48,6 +44,13 @@ def _states(_context: click.Context, _option: click.Parameter, begun: str) -> li
     metavar="N",
     help="Only the N most recently changed jobs (default: all).",
 )
+@selection_options.other_options
+@click.option(
+    "--long",
+    "is_long",
+    is_flag=True,
+    help="List name, state with exit code, where it runs, time waited and run, owner and labels.",
+)
 @click.option("-x", "--xml", "raw", is_flag=True, help="Print the answer of the server as XML.")
 @output_json.option
 @click.option("-cnt", "--count", is_flag=True, help="Print only the number of jobs.")
@@ -55,7 +58,7 @@ def _states(_context: click.Context, _option: click.Parameter, begun: str) -> li
 @click.option("-L", "--resources", is_flag=True, help="List the project's resources and licences.")
 @options.project_options
 @options.version
-@click.argument("job_ids", nargs=-1, metavar="[JOB_ID]")
+@click.argument("job_ids", nargs=-1, shell_complete=completion.complete_ids, metavar="[JOB_ID]...")
 @output_json.json_errors
 def command(
     *,
@@ -65,6 +68,7 @@ def command(
     failed: bool,
     unknown: bool,
     newest: int | None,
+    is_long: bool,
     raw: bool,
     as_json: bool,
     count: bool,
@@ -75,16 +79,21 @@ def command(
 ) -> int:
     """List jobs, or show all details of the job JOB_ID.
 
-    Example: LGI_qstat --state running
+    Of several JOB_IDs the last one is shown. Those of a range as 12-40, those with other options, and those
+    on standard input (-) are listed.
+
+    Example: LGI_qstat --failed --label kind=sweep --long
     """
     from lgi_tools.client.job_end import Outcome
-    from lgi_tools.commands import qstat_list
+    from lgi_tools.commands import qstat_list, qstat_long
 
     shape = output_json.shape(raw, as_json)
     asked = {Outcome.SUCCEEDED: succeeded, Outcome.FAILED: failed, Outcome.UNKNOWN: unknown}
     outcomes = [outcome for outcome, is_asked in asked.items() if is_asked]
-    listing = bool(application or state or count or outcomes or newest)
-    _refuse_mixture(job_ids, servers or resources, listing)
+    words = selection_options.split(given) | {"words": job_ids}
+    more = not selection_options.is_plain(words) or (bool(job_ids) and is_long)
+    listing = bool(application or state or count or outcomes or newest or is_long)
+    _refuse_mixture(() if more else job_ids, servers or resources, listing or more)
     _refuse_choice(len(outcomes), bool(state or newest or count), bool(newest and count))
     chosen = options.resolve(given)
     options.require(chosen, NAME, "server", "user", "groups")
@@ -92,12 +101,16 @@ def command(
     if servers or resources:
         show_project(calls, servers, resources, shape)
         return 0
-    if job_ids:
+    if job_ids and not more:
         # As LGI: of several ids the last one counts.
         return show_job(calls, job_ids[-1], shape)
     wanted = {"state": state, "application": application, "ended": "".join(outcomes)}
     fields = {name: text for name, text in wanted.items() if text}
-    if count:
+    if more:
+        fields |= selection_options.selection(words, chosen.user).fields()
+    if is_long and shape is OutputFormat.TEXT:
+        qstat_long.show(calls, fields, newest or 0)
+    elif count:
         qstat_list.count(calls, fields, shape)
     else:
         meant = qstat_list.ended(outcomes[0]) if outcomes else qstat_list.everything
@@ -126,10 +139,11 @@ def _refuse_choice(endings: int, others: bool, both: bool) -> None:
 
 def show_job(calls: UserCalls, job_id: str, shape: OutputFormat) -> int:
     """Show all details of one job. Returns the exit code."""
-    from lgi_tools.cli.output_text import data_line, end_lines, job_lines, repository_line
+    from lgi_tools.cli.output_text import data_line, end_lines, job_lines, label_lines, repository_line
 
     try:
-        reply = calls.call("job_state", {"job_id": job_id}, "job")
+        more = {} if shape is OutputFormat.XML else {"show": "labels, times"}
+        reply = calls.call("job_state", {"job_id": job_id} | more, "job")
     except CallError as failure:
         if shape is not OutputFormat.XML or not failure.content:
             raise
@@ -141,7 +155,9 @@ def show_job(calls: UserCalls, job_id: str, shape: OutputFormat) -> int:
     if shape is OutputFormat.XML:
         terminal.show(f"{reply.content}\n")
         return 0
-    terminal.show("\n" + job_lines(reply, write_first=True) + end_lines(reply.all("job")[0]))
+    terminal.show("\n" + job_lines(reply, write_first=True))
+    found = reply.all("job")[0]
+    terminal.show(end_lines(found) + label_lines(found))
     terminal.show(data_line("Input", reply, "input"))
     terminal.show(data_line("Output", reply, "output"))
     terminal.show(repository_line(reply) + "\n")

@@ -8,8 +8,9 @@ from lgi_protocol.reply import Reply
 from lgi_tools.cli import output_json, terminal
 from lgi_tools.cli.output_json import OutputFormat, Values
 from lgi_tools.cli.output_text import date, line, project_lines
-from lgi_tools.cli.session import UserCalls
+from lgi_tools.cli.session import UserCalls, translate_errors
 from lgi_tools.client.job_end import JobEnd, Outcome
+from lgi_tools.client.selection import SHOW, check_known
 
 PAGE = 1024
 WIDTHS = (4, 6, 12, 36, 16, 24, 12)
@@ -77,7 +78,10 @@ class JobPager:
 def fetch(calls: UserCalls, fields: dict[str, str], start: int, limit: int) -> Reply:
     """Fetch one page of the list. With limit 0 the answer has the number of jobs only."""
     page = {"start": str(start), "limit": str(limit)}
-    return calls.call("job_state", fields | page, "number_of_jobs", "job")
+    reply = calls.call("job_state", fields | page, "number_of_jobs", "job")
+    with translate_errors():
+        check_known(calls.server, fields, reply)
+    return reply
 
 
 def show(
@@ -88,7 +92,8 @@ def show(
     selects: JobFilter = everything,
 ) -> None:
     """Print the jobs as a table, as ``<job>`` elements numbered over all pages, or as JSON."""
-    pages = JobPager(calls, fields, newest, selects)
+    more = SHOW if shape is OutputFormat.JSON else {}
+    pages = JobPager(calls, fields | more, newest, selects)
     documents: list[Values] = []
     if shape is OutputFormat.TEXT:
         terminal.show("\n" + RULE + row(HEADER) + RULE)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lgi_protocol.job_directory import JOB_CERTIFICATE, JobDirectory
-from lgi_tools.cli import options, output_json, program, terminal
+from lgi_tools.cli import label_options, options, output_json, program, terminal
 from lgi_tools.cli.output_json import OutputFormat
 from lgi_tools.cli.program import CallError
 from lgi_tools.cli.progress import ProgressBar
@@ -81,6 +81,7 @@ NAME = "LGI_qsub"
 @click.option(
     "-m", "--switch-mode", is_flag=True, help="Submit as resource instead of as user, or the reverse."
 )
+@label_options.label_options
 @click.option("-x", "--xml", "raw", is_flag=True, help="Print the answer of the server as XML.")
 @output_json.option
 @options.project_options
@@ -111,6 +112,7 @@ def command(
     from lgi_tools.client.interface_calls import check_text
 
     shape = output_json.shape(raw, as_json)
+    names = label_options.pop_fields(given)
     # An empty option counts as given, but an empty setting as unknown.
     given["job_specifics"] = " " if job_specifics == "" else job_specifics or ""
     job = options.job(job_directory, NAME)
@@ -124,6 +126,7 @@ def command(
         "input": hexcode.encode(input_of(Path(input_file))) if input_file else "",
         "read_access": read_access or (job.text("LGI_read_access") if job and not as_user else ""),
         "write_access": write_access or (job.text("LGI_write_access") if job and not as_user else ""),
+        **names,
     }
     uploads = uploadable(files)
     fields = {name: text for name, text in fields.items() if text}
@@ -152,8 +155,11 @@ def submit_as_user(
     """Submit and show the new job."""
     from lgi_tools.cli.output_text import data_line, job_lines, repository_line
 
+    more = {"show": "labels, times"} if fields.get("job_name") or fields.get("labels") else {}
     with closing(ProgressBar("sending")) as bar:
-        reply = UserCalls(chosen).submit(fields, files, bar)
+        reply = UserCalls(chosen).submit(fields | more, files, bar)
+    if more and not label_options.are_kept(fields, reply.value("job", "job_name")):
+        terminal.warn(NAME, label_options.NOT_KEPT)
     if shape is not OutputFormat.TEXT:
         show_answer(reply, shape)
         return

@@ -9,7 +9,7 @@ import click
 from lgi_protocol import comma_lists
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.states import State
-from lgi_tools.cli import options, program, terminal
+from lgi_tools.cli import label_options, options, output_jobs, output_json, program, terminal
 from lgi_tools.cli.param_types import unmet_request
 from lgi_tools.cli.request_options import warn_of_unmet
 from lgi_tools.cli.session import open_project
@@ -51,10 +51,14 @@ NAME = "LGI_run"
     metavar="ID",
     help="Submit no line again that a --batch with this ID has submitted in the last day (default: random).",
 )
+@output_json.option
 @options.project_options
 @options.version
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[--] COMMAND [ARGUMENTS]...")
-def command(*, wait: bool, batch: str | None, batch_id: str, words: tuple[str, ...], **given: Any) -> int:
+@output_json.json_errors
+def command(
+    *, wait: bool, batch: str | None, batch_id: str, as_json: bool, words: tuple[str, ...], **given: Any
+) -> int:
     """Run COMMAND on any resource of the project that runs commands, and print the job id.
 
     A program with a relative path, as ./my_script.py, is sent with the files of -f. It runs in a directory
@@ -66,6 +70,8 @@ def command(*, wait: bool, batch: str | None, batch_id: str, words: tuple[str, .
     Example: LGI_run --wait --mem 2G --time 1h -f data.csv ./my_script.py data.csv
     """
     _check_choice(wait, batch, batch_id, words)
+    if as_json and (wait or batch is not None):
+        raise click.UsageError("--json cannot be combined with --wait and --batch: LGI_wait has it too")
     job = run_options.split(given)
     if batch is not None:
         return _submit_batch(batch, batch_id, job, given)
@@ -76,7 +82,7 @@ def command(*, wait: bool, batch: str | None, batch_id: str, words: tuple[str, .
     for warning in plan.warnings:
         terminal.warn(NAME, f"warning: {warning}")
     with open_project(given, NAME) as project:
-        return _submit(project, plan, wait)
+        return _submit(project, plan, wait, as_json)
 
 
 def _check_choice(wait: bool, batch: str | None, batch_id: str, words: tuple[str, ...]) -> None:
@@ -111,7 +117,7 @@ def _submit_batch(file: str, batch_id: str, job: options.Options, given: options
         return code
 
 
-def _submit(project: "Project", plan: Plan, wait: bool) -> int:
+def _submit(project: "Project", plan: Plan, wait: bool, as_json: bool) -> int:
     """Submit one job. Returns the exit code: with ``wait`` that of the job."""
     request = plan.request
     job = project.submit(
@@ -120,12 +126,16 @@ def _submit(project: "Project", plan: Plan, wait: bool) -> int:
         files=request.files,
         targets=request.targets,
         specifics=request.specifics,
+        name=request.name,
+        labels=request.labels,
     )
+    if not label_options.are_kept(request.fields(), job.name):
+        terminal.warn(NAME, label_options.NOT_KEPT)
     if wait:
         print(f"{NAME}: job {job.id}", file=sys.stderr, flush=True)
     else:
         with terminal.naming(NAME, job.id):
-            terminal.show(f"{job.id}\n")
+            output_json.show(output_jobs.of_job(job)) if as_json else terminal.show(f"{job.id}\n")
     _warn_of_unmet(project, [plan])
     return until_end(project, job) if wait else 0
 

@@ -10,7 +10,8 @@ import click
 from lgi_protocol import states
 from lgi_protocol.errors import TransportError
 from lgi_protocol.states import State
-from lgi_tools.cli import options, program, terminal
+from lgi_tools.cli import options, output_json, program, terminal
+from lgi_tools.cli.completion import complete_ids
 from lgi_tools.cli.numeric_options import MOST
 from lgi_tools.cli.session import job_ids, open_project
 from lgi_tools.client.timing import DEFAULT, Timing
@@ -39,10 +40,12 @@ _TOO_OLD = "{} is too old to show the output of a running job; LGI_wait {} waits
     metavar="N",
     help="Start with the last N lines.",
 )
+@output_json.option
 @options.project_options
 @options.version
-@click.argument("word", metavar="JOB_ID")
-def command(follow: bool, lines: int, word: str, **given: object) -> int:
+@click.argument("word", shell_complete=complete_ids, metavar="JOB_ID")
+@output_json.json_errors
+def command(follow: bool, lines: int, as_json: bool, word: str, **given: object) -> int:
     """Print the last lines of the output of a job, also while it runs.
 
     With -f new output follows as it is reported. Example: LGI_tail -f 7
@@ -51,8 +54,13 @@ def command(follow: bool, lines: int, word: str, **given: object) -> int:
     from lgi_tools.client.polling import OutageError
 
     (job_id,) = job_ids((word,))
+    if as_json and follow:
+        raise click.UsageError("--json cannot be combined with -f")
     with open_project(given, NAME) as project:
         job = project.job(job_id)
+        if as_json:
+            output_json.show(_as_json(project, job, lines))
+            return 0
         if job.ended:
             return show_ended(project, job, lines)
         try:
@@ -61,6 +69,16 @@ def command(follow: bool, lines: int, word: str, **given: object) -> int:
             return job_end.INTERRUPTED
         except OutageError as error:
             return warn_of_outage(NAME, project, job_id, error)
+
+
+def _as_json(project: "Project", job: "Details", lines: int) -> output_json.Values:
+    """Return a job with the last lines of its output as far as the server has it."""
+    from lgi_tools.cli.job_output import last_lines
+    from lgi_tools.cli.output_jobs import of_job
+
+    is_live = not job.ended and job.state != State.QUEUED
+    data = project.tail(job).data if is_live else job.output
+    return of_job(job) | {"output": last_lines(data, lines).decode("utf-8", "replace")}
 
 
 def show_ended(project: "Project", job: "Details", lines: int) -> int:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_tools.cli import options, program, terminal
+from lgi_tools.cli import options, output_jobs, output_json, program, selection_options, terminal
 from lgi_tools.cli.numeric_options import Seconds
-from lgi_tools.cli.session import job_ids, open_project
+from lgi_tools.cli.session import open_project, selected
 from lgi_tools.client.text import one_line
 from lgi_tools.client.timing import DEFAULT, Timing
 
@@ -30,11 +30,16 @@ NAME = "LGI_wait"
     help="Stop waiting after SECONDS, with exit code 124 (default: never).",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing on standard output.")
+@output_json.option
 @options.project_options
+@selection_options.selection_options
 @options.version
-@click.argument("words", nargs=-1, required=True, metavar="JOB_ID...")
-def command(timeout: float | None, quiet: bool, words: tuple[str, ...], **given: object) -> int:
+@output_json.json_errors
+def command(timeout: float | None, quiet: bool, as_json: bool, **given: object) -> int:
     """Wait until the jobs have ended and print how each ended.
+
+    JOB_ID is a number, a range as 12-40, or - for the numbers on standard input; options select jobs too.
+    With --json each job is a line.
 
     The exit code is that of the first job that did not succeed: the job's own exit code; 128+N after signal
     N; 1 for an aborted or removed job; 3 for a finished job with unknown exit code. It is 75 when the server
@@ -45,15 +50,15 @@ def command(timeout: float | None, quiet: bool, words: tuple[str, ...], **given:
     from lgi_tools.client import job_end
     from lgi_tools.client.polling import OutageError
 
-    wanted = job_ids(words)
+    words = selection_options.split(given)
     code = 0
     with open_project(given, NAME) as project:
+        wanted = selected(project, words)
         end = None if timeout is None else time.monotonic() + timeout
         for job_id in wanted:
             try:
-                found, line = ended(
-                    project, job_id, None if end is None else max(0.0, end - time.monotonic())
-                )
+                left = None if end is None else max(0.0, end - time.monotonic())
+                found, line, job = ended(project, job_id, left)
             except TimeoutError:
                 terminal.warn(NAME, f"job {job_id} has not ended after {timeout:g} s")
                 return job_end.TIMED_OUT
@@ -62,13 +67,18 @@ def command(timeout: float | None, quiet: bool, words: tuple[str, ...], **given:
             except KeyboardInterrupt:
                 return job_end.INTERRUPTED
             code = code or found
-            if not quiet:
+            if as_json:
+                output_json.show(output_jobs.of_job(job) if job else {"job_id": job_id, "error": line})
+            elif not quiet:
                 terminal.show(f"{one_line(line)}\n")
     return code
 
 
-def ended(project: "Project", job_id: int, timeout: float | None) -> tuple[int, str]:
-    """Wait until a job has ended. Returns its exit code and a line. Raises TimeoutError, OutageError."""
+def ended(project: "Project", job_id: int, timeout: float | None) -> "tuple[int, str, Job | None]":
+    """Wait until a job has ended. Returns its exit code, a line, and the job unless it was removed.
+
+    Raises TimeoutError, OutageError.
+    """
     from lgi_tools.client import job_end
     from lgi_tools.client.job_end import Outcome
 
@@ -77,10 +87,10 @@ def ended(project: "Project", job_id: int, timeout: float | None) -> tuple[int, 
     except ServerError as error:
         if error.number != ErrorNumber.NO_JOB:
             raise
-        return job_end.FAILED, f"{job_id} does not exist"
+        return job_end.FAILED, f"{job_id} does not exist", None
     if job.end.outcome is Outcome.UNKNOWN:
         terminal.warn(NAME, f"the exit code of job {job_id} is unknown")
-    return job.end.code, line_of(job)
+    return job.end.code, line_of(job), job
 
 
 def line_of(job: "Job") -> str:

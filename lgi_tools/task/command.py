@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lgi_protocol import comma_lists
-from lgi_tools.cli import options, program, terminal
+from lgi_tools.cli import label_options, options, program, terminal
 from lgi_tools.cli.param_types import unmet_request
 from lgi_tools.cli.request_options import request_options, warn_of_unmet
 from lgi_tools.client import command_line
@@ -37,6 +37,7 @@ def command() -> None:
 @command.command(context_settings={"allow_interspersed_args": False}, no_args_is_help=True)
 @BATCH
 @request_options(cpus=("--cores",), memory=("--memory",))
+@label_options.label_options
 @click.option(
     "-f", "--force", is_flag=True, help="Submit this folder again; cannot be combined with --batch."
 )
@@ -75,6 +76,7 @@ def submit(
         raise click.UsageError(
             "--force cannot be combined with --batch: prune the folders to submit them again"
         )
+    names = label_options.pop_fields(given)
     requests = {"cpus": cpus, "memory": mem, "walltime": seconds}
     try:
         wanted = images.image(code, version)
@@ -84,6 +86,7 @@ def submit(
             submission.script_of(words),
             command_line.as_specifics(specifics, command_line.licences(resources)),
             comma_lists.join(comma_lists.split(targets)) or comma_lists.ANY,
+            names,
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None

@@ -1,5 +1,6 @@
 """Reading and writing the XML of LGI's messages."""
 
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -233,3 +234,18 @@ def test_values_are_the_values_of_each_name(written: list[tuple[str, str]], abse
 def test_a_value_is_written_as_an_element_is(name: str, value: str | int) -> None:
     """The quick way gives the same text."""
     assert xml.write_value(name, value) == xml.write(Element(name, value))
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("<cpus> 2", "it is not well-formed XML at '<cpus> 2': each <tag> is closed by its </tag>"),
+        ("<a> 1 </a>\n<b> x & y </b>", "in line 2, at '<b> x & y </b>'"),
+    ],
+)
+def test_a_fault_in_xml_is_told_in_words_for_people(text: str, where: str) -> None:
+    """The line and what to do, not the words of a parser, which knows of an element around the text."""
+    with pytest.raises(ValueError, match=re.escape(where)) as raised:
+        xml.check_fragment(text)
+
+    assert "fragment" not in str(raised.value)

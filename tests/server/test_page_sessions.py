@@ -107,7 +107,7 @@ def test_a_project_the_certificate_is_not_for_is_refused(grid: Grid) -> None:
     )
 
     assert answer.status_code == 403
-    assert "does not allow this project" in answer.text
+    assert "does not allow this project: it is for Other, and this server has none of these" in answer.text
 
 
 CALLS = (

@@ -85,7 +85,8 @@ def test_a_job_id_is_a_number(run: Run, server: CannedServer) -> None:
     code, out, err = run(main, "7", "x8")
 
     assert (code, out) == (1, "")
-    assert err == "LGI_qdel: 'x8' is not a job id: it must be a number ('LGI_qdel -h' shows how it is used)\n"
+    why = "'x8' is not a job id: it must be a number, or a range as 12-40"
+    assert err == f"LGI_qdel: {why} ('LGI_qdel -h' shows how it is used)\n"
     assert server.requests == []
 
 

@@ -59,7 +59,9 @@ def check_certificate(who: ClientCertificate, config: Config) -> None:
         why = f"{config.admin_group!r} is a group and cannot be the name of a user"
         raise LGIError(ErrorNumber.CERTIFICATE, why)
     if not any(who.name.allows_project(name) for name in config.projects):
-        raise LGIError(ErrorNumber.PROJECT_REFUSED, "any of this server")
+        # The form is not read yet: which project was posted does not matter.
+        allowed = comma_lists.join(who.name.projects or ())
+        raise LGIError(ErrorNumber.PROJECT_REFUSED, f"it is for {allowed}, and this server has none of these")
 
 
 def user(who: ClientCertificate, name: str, groups: tuple[str, ...], config: Config) -> UserPrincipal:

@@ -1,0 +1,29 @@
+"""Jobs as JSON where no answer of a server is at hand; the keys are those of `output_json.job`."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    # Slow to load: only its fields are read.
+    from lgi_tools.client.job import Job
+
+
+def of_job(job: "Job") -> dict[str, Any]:
+    """Return a job as JSON; what is not known, or not yet, has no key."""
+    times = {"submitted": job.submitted_at, "started": job.started_at, "ended": job.ended_at}
+    values = {
+        "job_id": job.id,
+        "state": job.state,
+        "application": job.application,
+        "target_resources": list(job.targets),
+        "owners": list(job.owners),
+        "read_access": list(job.read_access),
+        "write_access": list(job.write_access),
+        "state_time_stamp": int(job.changed.timestamp()),
+        "exit_code": job.exit_code,
+        "exit_signal": job.exit_signal,
+        "end_reason": job.end_reason or None,
+        "job_name": job.name or None,
+        "labels": dict(job.labels) or None,
+        **{name: int(time.timestamp()) if time else None for name, time in times.items()},
+    }
+    return {name: value for name, value in values.items() if value is not None}

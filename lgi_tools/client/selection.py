@@ -1,0 +1,124 @@
+"""Which jobs a call is about: by number, state, name, label and more, for all commands and Python."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypedDict, Unpack
+
+from lgi_protocol import labels
+from lgi_protocol.errors import TransportError
+from lgi_protocol.reply import Reply
+
+_RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
+# Ranges of numbers in one call.
+MOST_RANGES = 500
+# What a call asks to be told of each job: servers read over words they do not know.
+SHOW = {"show": "labels, times"}
+# The fields that older servers read over.
+_OURS = ("job_name", "labels", "owner", "resource", "since", "job_ids")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The jobs that pass all filters; an empty filter passes every job.
+
+    ``state`` and ``application`` may begin with ``!`` for all others. ``ended`` is ``succeeded``, ``failed``
+    or ``unknown``. ``labels`` are written ``key=value``. ``since`` is the earliest last change, in Unix
+    seconds. ``numbers`` are ranges of job ids, each with its last one.
+    """
+
+    state: str = ""
+    application: str = ""
+    ended: str = ""
+    name: str = ""
+    labels: tuple[str, ...] = ()
+    owner: str = ""
+    resource: str = ""
+    since: int = 0
+    numbers: tuple[tuple[int, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a name or label that no job can have."""
+        labels.check_name(self.name)
+        labels.read_labels(self.labels)
+
+    def fields(self) -> dict[str, str]:
+        """Return the fields of a call that lists these jobs."""
+        numbers = (f"{first}-{last}" if last != first else str(first) for first, last in self.numbers)
+        fields = {
+            "state": self.state,
+            "application": self.application,
+            "ended": self.ended,
+            "job_name": labels.check_name(self.name),
+            "labels": labels.write_labels(labels.read_labels(self.labels)),
+            "owner": self.owner,
+            "resource": self.resource,
+            "since": str(self.since or ""),
+            "job_ids": ", ".join(numbers),
+        }
+        return {name: text for name, text in fields.items() if text}
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether no filter is set."""
+        return not self.fields()
+
+    def parts(self) -> Iterator["Selection"]:
+        """Yield selections of no more ranges than a call may have; together they are this one."""
+        for begin in range(0, max(1, len(self.numbers)), MOST_RANGES):
+            yield replace(self, numbers=self.numbers[begin : begin + MOST_RANGES])
+
+
+class Filters(TypedDict, total=False):
+    """The filters of `Project.jobs`; those of `Selection`, with labels by key and numbers as people write."""
+
+    state: str
+    application: str
+    ended: str
+    name: str
+    labels: Mapping[str, str]
+    owner: str
+    resource: str
+    since: int
+    numbers: Iterable[str | int]
+
+
+def selection_of(**filters: Unpack[Filters]) -> Selection:
+    """Return the selection of these filters. Raises ValueError for an invalid one."""
+    of_job, numbers = filters.pop("labels", {}), filters.pop("numbers", ())
+    texts = tuple(f"{key}={value}" for key, value in of_job.items())
+    return Selection(**filters, labels=texts, numbers=read_numbers(map(str, numbers)))  # type: ignore[arg-type, misc]
+
+
+def check_known(server: str, fields: Mapping[str, str], reply: Reply) -> None:
+    """Raise TransportError when a server has read over a filter, and so has listed other jobs too."""
+    for name in _OURS:
+        if name in fields and not reply.value(name):
+            raise TransportError(server, f"this server is too old to select jobs by {name}")
+
+
+def read_numbers(words: Iterable[str]) -> tuple[tuple[int, int], ...]:
+    """Return the ranges of ``7``, ``12-40`` or ``3,5-9``, in ascending order and without overlaps.
+
+    Raises ValueError.
+    """
+    found = []
+    for text in (part for word in words for part in word.split(",") if part):
+        match = _RANGE.fullmatch(text)
+        if match is None:
+            raise ValueError(f"{text[:40]!r} is not a job id: it must be a number, or a range as 12-40")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise ValueError(f"the range {text} is empty: write the lower number first")
+        found.append((first, last))
+    return _joined(sorted(found))
+
+
+def _joined(ranges: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    joined: list[tuple[int, int]] = []
+    for first, last in ranges:
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
+        else:
+            joined.append((first, last))
+    return tuple(joined)
