@@ -218,7 +218,7 @@ def test_both_transactions_of_a_deadlock_are_done(private_mariadb: PrivateMariaD
 
 
 def test_work_finds_the_rows_of_several_rivals(private_mariadb: PrivateMariaDB) -> None:
-    """Each time that a rival has stored the row with the same unique key, the work is repeated and sees it."""
+    """Each time that a rival has stored a row with the same unique key, the work is repeated and sees it."""
     address = private_mariadb.create_database("rivals")
     database, other = open_database(address), open_database(address)
     database.run(lambda one: one.run("CREATE TABLE numbers (number INTEGER PRIMARY KEY)"))
