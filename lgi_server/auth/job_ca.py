@@ -147,7 +147,7 @@ def read_request(request: bytes) -> ec.EllipticCurvePublicKey:
     try:
         read = x509.load_der_x509_csr(request)
         key, is_signed = read.public_key(), read.is_signature_valid
-    except (TypeError, ValueError, UnsupportedAlgorithm) as error:
+    except (TypeError, ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise _unusable(str(error)) from None
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise _unusable("its key is not an EC key on P-256")

@@ -34,7 +34,7 @@ def key_of(request: bytes) -> "PublicKey":
     try:
         read = x509.load_pem_x509_csr(request)
         key, is_signed = read.public_key(), read.is_signature_valid
-    except (TypeError, ValueError, UnsupportedAlgorithm) as error:
+    except (TypeError, ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise ValueError(f"it is not a certificate request: {error}") from None
     if not is_signed:
         raise ValueError("it is not signed with its own key")

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lgi_protocol.x509_builder import PublicKey
@@ -158,6 +158,7 @@ def test_a_request_somebody_has_changed_is_refused(run: Run, ca: Authority, tmp_
     assert err == f"LGI_certificates: {request}: it is not signed with its own key\n"
 
 
+@example(b"R", 45)  # Version 16.
 @given(st.binary(max_size=300), st.integers(0, 400))
 def test_a_request_is_a_key_or_a_value_error(noise: bytes, at: int) -> None:
     """No noise in a request raises anything else."""

@@ -100,6 +100,22 @@ def test_the_help_of_a_filter_has_an_example_and_defaults(name: str) -> None:
     assert "(default: standard input)" in done.stdout
 
 
+def programs() -> list[str]:
+    """All programs of the three parts, as they are installed."""
+    return sorted(
+        entry.name for entry in distribution("lgi").entry_points if entry.group == "console_scripts"
+    )
+
+
+@pytest.mark.parametrize("name", programs())
+def test_help_is_a_success(name: str) -> None:
+    """Exit code 0 and a text on standard output. As LGI: its three filters without options end with 1."""
+    done = subprocess.run([BIN / name, "-h"], capture_output=True, text=True, timeout=60, check=False)
+
+    assert name in done.stdout
+    assert (done.returncode, done.stderr) == (int(name in {"LGI_hash", "LGI_binhex", "LGI_hexbin"}), "")
+
+
 def test_the_walk_over_the_commands_finds_all_of_them() -> None:
     """Nothing is said of a command that is not found."""
     assert len(COMMANDS) > 30
