@@ -111,6 +111,8 @@ class ExchangeAnswer:
 
     ``watched`` are further jobs whose output a user follows, ``spent`` are references that no job will get.
     ``has_more``: there is more for this daemon than the answer could have; ``other_daemons`` as in `SignUp`.
+    ``restored_at`` is when the server was restored from a backup, made at ``backup_made_at``, in Unix
+    seconds; 0 for a server that was not, or long ago.
     """
 
     resource: str = ""
@@ -121,3 +123,5 @@ class ExchangeAnswer:
     jobs: tuple[GivenJob, ...] = ()
     has_more: bool = False
     other_daemons: int = 0
+    restored_at: int = 0
+    backup_made_at: int = 0

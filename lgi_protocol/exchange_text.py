@@ -94,6 +94,8 @@ def read(reply: Reply) -> ExchangeAnswer:
         jobs=tuple(_given(text) for text in reply.all("job")),
         has_more=reply.number("more") > 0,
         other_daemons=reply.number("other_daemons"),
+        restored_at=reply.number("restored_at"),
+        backup_made_at=reply.number("backup_made_at"),
     )
 
 

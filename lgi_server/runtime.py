@@ -15,6 +15,7 @@ from lgi_server.background import descriptors
 from lgi_server.background.concurrency_limiter import ConcurrencyLimiter
 from lgi_server.background.heartbeat import Heartbeat
 from lgi_server.background.job_connections import JobConnections
+from lgi_server.background.known_restoration import KnownRestoration
 from lgi_server.background.long_poll_users import KnownJobState, ListSubscription, UserLongPolls
 from lgi_server.background.long_poll_work import WorkLongPolls, WorkSubscription
 from lgi_server.background.metrics import Metrics
@@ -42,6 +43,7 @@ class ProjectRuntime:
     timestamps: TimestampBatcher
     resources: ResourceCache
     daemons: DaemonRecorder
+    restoration: KnownRestoration
     work_polls: WorkLongPolls
     user_polls: UserLongPolls
 
@@ -149,6 +151,7 @@ def _project(project: ProjectConfig, config: Config) -> ProjectRuntime:
         timestamps=TimestampBatcher(database),
         resources=ResourceCache(config.remember),
         daemons=DaemonRecorder(),
+        restoration=KnownRestoration(),
         work_polls=WorkLongPolls(database, totals=project.licences),
         user_polls=UserLongPolls(database),
     )

@@ -1,12 +1,15 @@
-"""Jobs that an exchange brought and that cannot be taken: the next exchange gives them back.
+"""Reports of jobs that are not here: jobs that are given back, and ends that a restored server may not know.
 
-Nothing of them is stored. After a kill their references, which stay on the disk until then, bring them again.
+A job that an exchange brought and that cannot be taken is given back by the next one. Nothing of it is
+stored. After a kill its reference, which stays on the disk until then, brings it again.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from threading import Lock
 
+from lgi_daemon.rundir.end_journal import ReportedEnd
 from lgi_daemon.rundir.reference_pool import ReferencePool
 from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.exchange import MOST_REPORTS, JobAnswer, Report
@@ -15,6 +18,7 @@ from lgi_protocol.states import State
 
 log = logging.getLogger(__name__)
 
+LOST_OUTPUT = "its output and files were lost: the server was restored from a backup"
 # Of a server that gives jobs without end.
 _MAX_REMEMBERED = 4096
 
@@ -38,6 +42,15 @@ class ReturnedJobs:
             if len(self._reports) < _MAX_REMEMBERED:
                 self._reports[project, server, job_id, reference] = report
 
+    def tell_ends(self, project: str, server: str, ends: Iterable[ReportedEnd]) -> None:
+        """Report ends again to a server that was restored: it may have the jobs as before them."""
+        with self._guard:
+            for one in ends:
+                reason = "; ".join(filter(None, (one.reason, LOST_OUTPUT)))
+                end = replace(one.end, reason=normalize_reason(reason))
+                key = project, server, one.job_id, one.reference
+                self._reports.setdefault(key, Report(one.job_id, one.reference, one.state, end=end))
+
     def reports(self, project: str, server: str) -> list[Report]:
         """Return the reports for one exchange with a server."""
         with self._guard:
@@ -52,7 +65,7 @@ class ReturnedJobs:
             if answer.error is not None and answer.error.number == ErrorNumber.CANNOT_LOCK:
                 continue
             if answer.error is not None:
-                log.debug("job %s cannot be given back: %s", report.job_id, answer.error)
+                log.debug("job %s cannot be reported %s: %s", report.job_id, report.state, answer.error)
             with self._guard:
                 self._reports.pop((project, server, report.job_id, report.daemon_reference), None)
             self._references.forget(report.daemon_reference)

@@ -3,7 +3,7 @@
 import logging
 
 from lgi_daemon.jobs.job import LocalJob
-from lgi_daemon.jobs.lifecycle import ServerIntent
+from lgi_daemon.jobs.lifecycle import ServerIntent, reported_state
 from lgi_daemon.jobs.reports import CLOSED, unlock
 from lgi_daemon.jobs.restored_job import claim_fields, recognized
 from lgi_daemon.rundir.record import Phase, claimed_by
@@ -55,7 +55,10 @@ def drop_claim(job: LocalJob, reason: str) -> None:
 
 
 def close(job: LocalJob, now: float) -> None:
-    """Let the next check remove a job whose end the server has."""
+    """Let the next check remove a job whose end the server has; keep the end for one that is restored."""
+    state = reported_state(job.intent, State(job.record.ending))
+    if state is not State.QUEUED:
+        job.run.ended.add(job.record, str(state))
     job.closed = True
     job.schedule.server_changed(now)
 

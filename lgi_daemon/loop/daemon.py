@@ -163,7 +163,9 @@ class Daemon:
         for record in recover(self.run):
             self.jobs.add(LocalJob(record, self.run, self.scripts))
             log.info("%s: recovered, %s", record.title, record.phase)
-        self.run.references.recover(self.jobs)
+        # A server that was restored would give the ended jobs of these references out again.
+        ended = self.run.ended.references()
+        self.run.references.recover({*ended, *(job.record.reference for job in self.jobs)})
 
     def set_callbacks(self, is_stopping: Callable[[], bool], wake: Callable[[], None] = lambda: None) -> None:
         """Begin nothing new once ``is_stopping`` returns True; jobs then run on without the daemon.

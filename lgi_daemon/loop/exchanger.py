@@ -29,6 +29,9 @@ from lgi_protocol.states import State
 
 log = logging.getLogger(__name__)
 
+# Seconds between the clocks of a server and a daemon.
+CLOCKS_DIFFER = 3600
+
 
 class Exchanger:
     """Makes up exchanges and applies their answers, for any number of threads."""
@@ -54,6 +57,9 @@ class Exchanger:
         self._disk = disk
         claimer = fetcher.claimer
         self._rejected_jobs = claimer.rejected_jobs
+        self._ended = run.ended
+        # When servers were restored, as they have said: each is told the ends of jobs once.
+        self._restored: dict[tuple[str, str], int] = {}
         self._given_jobs = GivenJobs(jobs, run, fetcher.scripts, claimer.reservations, claimer.rejected_jobs)
         self.returned_jobs = ReturnedJobs(run.references)
 
@@ -181,7 +187,16 @@ class Exchanger:
         self._accept(answer, announcement)
         self._output_sender.start(project, server, answer.watched)
         self._fetcher.sessions.log_others(project, server, answer.other_daemons)
+        self._tell_ends(project, server, answer)
         return answer.has_more or _is_filled(outgoing, answer)
+
+    def _tell_ends(self, project: str, server: str, answer: ExchangeAnswer) -> None:
+        """Report the ends of jobs again, once, to a server that was restored from an older backup."""
+        if answer.restored_at and self._restored.get((project, server)) != answer.restored_at:
+            self._restored[project, server] = answer.restored_at
+            ends = self._ended.ends(project, server, answer.backup_made_at - CLOCKS_DIFFER)
+            log.info("%s was restored from a backup: it is told %d ends again", server, len(ends))
+            self.returned_jobs.tell_ends(project, server, ends)
 
     def _reject_briefly(self, project: str, server: str, job: JobDescription) -> None:
         version = rejected_version(project, server, job.application, job.job_id)

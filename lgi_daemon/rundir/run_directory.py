@@ -5,6 +5,7 @@
 .daemon                               the number by which servers know its daemons
 .sessions                             its sessions at project servers, for the next daemon to end
 .references                           the references of jobs to come, for exchanges
+.ended, .ended.old                    the ends of jobs that servers have, for one that is restored
 .records/REFERENCE/record.json        the record of a job, written before the job is claimed
 .records/REFERENCE/LGI_job_*_script   the scripts that run for the job
 .records/REFERENCE/state/             the marks of its scripts and its streams; the job's user owns it
@@ -29,6 +30,7 @@ from lgi_daemon.execution.environment import PROGRAMS, link_programs
 from lgi_daemon.files import atomic_file
 from lgi_daemon.files.reserve import RESERVE_BYTES, Reserve, is_disk_full
 from lgi_daemon.rundir import script_copies
+from lgi_daemon.rundir.end_journal import EndJournal
 from lgi_daemon.rundir.file_contents import changed_contents, contents
 from lgi_daemon.rundir.job_files import JobFiles
 from lgi_daemon.rundir.record import JobRecord, to_json
@@ -65,6 +67,7 @@ class RunDirectory:
         self.reserve = Reserve(path / ".reserve")
         self.sessions = SessionFile(path / ".sessions")
         self.references = ReferencePool(path / ".references")
+        self.ended = EndJournal(path / ".ended")
         self._lock: int | None = None
 
     def claim(self) -> None:

@@ -53,7 +53,7 @@ def resource_exchange(call: ExchangeContext) -> Elements:
     _count(call, outcome)
     others = _other_daemons(call, daemon)
     header = call.answers.resource_header(resource, call.servers)
-    return (*header, *exchange_answer.elements(call, outcome), *others)
+    return (*header, *exchange_answer.elements(call, outcome), *others, *_restored(call))
 
 
 def _other_daemons(call: ExchangeContext, daemon: str) -> Elements:
@@ -61,6 +61,14 @@ def _other_daemons(call: ExchangeContext, daemon: str) -> Elements:
     resource_id = call.resource.resource_id
     number = call.project.daemons.record(call.transaction, resource_id, daemon, call.now) if daemon else 0
     return (Element("other_daemons", number),) if number else ()
+
+
+def _restored(call: ExchangeContext) -> Elements:
+    """Return when the database was restored, lately, and from a backup of when: daemons report ends again."""
+    backup = call.project.restoration.recent(call.transaction, call.now)
+    if backup is None:
+        return ()
+    return (Element("restored_at", backup.restored_at), Element("backup_made_at", backup.made_at))
 
 
 def _change(call: ExchangeContext, report: FormReport, job: JobRow) -> JobChange:

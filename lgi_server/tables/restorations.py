@@ -13,6 +13,7 @@ from lgi_server.tables.job_queue.heartbeats import NO_DAEMON
 HOLDER = -2
 # Names in turns. The second has seconds below 0 until a server has started, and then the time of the end.
 _RESTORED, _QUIET = "restored", "restored: jobs are held until"
+_MADE = "restored: the backup was made at"
 # Years from now: a lock of no session is freed some time after it was made.
 _LATER = 2**40
 
@@ -25,12 +26,21 @@ class Restoration:
     quiet_until: int
 
 
-def record(transaction: Transaction, now: int, quiet: int) -> None:
+@dataclass(frozen=True)
+class RestoredBackup:
+    """When a database was restored, and when the backup was made, in Unix seconds."""
+
+    restored_at: int
+    made_at: int
+
+
+def record(transaction: Transaction, now: int, quiet: int, made_at: int) -> None:
     """Store that all rows were restored at ``now``, and hold the queued jobs for ``quiet`` seconds.
 
-    These begin when a server starts. Each running job has the whole time of its application to be heard of.
+    ``made_at`` is when the backup was made, in Unix seconds. The quiet seconds begin when a server starts.
+    Each running job has the whole time of its application to be heard of.
     """
-    for name, value in ((_RESTORED, now), (_QUIET, -quiet)):
+    for name, value in ((_RESTORED, now), (_QUIET, -quiet), (_MADE, made_at)):
         transaction.run("INSERT INTO turns (name, turn) VALUES (%s, %s)", name, value)
     transaction.run(f"UPDATE job_queue SET daemon_pulse = %s WHERE state NOT IN ({NO_DAEMON})", now)
     transaction.run("UPDATE job_queue SET lock_state = 0 WHERE lock_state <> 0")
@@ -42,6 +52,13 @@ def record(transaction: Transaction, now: int, quiet: int) -> None:
             _LATER,
         )
         transaction.run("UPDATE job_queue SET lock_state = 1 WHERE state = 'queued'")
+
+
+def backup_of(transaction: Transaction) -> RestoredBackup | None:
+    """Return the backup that a database was restored from; None without one, or if an older release did."""
+    rows = transaction.rows("SELECT name, turn FROM turns WHERE name IN (%s, %s)", _RESTORED, _MADE)
+    found = {row["name"]: int(row["turn"]) for row in rows}
+    return RestoredBackup(found[_RESTORED], found[_MADE]) if len(found) == 2 else None
 
 
 def begin(transaction: Transaction, now: int) -> Restoration | None:

@@ -126,6 +126,40 @@ def test_a_job_runs_once_though_its_server_was_lost_and_restored(
     assert lost_grid.rows("SELECT lock_id FROM running_locks") == []
 
 
+def test_a_job_that_ended_after_the_backup_is_not_run_again(
+    lost_grid: Grid, running_daemon: ScriptedDaemon, databases: tuple[str, str]
+) -> None:
+    """One that ran at the time of the backup, and one that was queued: the daemon has kept both ends.
+
+    Their results are lost, and the server says so. A daemon that is started anew knows them too.
+    """
+    user = lost_grid.user()
+    began = user.submit(input=b"began".hex(), job_specifics="<seconds> 3 </seconds>")
+    wait_for(lambda: runs(running_daemon, 1))
+    running_daemon.kill()
+    waited = user.submit(input=b"waited".hex(), job_specifics="<seconds> 1 </seconds>")
+    file = backups.backup(lost_grid)
+    running_daemon.start()
+    wait_for(lambda: {user.state(one) for one in (began, waited)} == {"finished"}, 60)
+    wait_for(lambda: running_daemon.jobs() == [])
+
+    backups.lose(lost_grid)
+    running_daemon.stop()
+    backups.restore(lost_grid, file, "--quiet", "600", database=databases[1])
+    lost_grid.start()
+    before = user.state(began), user.state(waited)
+    running_daemon.start()
+    wait_for(lambda: {user.state(one) for one in (began, waited)} == {"finished"}, 60)
+
+    assert before == ("running", "queued")
+    assert running_daemon.log.read_text().count(": started, pid") == 2
+    for job_id in (began, waited):
+        answer = user.post("interface_job_state", job_id=str(job_id))
+        assert answer.value("job", "exit_code") == "0"
+        assert "lost: the server was restored from a backup" in answer.value("job", "end_reason")
+    assert lost_grid.rows("SELECT lock_id FROM running_locks") == []
+
+
 def test_a_job_that_nobody_takes_back_is_offered_again(lost_grid: Grid, databases: tuple[str, str]) -> None:
     """After the quiet time, which begins with the server; meanwhile its user may look at it and delete it."""
     calls = lost_grid.resource("other@cluster")

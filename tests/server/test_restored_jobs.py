@@ -26,7 +26,7 @@ def lose_claim(grid: Grid, job_id: int) -> None:
     grid.set_job(job_id, state="queued", target_resources="any", job_specifics=specifics.partition("> ")[2])
     grid.run("UPDATE job_queue SET daemon_reference = NULL, job_specifics = '' WHERE job_id = %s", job_id)
     grid.run("UPDATE job_access SET name = 'any' WHERE job_id = %s AND role = 'target'", job_id)
-    grid.database.run(lambda transaction: restorations.record(transaction, int(time.time()), 600))
+    grid.database.run(lambda transaction: restorations.record(transaction, int(time.time()), 600, 0))
 
 
 def given(grid: Grid) -> tuple[UserCalls, ExchangingDaemon, int]:

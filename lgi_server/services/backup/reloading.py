@@ -52,11 +52,20 @@ def discard_unfinished(address: str, directory: Path) -> None:
 
 
 def load(
-    file: Path, project: str, address: str, contents: ProjectContents, *, gap: int, quiet: int, now: int
+    file: Path,
+    project: str,
+    address: str,
+    contents: ProjectContents,
+    *,
+    gap: int,
+    quiet: int,
+    made_at: int,
+    now: int,
 ) -> None:
     """Store the rows of a project's tables in one transaction.
 
-    ``gap`` numbers are left out after the last one that each table has given. Raises ValueError for other
+    ``gap`` numbers are left out after the last one that each table has given, ``made_at`` is when the backup
+    was made, in Unix seconds. Raises ValueError for other
     rows than the manifest says, LGIError for the database.
     """
     database = open_database(address)
@@ -69,7 +78,7 @@ def load(
             # Another restore may have been faster.
             _check_empty(transaction, project, address)
             _store_rows(transaction, file, project, contents)
-            restorations.record(transaction, now, quiet)
+            restorations.record(transaction, now, quiet, made_at)
 
         database.run(work)
     finally:

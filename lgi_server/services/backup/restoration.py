@@ -99,7 +99,16 @@ def restore(plan: Plan, manifest: Manifest, now: int) -> bool:
         configuration = _store_files(plan, manifest)
         for project, address in addresses.items():
             contents = manifest.projects[project]
-            reloading.load(plan.file, project, address, contents, gap=plan.gap, quiet=plan.quiet, now=now)
+            reloading.load(
+                plan.file,
+                project,
+                address,
+                contents,
+                gap=plan.gap,
+                quiet=plan.quiet,
+                made_at=manifest.made,
+                now=now,
+            )
         _write_configuration(plan, configuration, _settings(plan, manifest, addresses))
         syncfs(plan.directory)
     return is_again
