@@ -58,7 +58,8 @@ CREATE TABLE running_locks (
 CREATE UNIQUE INDEX lock_job ON running_locks (job_id);
 CREATE INDEX lock_session ON running_locks (session_id);
 
--- Resources and project servers (project_server 1 is the master, 2 a slave).
+-- Resources and project servers (project_server 1 is the master, 2 a slave). The last two columns are ours: since when a
+-- resource is drained, 0 for one that is not, and why.
 CREATE TABLE active_resources (
     resource_id            INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
     resource_name          VARCHAR(255) NOT NULL,
@@ -66,7 +67,9 @@ CREATE TABLE active_resources (
     client_certificate     MEDIUMTEXT   NOT NULL,
     last_call_time         BIGINT       NOT NULL DEFAULT 0,
     project_server         INTEGER      NOT NULL DEFAULT 0,
-    url                    VARCHAR(255) NOT NULL
+    url                    VARCHAR(255) NOT NULL,
+    drained_since          BIGINT       NOT NULL DEFAULT 0,
+    drain_reason           VARCHAR(254) NOT NULL DEFAULT ''
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 CREATE UNIQUE INDEX resource_by_name ON active_resources (resource_name);
 CREATE INDEX resource_by_role ON active_resources (project_server);

@@ -17,6 +17,14 @@ def slave_servers(servers: ProjectServers) -> Elements:
     )
 
 
+def drain(resource: ResourceRow) -> Elements:
+    """Return, ours, since when a resource is drained and why; no element of one that is not."""
+    if not resource.is_drained:
+        return ()
+    reason = (Element("drain_reason", resource.drain_reason),) if resource.drain_reason else ()
+    return (Element("drained_since", resource.drained_since), *reason)
+
+
 def resource_list(found: Sequence[ResourceRow]) -> Elements:
     """Return the resources of the project and their capabilities."""
     return (
@@ -28,6 +36,7 @@ def resource_list(found: Sequence[ResourceRow]) -> Elements:
                     Element("resource_name", one.resource_name),
                     Element("resource_capabilities", one.resource_capabilities, raw=True),
                     Element("last_call_time", one.last_call_time),
+                    *drain(one),
                 ),
                 number,
             )

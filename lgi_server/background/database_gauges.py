@@ -26,6 +26,7 @@ class _Numbers:
 
     jobs: list[tuple[str, str, int]] = field(default_factory=list)
     seen: Mapping[str, int] = field(default_factory=dict)
+    drained: Mapping[str, int] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
     holders: list[LockHolder] = field(default_factory=list)
     # Seconds by which the first event that is due has not been handled: without a scheduler it grows.
@@ -62,6 +63,9 @@ class DatabaseGauges(Collector):
         oldest = GaugeMetricFamily(
             "lgi_lock_holders_since", "Time of its oldest lock", labels=["project", "resource"]
         )
+        drained = GaugeMetricFamily(
+            "lgi_resource_drained_since", "When a resource was drained", labels=["project", "resource"]
+        )
         delay = GaugeMetricFamily(
             "lgi_scheduler_delay_seconds", "How late the scheduler is with its next task", labels=["project"]
         )
@@ -73,12 +77,14 @@ class DatabaseGauges(Collector):
                 jobs.add_metric([project, application, state], number)
             for within, number in one.seen.items():
                 seen.add_metric([project, within], number)
+            for name, since in one.drained.items():
+                drained.add_metric([project, name], since)
             for name, number in one.rows.items():
                 rows[name].add_metric([project], number)
             for holder in one.holders:
                 holders.add_metric([project, holder.resource_name], holder.jobs)
                 oldest.add_metric([project, holder.resource_name], holder.since)
-        yield from (up, jobs, seen, *rows.values(), holders, oldest, delay)
+        yield from (up, jobs, seen, *rows.values(), holders, oldest, drained, delay)
 
 
 def _query(project: str, database: Database) -> _Numbers:
@@ -94,6 +100,7 @@ def _read(now: int, transaction: Transaction) -> _Numbers:
     return _Numbers(
         statistics.jobs(transaction),
         statistics.resources_seen(transaction, now),
+        statistics.resources_drained(transaction),
         statistics.rows(transaction),
         statistics.lock_holders(transaction),
         now - min(due.values(), default=now),

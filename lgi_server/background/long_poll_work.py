@@ -36,7 +36,7 @@ class WorkSubscription:
 
     ``queued`` and ``aborting`` are the jobs that it knows in these states. ``load`` is how full it is, in
     percent: resources with less load are woken first. ``watched`` are the jobs whose output it sends already,
-    None if it cannot send output.
+    None if it cannot send output. One that is drained is not woken for queued jobs.
     """
 
     resource: str
@@ -45,6 +45,7 @@ class WorkSubscription:
     aborting: frozenset[int] = frozenset()
     load: int = 0
     watched: frozenset[int] | None = None
+    is_drained: bool = False
 
     @property
     def caller(self) -> str:
@@ -60,8 +61,10 @@ class WorkSubscription:
             return False
         if job.state == State.ABORTING:
             return job.job_id not in self.aborting and self.resource in job.target_resources
-        return job.job_id not in self.queued and comma_lists.contains_any(
-            job.target_resources, [self.resource]
+        return (
+            not self.is_drained
+            and job.job_id not in self.queued
+            and comma_lists.contains_any(job.target_resources, [self.resource])
         )
 
 

@@ -12,6 +12,7 @@ from lgi_server.basic_interface import filters
 from lgi_server.basic_interface.registry import AfterCommit, Answer, Download, PageContext, Template
 from lgi_server.runtime import Runtime
 from lgi_server.services.jobs import explanation, history, live_output, updates
+from lgi_server.services.jobs.explanation import ResourceVerdict
 from lgi_server.services.jobs.live_output import OutputView
 from lgi_server.storage import repository
 from lgi_server.tables.job_queue.jobs import JobRow
@@ -77,13 +78,21 @@ def _explanation(visit: PageContext, found: JobRow) -> dict[str, object]:
         return {}
     project = visit.visitor.server.config.projects[visit.visitor.project]
     said = explanation.explain(visit.transaction, visit.user, found.job_id, project.licences, visit.now)
-    closed = [one for one in said.verdicts if one.reason is explanation.Reason.UNAVAILABLE]
+    closed = [(one.resource.resource_name, why) for one in said.verdicts if (why := _closure(one))]
     return {
         "reason": explanation.MESSAGES[said.reason],
         "before": said.before,
         "most": said.before >= MOST,
-        "closed": [(one.resource.resource_name, one.unavailable) for one in closed[:MOST_CLOSED]],
+        "closed": closed[:MOST_CLOSED],
     }
+
+
+def _closure(one: ResourceVerdict) -> str:
+    """Return why a resource that could take a job takes none now; empty for others."""
+    if one.reason is explanation.Reason.DRAINED:
+        reason = one.resource.drain_reason
+        return f"it is drained: {reason}" if reason else "it is drained"
+    return one.unavailable if one.reason is explanation.Reason.UNAVAILABLE else ""
 
 
 def _tail(visit: PageContext, found: JobRow) -> OutputView | None:

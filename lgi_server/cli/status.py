@@ -109,6 +109,8 @@ def _project(up: Sample, values: dict[str, list[Sample]]) -> Iterator[str]:
         holder = one.labels["resource"]
         oldest = max(0.0, time.time() - since.get(holder, time.time()))
         yield f"  {one.value:.0f} jobs locked by {holder}, the oldest for {oldest:.0f} s"
+    for one in ours("lgi_resource_drained_since"):
+        yield f"  {one.labels['resource']} is drained, since {time.time() - one.value:.0f} s"
     for one in ours("lgi_jobs"):
         yield f"  {one.labels['application']:30}{one.labels['state']:>12}{one.value:>10.0f}"
     ended = ours("lgi_jobs_ended_total")

@@ -2,7 +2,7 @@
 
 from lgi_protocol import comma_lists
 from lgi_protocol.xml import Element
-from lgi_server.api import fields, responses
+from lgi_server.api import fields, project_elements, responses
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.responses import Elements
 from lgi_server.services.jobs import explanation
@@ -77,5 +77,6 @@ def _resource(one: ResourceVerdict, number: int) -> Element:
         *((Element("lacks", one.lacks),) if one.lacks else ()),
         *((Element("unavailable", one.unavailable),) if one.unavailable else ()),
         Element("running_jobs", one.running),
+        *project_elements.drain(one.resource),
     )
     return Element("resource", parts, number)

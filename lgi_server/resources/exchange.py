@@ -90,6 +90,7 @@ def _subscription(call: ExchangeContext, outcome: ExchangeOutcome, load: int) ->
         aborting=frozenset(job.job_id for job in known if job.state == State.ABORTING),
         load=load,
         watched=requests.watched,
+        is_drained=call.resource.is_drained,
         missing=frozenset(wanted),
         held=frozenset(job.job_id for job in known),
     )

@@ -39,7 +39,11 @@ def resource_request_work(call: SessionContext) -> Elements:
         *call.header(),
         Element("application", request.application),
     )
-    subscription = WorkSubscription(call.resource.resource_name, frozenset({request.application}))
+    subscription = WorkSubscription(
+        call.resource.resource_name,
+        frozenset({request.application}),
+        is_drained=call.resource.is_drained,
+    )
     if request.limit == 0:
         count = claiming.count(call.transaction, call.resource, request, available)
         call.wait_unless(count, subscription)
@@ -67,7 +71,8 @@ def resource_wait(call: ResourceContext) -> Elements:
     sends = call.form.has(fields.KNOWN_WATCHED.name)
     watched = call.form.numbers(fields.KNOWN_WATCHED) if sends else None
     resource = call.resource.resource_name
-    subscription = WorkSubscription(resource, frozenset(applications), *known, load, watched)
+    is_drained = call.resource.is_drained
+    subscription = WorkSubscription(resource, frozenset(applications), *known, load, watched, is_drained)
     found = [
         job
         for job in long_poll_work.find_work(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
+from typing import NamedTuple
 
 from lgi_server.db.transaction import Row, Transaction, placeholders
 from lgi_server.tables.updates import UpdateStatement
@@ -15,7 +16,7 @@ class ResourceRow:
     """A row of active_resources.
 
     ``client_certificate`` is PEM, ``last_call_time`` is in seconds, ``project_server`` is NO_SERVER, MASTER
-    or SLAVE.
+    or SLAVE. ``drained_since`` is in seconds, 0 for a resource that is not drained.
     """
 
     resource_id: int
@@ -25,11 +26,18 @@ class ResourceRow:
     last_call_time: int
     project_server: int
     url: str
+    drained_since: int = 0
+    drain_reason: str = ""
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether the resource gets no new jobs; those that it has go on."""
+        return self.drained_since > 0
 
 
 COLUMNS = (
     "resource_id, resource_name, resource_capabilities, client_certificate, last_call_time, project_server,"
-    " url"
+    " url, drained_since, drain_reason"
 )
 
 _VALUES = itemgetter(*COLUMNS.split(", "))
@@ -52,19 +60,28 @@ def numbered(transaction: Transaction, resource_id: int) -> ResourceRow | None:
     return resource_in(row) if row else None
 
 
-def with_session(transaction: Transaction, name: str, session_id: int) -> tuple[int, int | None] | None:
-    """Return the resource_id of a resource and the time, in seconds, at which its session was last used.
+class CallerRow(NamedTuple):
+    """What is read at each call of a resource: its number, its drain, and the last use of its session.
 
-    The time is None when the resource has no such session; the result is None when there is no such resource.
+    Times are in seconds; ``session_time`` is None when the resource has no such session.
     """
+
+    resource_id: int
+    drained_since: int
+    session_time: int | None
+
+
+def with_session(transaction: Transaction, name: str, session_id: int) -> CallerRow | None:
+    """Return the calling resource with its session, None when there is no such resource."""
     row = transaction.row(
-        "SELECT one.resource_id AS resource_id, session.session_time_stamp AS session_time_stamp"
+        "SELECT one.resource_id AS resource_id, one.drained_since AS drained_since,"
+        " session.session_time_stamp AS session_time_stamp"
         " FROM active_resources AS one LEFT JOIN running_sessions AS session"
         " ON session.session_id = %s AND session.resource_id = one.resource_id WHERE one.resource_name = %s",
         session_id,
         name,
     )
-    return (row["resource_id"], row["session_time_stamp"]) if row else None
+    return CallerRow(row["resource_id"], row["drained_since"], row["session_time_stamp"]) if row else None
 
 
 def servers(transaction: Transaction) -> list[ResourceRow]:
@@ -105,6 +122,16 @@ def set_certificate(transaction: Transaction, resource_id: int, certificate: str
     """Replace the certificate (PEM) that a resource is registered with."""
     transaction.execute_pipelined(
         "UPDATE active_resources SET client_certificate = %s WHERE resource_id = %s", certificate, resource_id
+    )
+
+
+def set_drain(transaction: Transaction, resource_id: int, since: int, reason: str) -> None:
+    """Store since when a resource is drained, in seconds, and why; 0 for one that gets jobs again."""
+    transaction.run(
+        "UPDATE active_resources SET drained_since = %s, drain_reason = %s WHERE resource_id = %s",
+        since,
+        reason,
+        resource_id,
     )
 
 

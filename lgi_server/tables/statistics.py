@@ -22,6 +22,14 @@ def resources_seen(transaction: Transaction, now: int) -> dict[str, int]:
     return {period: sum(now - time < seconds for time in times) for period, seconds in SEEN.items()}
 
 
+def resources_drained(transaction: Transaction) -> dict[str, int]:
+    """Return the names of the drained resources, and since when each is, in seconds."""
+    rows = transaction.rows(
+        "SELECT resource_name, drained_since FROM active_resources WHERE drained_since > 0"
+    )
+    return {row["resource_name"]: int(row["drained_since"]) for row in rows}
+
+
 def rows(transaction: Transaction) -> dict[str, int]:
     """Return the number of locks and of sessions."""
     row = transaction.row(

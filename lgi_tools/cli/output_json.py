@@ -153,8 +153,11 @@ def resource(text: str) -> Values:
     """Return a ``<resource>``."""
     from lgi_protocol import capabilities
 
-    return {
+    values: Values = {
         "resource_name": xml.value(text, "resource_name"),
         "resource_capabilities": capabilities.readable(xml.value(text, "resource_capabilities")),
         "last_call_time": leading_number(xml.value(text, "last_call_time")),
     }
+    if since := xml.value(text, "drained_since"):
+        values |= {"drained_since": leading_number(since), "drain_reason": xml.value(text, "drain_reason")}
+    return values

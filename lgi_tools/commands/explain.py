@@ -99,6 +99,7 @@ def explained(
         one
         for one in resources
         if can_take(job, one)
+        and one.drained_since is None
         and not is_silent(one, now)
         and not capabilities.unavailable_reason(one.capabilities, job.application)
     ]
@@ -159,6 +160,9 @@ def reason(job: "Job", resource: "Resource", now: datetime) -> str:
         return f"is not one of the job's targets, {comma_lists.join(job.targets)}"
     if lacks := capabilities.missing_capability(resource.capabilities, job.application, job.specifics):
         return lacks
+    if resource.drained_since is not None:
+        why = f": {resource.drain_reason}" if resource.drain_reason else ""
+        return f"is drained since {age(now - resource.drained_since)}{why}"
     last_call = f"last call {age(now - resource.last_call)} ago"
     if is_silent(resource, now):
         return f"may be down: {last_call}"

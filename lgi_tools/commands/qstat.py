@@ -202,7 +202,18 @@ def _resource(text: str) -> str:
         + line("Resource name", xml.value(text, "resource_name"))
         + line("Resource capabilities", capabilities.readable(xml.value(text, "resource_capabilities")))
         + line("Resource time stamp", date_and_number(xml.value(text, "last_call_time")))
+        + _drain(text)
     )
+
+
+def _drain(text: str) -> str:
+    from lgi_protocol import xml
+    from lgi_tools.cli.output_text import date_and_number, line
+
+    if not (since := xml.value(text, "drained_since")):
+        return ""
+    reason = xml.value(text, "drain_reason")
+    return line("Resource drained", date_and_number(since)) + (line("Drain reason", reason) if reason else "")
 
 
 def _licences(found: Sequence[str]) -> str:

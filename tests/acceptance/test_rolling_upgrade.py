@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 
 from lgi_server.db import upgrades
-from tests.acceptance.conftest import ScriptedDaemon, signed_up
+from tests.acceptance.conftest import RESOURCE, ScriptedDaemon, signed_up
 from tests.support.grid import BIN, Grid, UserCalls, running, wait_for
 from tests.support.mariadb import PrivateMariaDB
 from tests.support.siblings import Sibling
+from tests.support.slaves import Slave, manage
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-# The last commit whose tables have version 3, and that version.
-FORMER, VERSION = "c3f866d", 3
+# The last commit whose tables have version 4, and that version.
+FORMER, VERSION = "e700ef7", 4
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ class Versions:
 
     def go_on(self) -> None:
         """Start programs of this version."""
-        self._environment.delenv("PYTHONPATH")
+        self._environment.delenv("PYTHONPATH", raising=False)
 
 
 @pytest.fixture
@@ -63,8 +64,20 @@ def former_grid(request: pytest.FixtureRequest, versions: Versions) -> Iterator[
     if request.param == "mariadb":
         server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
         address = server.create_database("rolling")
-    with running(Grid(address)) as made:
+    with running(Grid(address), cleared=False) as made:
+        register(made)
         yield made
+
+
+def register(grid: Grid) -> None:
+    """Register the resource with the programs that are in use, and let everybody have any number of jobs.
+
+    These functions here are of this version, whose columns the tables may not have yet.
+    """
+    certificate = grid.people.resource(RESOURCE).certificate
+    resource = ("--name", RESOURCE, "--url", RESOURCE, "--certificate", str(certificate))
+    manage(grid, "add", "resources", "allowed", *resource, "--project-server", "0", "--servers", "any")
+    grid.run("UPDATE users_allowed SET job_limit = 0")
 
 
 def runs(daemon: ScriptedDaemon, number: int) -> bool:
@@ -158,3 +171,61 @@ def test_a_former_daemon_takes_over_from_a_new_one(former_grid: Grid, versions: 
         wait_for(lambda: user.state(job_id) == "finished", 60)
 
         assert daemon.log.read_text().count(": started, pid") == 1
+
+
+@pytest.mark.parametrize("first", ["slave", "master"])
+def test_a_master_and_a_slave_are_upgraded_one_after_the_other(versions: Versions, first: str) -> None:
+    """Whichever is first: rules that are changed meanwhile reach the slave, and nothing stops there.
+
+    A drain, which the older one does not know, is not among the changes.
+    """
+    with (
+        running(Grid(), cleared=False) as master,
+        running(Slave(master, "slave@test"), cleared=False) as slave,
+    ):
+        register(master)
+        versions.go_on()
+        upgraded, other = (slave, master) if first == "slave" else (master, slave)
+        upgrade_and_start(upgraded)
+        versions.go_back()
+        one_apart = change_rule(versions, master, upgraded, "between@desk")
+        if first == "master":
+            versions.go_on()
+            drained = manage(master, "drain", "resource", RESOURCE)
+            change_rule(versions, master, upgraded, "drained@desk")
+            wait_for(lambda: has_rule(slave, "drained@desk"), 60)
+            assert "give out jobs as before: slave@test" in drained
+        wait_for(lambda: has_rule(slave, "between@desk"), 60)
+        versions.go_on()
+        upgrade_and_start(other)
+        manage(master, *rule("after@desk"))
+        wait_for(lambda: has_rule(slave, "after@desk"), 60)
+
+        assert "did not answer" not in one_apart
+        versions_here = [one.rows("SELECT MAX(version) AS n FROM updates")[0]["n"] for one in (master, slave)]
+        assert versions_here[0] == versions_here[1]
+
+
+def upgrade_and_start(grid: Grid) -> None:
+    """Stop a server, upgrade its database and start it."""
+    grid.stop()
+    done = setup_upgrade(grid)
+    assert done.returncode == 0, done.stderr
+    grid.start()
+
+
+def rule(user: str) -> tuple[str, ...]:
+    """The words that allow a user everything."""
+    options = ("--name", user, "--application", "any", "--limit", "3", "--servers", "any")
+    return ("add", "users", "allowed", *options)
+
+
+def change_rule(versions: Versions, master: Grid, upgraded: Grid, user: str) -> str:
+    """Allow a user, with the programs of the master's version; what ManageDB says."""
+    versions.go_on() if upgraded is master else versions.go_back()
+    return manage(master, *rule(user))
+
+
+def has_rule(grid: Grid, user: str) -> bool:
+    """Whether a server has the rule of a user."""
+    return bool(grid.rows("SELECT user_name FROM users_allowed WHERE user_name = %s", user))

@@ -93,7 +93,7 @@ def test_the_configuration_may_be_given_behind_the_words(grid: Grid) -> None:
 
 
 WORDS = {
-    "nothing": ((), "list licences | undo} [PROJECT]"),
+    "nothing": ((), "resource NAME} [PROJECT]"),
     "no rule": (("list", "users"), "Commands:\n  allowed "),
     "unknown kind": (("list", "user", "allowed"), "No such command 'user'. Did you mean 'users'?"),
     "licences are configured": (("add", "licences"), "No such command 'licences'."),

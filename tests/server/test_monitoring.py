@@ -10,6 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.server.test_job_ends import ended, running
 from tests.server.test_metrics import admin, page, value
+from tests.server.test_resource_drain import drain
 from tests.support.grid import Grid, wait_for
 
 MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
@@ -59,14 +60,15 @@ def test_an_expression_has_its_brackets_in_pairs(expression: str) -> None:
 
 
 def test_a_metric_of_the_examples_is_one_of_the_server(grid: Grid) -> None:
-    """Names and labels, as /metrics has them when jobs were offered, have ended and are locked."""
+    """Names and labels, as /metrics has them when jobs have ended and are locked, a resource is drained."""
     resource = grid.resource()
     job_id = str(grid.user().submit())
     resource.request_work("hello_world", 0, 1)
     resource.unlock(job_id)
     ended(grid, resource, exit_code=1)
     running(grid, resource)
-    wait_for(lambda: families(grid).get("lgi_lock_holders", {}))
+    drain(grid)
+    wait_for(lambda: {"lgi_lock_holders", "lgi_resource_drained_since"} <= families(grid).keys())
     found = families(grid)
     labels = {label for of_one in found.values() for label in of_one}
 

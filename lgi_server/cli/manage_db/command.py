@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from lgi_server.cli.manage_db import licences, options, resources, rules, shares, undo
+from lgi_server.cli.manage_db import drains, licences, options, resources, rules, shares, undo
 from lgi_server.cli.program_group import ProgramGroup
 
 # The verb in the help of each action.
@@ -20,7 +20,10 @@ class _Programs(ProgramGroup):
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Return the words of the usage line."""
         kinds = "{users|groups|resources} {allowed|denied|share}"
-        return ["[OPTIONS]", f"{{{{list|add|del}} {kinds} | list licences | undo}} [PROJECT]"]
+        return [
+            "[OPTIONS]",
+            f"{{{{list|add|del}} {kinds} | list licences | undo | {{drain|resume}} resource NAME}} [PROJECT]",
+        ]
 
 
 @click.group(
@@ -46,8 +49,8 @@ def main(config: Path) -> None:
     """Manage the users and groups that may submit in PROJECT, and its resources.
 
     Without PROJECT the default project of the configuration is used. The command prompts for options that are
-    not given. Changes are recorded for the other project servers, except shares: only the scheduler of this
-    server uses those. undo reverts the last recorded change of this server that is not reverted yet.
+    not given. Changes are recorded for the other project servers, except shares and drains: only this server
+    uses those. undo reverts the last recorded change of this server that is not reverted yet.
     Lists work on slave servers too.
     """
 
@@ -72,3 +75,5 @@ for _action in _ACTIONS:
     main.add_command(_group(_action))
 main.get_command(click.Context(main), "list").add_command(licences.show)  # type: ignore[union-attr]
 main.add_command(undo.undo)
+main.add_command(drains.drain)
+main.add_command(drains.resume)

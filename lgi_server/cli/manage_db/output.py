@@ -12,8 +12,18 @@ from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import licences
 from lgi_server.tables import active_resources, submit_rules
 
-RESOURCE = ("resource_name", "url", "last_call_time", "project_server", "resource_capabilities")
+RESOURCE = (
+    "resource_name",
+    "url",
+    "last_call_time",
+    "project_server",
+    "drained_since",
+    "drain_reason",
+    "resource_capabilities",
+)
 LICENCE = ("licence", "number", "used")
+# What the table has for the time 0.
+_NO_TIME = {"last_call_time": "never", "drained_since": ""}
 Rows = list[dict[str, Any]]
 
 
@@ -76,7 +86,7 @@ def _plain(column: str, value: Any) -> Any:
 
 
 def _text(column: str, value: Any) -> str:
-    """Return a value for the table; a time as ISO 8601 in UTC, ``never`` for 0."""
-    if column != "last_call_time":
+    """Return a value for the table; a time as ISO 8601 in UTC, for 0 a word or nothing."""
+    if column not in _NO_TIME:
         return str(_plain(column, value))
-    return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value else "never"
+    return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value else _NO_TIME[column]

@@ -128,20 +128,21 @@ def resource(
 ) -> ResourcePrincipal:
     """Return the calling resource and the last use of its session.
 
-    The database is asked each time whether the resource exists, and again before a refusal because of a
-    cached row. Raises LGIError RESOURCE_UNKNOWN, CERTIFICATE, or MASTER unless the project has exactly one
-    master.
+    The database is asked each time whether the resource exists and is drained, and again before a refusal
+    because of a cached row. Raises LGIError RESOURCE_UNKNOWN, CERTIFICATE, or MASTER unless the project has
+    exactly one master.
     """
     row = active_resources.with_session(transaction, who.name.name, session_id)
     if row is None:
         raise LGIError(ErrorNumber.RESOURCE_UNKNOWN, who.name.name)
-    resource_id, session_time = row
-    found = cache.resource(transaction, resource_id)
-    if not client_certificate.matches_registered(found.client_certificate, who):
-        found = cache.reload(transaction, resource_id)
+    found = cache.resource(transaction, row.resource_id)
+    if row.drained_since != found.drained_since or not client_certificate.matches_registered(
+        found.client_certificate, who
+    ):
+        found = cache.reload(transaction, row.resource_id)
     if not client_certificate.matches_registered(found.client_certificate, who):
         raise LGIError(ErrorNumber.CERTIFICATE, "it is not the one registered for this resource")
-    return ResourcePrincipal(found, session_time, recent_servers(transaction, cache))
+    return ResourcePrincipal(found, row.session_time, recent_servers(transaction, cache))
 
 
 def project_server(

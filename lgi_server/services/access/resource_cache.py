@@ -1,8 +1,8 @@
 """A cache of the rows of resources and servers.
 
 The row of a resource has its certificate and capabilities, and every answer has the master: reading both with
-each call would cost more than the rest of most calls. Whether a resource or session exists, and who has a job
-locked, is never taken from the cache.
+each call would cost more than the rest of most calls. Whether a resource or session exists, whether a
+resource is drained, and who has a job locked, is never taken from the cache.
 """
 
 import time

@@ -81,6 +81,8 @@ def count(
     transaction: Transaction, resource: ResourceRow, request: WorkRequest, available: GrantableLicences
 ) -> int:
     """Return how many jobs could be offered now, as if each of them had the free licences to itself."""
+    if resource.is_drained:
+        return 0
     name = resource.resource_name
     return claims.count(transaction, request.application, name, request.owners, available.requests)
 
@@ -116,9 +118,10 @@ def select(
 ) -> list[JobRow]:
     """Return jobs that a resource may have now, lowest priority first, with their rows locked.
 
-    ``granted`` are jobs that were selected before in the same transaction, ``columns`` those to read.
+    ``granted`` are jobs that were selected before in the same transaction, ``columns`` those to read. A
+    resource that is drained gets none.
     """
-    if request.start >= PAGES * request.limit:
+    if resource.is_drained or request.start >= PAGES * request.limit:
         return []
     taken = _take(transaction, resource, request, available.requests, columns)
     offered = licences.grant(transaction, taken, available.totals, granted)

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     NO_OFFER = "no_offer"
     NO_TARGET = "no_target"
     LACKS = "lacks"
+    DRAINED = "drained"
     SILENT = "silent"
     UNAVAILABLE = "unavailable"
     MAY_TAKE = "may_take"
@@ -49,6 +50,7 @@ MESSAGES = {
     Reason.NO_OFFER: "no resource offers its application now",
     Reason.NO_TARGET: "none of its target resources offers its application now",
     Reason.LACKS: "none of its target resources has what it requests",
+    Reason.DRAINED: "the resources that could take it are drained: they get no new jobs",
     Reason.SILENT: "no resource that could take it has called for half an hour",
     Reason.UNAVAILABLE: "the resources that could take it say that they take no jobs of its application now",
     Reason.MAY_TAKE: "eligible resources have not taken it: they are full, or their local limits refuse it",
@@ -145,6 +147,7 @@ def _queued(
         (Reason.NO_OFFER, [one.is_offering for one in verdicts]),
         (Reason.NO_TARGET, [one.is_offering and one.is_target for one in verdicts]),
         (Reason.LACKS, [one.is_able for one in verdicts]),
+        (Reason.DRAINED, [one.is_able and not one.resource.is_drained for one in verdicts]),
         (Reason.SILENT, [one.reason in {Reason.MAY_TAKE, Reason.UNAVAILABLE} for one in verdicts]),
         (Reason.UNAVAILABLE, [one.reason is Reason.MAY_TAKE for one in verdicts]),
     ):
@@ -169,6 +172,8 @@ def _verdict(job: JobRow, resource: ResourceRow, running: int, now: int) -> Reso
         reason = Reason.NO_TARGET
     elif lacks:
         reason = Reason.LACKS
+    elif resource.is_drained:
+        reason = Reason.DRAINED
     elif resource.last_call_time < now - SILENT_SECONDS:
         reason = Reason.SILENT
     elif unavailable:

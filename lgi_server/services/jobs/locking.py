@@ -57,7 +57,8 @@ def lock(
 ) -> Lock:
     """Lock a job for a session of a resource; LGIError NO_JOB, NOT_A_TARGET or CANNOT_LOCK.
 
-    A queued job is granted the licences that it requests, since the resource may start it.
+    A queued job is granted the licences that it requests, since the resource may start it. A resource that
+    is drained may lock those queued jobs only that a daemon has had: it takes back its own.
     """
     resource, session_id = session
     job, lock = lock_row(transaction, job_id)
@@ -67,6 +68,8 @@ def lock(
         running_locks.delete(transaction, job_id)
     elif lock is not None or job.lock_state > 0:
         raise LGIError(ErrorNumber.CANNOT_LOCK, f"job {job_id}")
+    elif job.state == State.QUEUED and resource.is_drained and not job.daemon_reference:
+        raise LGIError(ErrorNumber.CANNOT_LOCK, f"job {job_id}", message="The resource is drained")
     if job.state == State.QUEUED and not licences.grant(transaction, [job], totals):
         message = "The job's licences are all in use"
         raise LGIError(ErrorNumber.CANNOT_LOCK, f"{job.licences}, job {job_id}", message=message)
