@@ -3,6 +3,7 @@
 import os
 import pwd
 import random
+import secrets
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,9 @@ LOWEST_UID = 1000
 # One more means "do not change" to the system.
 HIGHEST_UID = 2**32 - 2
 _SAMPLE_SIZE = 1000
+# So many uids are drawn one by one: of a million nearly each is free, and to look for all uids that any
+# process has, in a thousand drawn ones, costs as much as the start of a job.
+_DRAWS = 3
 _NEVER: Mapping[int, int] = {}
 SETPRIV = shutil.which("setpriv") or ""
 # How often all processes of a uid are killed, and the timeout in seconds each time.
@@ -73,6 +77,9 @@ def choose_uid(
         return os.geteuid()
     if configured:
         return configured
+    for uid in (secrets.choice(uids) for _draw in range(_DRAWS)):
+        if not (uid in occupied or uid in used or processes.is_used(uid) or _is_account(uid)):
+            return uid
     busy = processes.users() | set(occupied)
     sample = random.SystemRandom().sample(uids, min(_SAMPLE_SIZE, len(uids)))
     for uid in sorted(sample, key=lambda uid: used.get(uid, 0)):

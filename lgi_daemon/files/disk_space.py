@@ -1,7 +1,9 @@
 """Checks whether the run directory has space for more jobs; the log says once when it has not."""
 
 import logging
+import math
 import os
+import time
 from pathlib import Path
 from threading import Lock
 
@@ -14,6 +16,8 @@ SPARE_BYTES = 16 * 1024 * 1024
 SPARE_FILES = 1000
 _PROBE = ".probe"
 _PROBE_BYTES = 4096
+# A quota is noticed by a file, which is written this rarely, in seconds: a busy daemon asks for each job.
+FRESH_SECONDS = 1.0
 
 
 class DiskSpace:
@@ -25,13 +29,19 @@ class DiskSpace:
         self._reserve = reserve
         self._guard = Lock()
         self._full = False
+        # When a file was written last, in the seconds of a clock that never goes back.
+        self._written_at = -math.inf
 
-    def has_space(self) -> bool:
-        """Return whether the reserve is free and a file can be written; log each change once."""
+    def has_space(self, max_age: float = FRESH_SECONDS) -> bool:
+        """Return whether the reserve is free and a file can be written; log each change once.
+
+        That one can be written may have been found out ``max_age`` seconds ago.
+        """
         with self._guard:
             try:
                 problem = self._shortage()
-                self._write_probe()
+                if self._full or time.monotonic() >= self._written_at + max_age:
+                    self._write_probe()
             except OSError as error:
                 problem = str(error)
             if problem and not self._full:
@@ -51,6 +61,7 @@ class DiskSpace:
             opened.flush()
             os.fsync(opened.fileno())
         (self._folder / _PROBE).unlink()
+        self._written_at = time.monotonic()
 
     def _shortage(self) -> str:
         space = os.statvfs(self._folder)

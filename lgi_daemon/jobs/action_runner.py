@@ -62,6 +62,7 @@ def _start(job: LocalJob) -> bool:
         job.written(job.run.begin(begun, job.record), begun)
 
     job.run.clear_restart_request(job.record)
+    job.is_quiet = False
     try:
         identity = job.scripts.start(job.run.script(job.record, "job_run_script"), job.context, save_start)
     except NoAnswerError:

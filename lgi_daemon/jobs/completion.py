@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from lgi_daemon.execution.scripts import NoAnswerError
 from lgi_daemon.files.reserve import is_disk_full
-from lgi_daemon.jobs import excess, streams
+from lgi_daemon.jobs import excess, library_epilogue, streams
 from lgi_daemon.jobs.action_scripts import run_script
 from lgi_daemon.jobs.failure_count import EX_TEMPFAIL
 from lgi_daemon.jobs.job import LocalJob
@@ -112,6 +112,8 @@ def epilogue(job: LocalJob) -> bool:
 
 
 def _run_epilogue(job: LocalJob) -> int:
+    if library_epilogue.finish(job):
+        return 0
     job.hints = streams.hints(job)
     try:
         return run_script(job, Action.EPILOGUE)

@@ -31,7 +31,7 @@ class ErrorIsolation:
         except OSError as error:
             job.schedule.failed(self._clock.now)
             # A full disk is logged once, not for each job.
-            if self._disk.has_space():
+            if self._disk.has_space(max_age=0):
                 log.critical("%s: cannot write to disk: %s; will retry", job.title, error)
         except Exception:
             # Whatever one job has done to its directory, or its server to its description.

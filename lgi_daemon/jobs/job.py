@@ -30,6 +30,8 @@ class LocalJob:
         self.record = record
         self.run = run
         self.scripts = scripts
+        # What the server wants, by the record from which it was read: each tick asks.
+        self._intent: tuple[JobRecord | None, ServerIntent] = None, ServerIntent.STALE
         # Held by the worker that works on the job; nobody else changes what follows.
         self.lock = Lock()
         self.schedule = JobSchedule(scripts.timeouts)
@@ -46,6 +48,8 @@ class LocalJob:
         self.stream_failures = 0
         # What its server has answered and the record does not show yet; set without the lock.
         self.unapplied_answer: job_description.JobDescription | ServerError | None = None
+        # No process of it was left, and no script was started since.
+        self.is_quiet = False
         # The remark for the user about the end of the job.
         self.remark = ""
         # The last poll of its server failed.
@@ -68,9 +72,13 @@ class LocalJob:
     @property
     def intent(self) -> ServerIntent:
         """What the server wanted of the job when it answered last."""
-        reference = xml.value(self.record.job_specifics, "daemon_reference")
-        is_ours = reference == self.record.reference and not self.record.disowned
-        return server_intent(self.record.state, is_ours)
+        record = self.record
+        source, intent = self._intent
+        if source is not record:
+            is_ours = xml.value(record.job_specifics, "daemon_reference") == record.reference
+            intent = server_intent(record.state, is_ours and not record.disowned)
+            self._intent = record, intent
+        return intent
 
     @property
     def awaits_report(self) -> bool:
@@ -154,6 +162,7 @@ class LocalJob:
 
     def script_status(self, script: str, seconds: float | None = None) -> int:
         """Return the exit status of a script. Raise NoAnswerError when it exceeds its timeout."""
+        self.is_quiet = False
         return self.scripts.status(self.run.script(self.record, script), self.context, seconds)
 
     def script_succeeds(self, script: str, seconds: float | None = None) -> bool:
@@ -174,11 +183,17 @@ class LocalJob:
 
     def kill_processes(self) -> None:
         """Kill all processes of the job's own uid, or without one those recognized as the job's."""
-        if not (self.run.sandboxed and self.record.own_uid):
-            if killed := process_table.kill_all(self.process_selector):
+        if self.is_quiet:
+            return
+        if self.run.sandboxed and self.record.own_uid:
+            self.is_quiet = sandbox.kill_uid(self.record.uid)
+            if not self.is_quiet:
+                log.critical("%s: processes of uid %d cannot be killed", self.title, self.record.uid)
+        else:
+            killed = process_table.kill_all(self.process_selector)
+            self.is_quiet = not killed
+            if killed:
                 log.info("%s: killed %d remaining processes", self.title, killed)
-        elif not sandbox.kill_uid(self.record.uid):
-            log.critical("%s: processes of uid %d cannot be killed", self.title, self.record.uid)
 
     def remove(self) -> None:
         """Kill remaining processes and delete the job from disk."""

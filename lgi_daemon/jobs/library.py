@@ -10,19 +10,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from lgi_daemon.execution import environment
 from lgi_daemon.files import atomic_file
+from lgi_daemon.jobs import library_settings
+from lgi_daemon.rundir.record import JobRecord
 
 _SOURCES_LIBRARY = re.compile(rb"^[ \t]*\.[ \t]+(\S*/)?LGI_backend[ \t]*$", re.MULTILINE)
-# A script that is nothing but settings, and that no older library reads: comments, assignments without an
-# expansion, and the line that reads the library.
-_VALUE = rb"""(?:[\w.,:/+@%=-]|'[^'\n]*'|"[^"$`\\\n]*")*"""
-_SETTING = re.compile(
-    rb"(?:#.*|(?:(?:export[ \t]+)?(?!LGI_|PATH=)[A-Za-z_]\w*="
-    + _VALUE
-    + rb"|\.[ \t]+LGI_backend)(?:[ \t]+#.*)?)?"
-)
 # As keep_reserve and LGI_stage in applications/library: space for the report on a full disk; no file fetched.
-_RESERVE, _STAGED = "reserve", "staged"
+_RESERVE, STAGED = "reserve", "staged"
 _RESERVE_BYTES = 32768
 # As `has_ended` in applications/library/job.sh. Older versions wrote "exit".
 _END, _OLD_END = "end", "exit"
@@ -45,9 +40,20 @@ def has_ended(state: Path) -> bool:
     return os.path.lexists(state / _END) or (state / _OLD_END).exists()
 
 
-def is_settings(script: bytes) -> bool:
-    """Return whether a script of the library does nothing but what the library does."""
-    return all(_SETTING.fullmatch(line.strip(b" \t")) for line in script.split(b"\n"))
+def settings_of(record: JobRecord, script: Path) -> Mapping[str, str] | None:
+    """Return the settings in a script of a job whose scripts are nothing else; None for any other.
+
+    Raise OSError when it cannot be read.
+    """
+    if not (record.uses_library and record.has_state_directory):
+        return None
+    return library_settings.read(script.read_bytes())
+
+
+def is_installed(programs: Path, settings: Mapping[str, str]) -> bool:
+    """Return whether the library is where its scripts look for it, with the back-end of these settings."""
+    library = environment.library_of(programs)
+    return bool(library) and Path(library, f"{settings.get('backend', '')}.sh").is_file()
 
 
 def prepare(state: Path, owner: int | None, max_output_size: int) -> None:
@@ -62,5 +68,5 @@ def prepare(state: Path, owner: int | None, max_output_size: int) -> None:
             atomic_file.create(folder, _RESERVE, blanks, 0o600, owner=owner, group=owner)
     finally:
         os.close(folder)
-    if not os.path.lexists(state / _STAGED):
-        atomic_file.write(state, _STAGED, b"{}\n", owner=owner, group=owner, durable=False)
+    if not os.path.lexists(state / STAGED):
+        atomic_file.write(state, STAGED, b"{}\n", owner=owner, group=owner, durable=False)

@@ -4,6 +4,7 @@ import logging
 from dataclasses import replace
 
 from lgi_daemon.execution.scripts import NoAnswerError
+from lgi_daemon.jobs import library, library_requests
 from lgi_daemon.jobs.job import LocalJob
 from lgi_protocol.job_end import End
 from lgi_protocol.states import State
@@ -14,17 +15,27 @@ REFUSAL = "job_check_limits_script of the resource does not allow it now"
 
 
 def passes_limits_script(job: LocalJob, level: int) -> bool:
-    """Run the limits script of a job; any error counts as a rejection, so that nothing is left behind.
+    """Ask the limits script of a job; any error counts as a rejection, so that nothing is left behind.
 
-    A rejection is logged at ``level``.
+    That of the library is not started where the daemon knows its answer. A rejection is logged at ``level``.
     """
     try:
-        if job.script_succeeds("job_check_limits_script"):
+        if _allows(job):
             return True
         log.log(level, "%s: rejected by job_check_limits_script", job.title)
     except (NoAnswerError, OSError, ValueError) as error:
         log.warning("%s: rejected: %s", job.title, error)
     return False
+
+
+def _allows(job: LocalJob) -> bool:
+    name = "job_check_limits_script"
+    settings = library.settings_of(job.record, job.run.script(job.record, name))
+    if settings is not None and library.is_installed(job.run.programs, settings):
+        is_allowed = library_requests.is_allowed(settings, job.record.job_specifics)
+        if is_allowed is not None:
+            return is_allowed
+    return job.script_succeeds(name)
 
 
 def check_limits(job: LocalJob) -> bool:

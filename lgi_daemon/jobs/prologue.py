@@ -3,7 +3,7 @@
 import logging
 
 from lgi_daemon.execution.scripts import NoAnswerError
-from lgi_daemon.jobs import completion, library
+from lgi_daemon.jobs import completion, library, library_settings
 from lgi_daemon.jobs.action_scripts import run_script
 from lgi_daemon.jobs.failure_count import EX_TEMPFAIL
 from lgi_daemon.jobs.job import LocalJob
@@ -42,7 +42,7 @@ def _fetches_nothing(job: LocalJob) -> bool:
     record = job.record
     if not (record.uses_library and record.repository_files == 0 and record.has_state_directory):
         return False
-    return library.is_settings(job.run.script(record, "job_prologue_script").read_bytes())
+    return library_settings.is_settings(job.run.script(record, "job_prologue_script").read_bytes())
 
 
 def _is_last(job: LocalJob, failure: str, is_temporary: bool = False) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.jobs import library, script_variables, streams
+from lgi_daemon.jobs import library, library_settings, script_variables, streams
 from tests.support.bench import APPLICATIONS, Bench
 
 SETTINGS = "backend=process\nstage=no\n"
@@ -79,7 +79,7 @@ def test_an_odd_output_is_replaced_whatever_the_daemon_has_measured(place: Path,
 )
 def test_the_shipped_scripts_of_command_are_nothing_but_settings(script: Path) -> None:
     """So their prologue need not be started where there is nothing to fetch."""
-    assert library.is_settings(script.read_bytes())
+    assert library_settings.is_settings(script.read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_the_shipped_scripts_of_command_are_nothing_but_settings(script: Path) -
 )
 def test_a_script_that_does_more_is_always_started(line: str) -> None:
     """A site may do something of its own in front of the library, in each script."""
-    assert not library.is_settings(f"#!/bin/sh\nbackend=process\n{line}\n. LGI_backend\n".encode())
+    assert not library_settings.is_settings(f"#!/bin/sh\nbackend=process\n{line}\n. LGI_backend\n".encode())
 
 
 def test_the_daemon_prepares_a_job_as_its_prologue_would(place: Path) -> None:

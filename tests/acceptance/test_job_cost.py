@@ -1,0 +1,31 @@
+"""What a short job may start, and how often it may wait for the disk and the network."""
+
+import os
+import shutil
+
+import pytest
+
+from benchmarks import job_cost
+from benchmarks.system_calls import PROGRAM
+from tests.conftest import lacking
+
+pytestmark = pytest.mark.slow
+JOBS = 12
+
+
+@pytest.mark.parametrize("is_root", [True, False])
+def test_a_job_of_command_starts_four_programs_and_no_more(is_root: bool) -> None:
+    """The run script, taskset, the job itself and ln; its limits script and its epilogue are not started.
+
+    One more is the check_system_limits script, which is asked every ten seconds and not for each job.
+    """
+    if not shutil.which(PROGRAM):
+        lacking(f"{PROGRAM} is not installed")
+    if is_root and os.geteuid() != 0:
+        pytest.skip("it needs root")
+
+    daemon, _server = job_cost.count("command", is_root, JOBS)
+
+    assert daemon.execs < 5, daemon
+    assert daemon.forks < 4, daemon
+    assert daemon.syncs <= 12, daemon
