@@ -112,6 +112,8 @@ limits() {
 # Sets `chosen` to the granted number of the available cores, beginning at a different core for each job; empty for all.
 choose_cores() {
     chosen='' cores=''
+    # The daemon has bound this script already.
+    [ -z "${LGI_CORES:-}" ] || return 0
     command -v taskset > /dev/null || return 0
     while read -r name list; do
         [ "$name" != Cpus_allowed_list: ] || cores=$list

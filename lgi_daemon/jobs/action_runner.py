@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.execution.scripts import NoAnswerError
-from lgi_daemon.jobs import completion, reconciliation
+from lgi_daemon.jobs import completion, core_binding, reconciliation
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.lifecycle import Action, Actions
 from lgi_daemon.jobs.limits_check import check_limits
@@ -57,17 +57,23 @@ def _execute(job: LocalJob, action: Action) -> bool:
 
 
 def _start(job: LocalJob) -> bool:
+    cores = core_binding.cores_of(job)
+
     def save_start(identity: ProcessId) -> None:
+        core_binding.bind(identity.pid, cores)
         begun = replace(job.record, run=identity)
         job.written(job.run.begin(begun, job.record), begun)
 
     job.run.clear_restart_request(job.record)
     job.is_quiet = False
+    job.hints = core_binding.HINT if cores else {}
     try:
         identity = job.scripts.start(job.run.script(job.record, "job_run_script"), job.context, save_start)
     except NoAnswerError:
         # The first line of the script has not run.
         job.save(run=None)
         raise
+    finally:
+        job.hints = {}
     log.info("%s: started, pid %d", job.title, identity.pid)
     return True

@@ -4,7 +4,7 @@ As job_check_limits in its shell scripts, which read the same values: see reques
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from lgi_daemon.jobs.script_variables import request
 
@@ -39,3 +39,12 @@ def number(settings: Mapping[str, str], specifics: str, name: str) -> int | None
         hours, minutes, seconds = map(int, duration.groups())
         text = str(3600 * hours + 60 * minutes + seconds)
     return int(text) if _NUMBER.fullmatch(text) else None
+
+
+def cores(available: Collection[int], number: int, reference: str) -> list[int]:
+    """Return some of the available cores, beginning at a different one for each job; none for all of them."""
+    count = len(available)
+    if not 0 < number < count:
+        return []
+    begin = int(reference[:6], 16)
+    return sorted(sorted(available)[(begin + at) % count] for at in range(number))

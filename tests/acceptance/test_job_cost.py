@@ -14,8 +14,8 @@ JOBS = 12
 
 
 @pytest.mark.parametrize("is_root", [True, False])
-def test_a_job_of_command_starts_four_programs_and_no_more(is_root: bool) -> None:
-    """The run script, taskset, the job itself and ln; its limits script and its epilogue are not started.
+def test_a_job_of_command_starts_three_programs_and_no_more(is_root: bool) -> None:
+    """The run script, the job itself and ln; its limits script, its epilogue and taskset are not started.
 
     One more is the check_system_limits script, which is asked every ten seconds and not for each job.
     """
@@ -26,6 +26,6 @@ def test_a_job_of_command_starts_four_programs_and_no_more(is_root: bool) -> Non
 
     daemon, _server = job_cost.count("command", is_root, JOBS)
 
-    assert daemon.execs < 5, daemon
+    assert daemon.execs < 4, daemon
     assert daemon.forks < 4, daemon
     assert daemon.syncs <= 12, daemon

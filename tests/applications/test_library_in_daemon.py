@@ -157,3 +157,22 @@ def test_no_link_in_the_state_directory_is_followed(place: Path, name: str, targ
         (job.own / name).symlink_to(target)
 
     assert written(job)[0] is False
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="it needs two cores")
+@pytest.mark.parametrize("reference", [8 * "0123", 8 * "FEDC"])
+def test_the_daemon_binds_a_job_to_the_cores_that_its_run_script_would_choose(
+    place: Path, reference: str
+) -> None:
+    """By the reference, so that jobs do not share one core while others are idle."""
+    show = b"read -r _ cores <<END\n$(grep Cpus_allowed_list: /proc/self/status)\nEND\necho $cores\n"
+    job = Bench(place, SETTINGS, input=show, reference=reference)
+
+    chosen = library_requests.cores(os.sched_getaffinity(0), 1, reference)
+
+    assert job.finish().split()[0] == str(chosen[0])
+
+
+def test_a_job_that_may_use_all_cores_is_not_bound() -> None:
+    """Nor is one that requests none."""
+    assert library_requests.cores({0, 1}, 2, "AB") == library_requests.cores({0, 1}, 0, "AB") == []
