@@ -42,6 +42,19 @@ def test_an_installed_program_starts(installed: Chroot) -> None:
     installed.run(PROGRAMS)
 
 
+def test_each_command_has_a_manual_page_and_completion(installed: Chroot) -> None:
+    """The shell completes the commands of users."""
+    installed.run(
+        "cd /usr/share/man; for name in /usr/bin/LGI_*[!d] /usr/bin/ManageDB; do ls man?/${name##*/}.?.gz;"
+        " done"
+    )
+    printed = installed.run(
+        "cd /usr/share/bash-completion/completions; for name in LGI_qsub LGI_login LGI_task; do"
+        " bash -c '. ./$0; complete -p $0' $name; done"
+    )
+    assert printed.count("complete -") == 3
+
+
 def test_a_plain_import_works(installed: Chroot, kind: str) -> None:
     """In the system's Python, with what LGI needs; other scripts do not see that."""
     # Debian's Python does not look where RHEL's does.
@@ -101,6 +114,24 @@ def test_a_removal_leaves_data(installed: Chroot, kind: str) -> None:
     assert installed.run("ls -d /usr/lib/lgi /usr/lib64/lgi /usr/share/lgi 2> /dev/null || true") == ""
 
 
+def test_an_rpm_is_installed_in_another_place(installed: Chroot, kind: str, build: Build) -> None:
+    """As those of LGI 1.31: `rpm --prefix`; programs, library and units know the place."""
+    if kind == "deb":
+        pytest.skip("Debian's packages have one place")
+    installed.copy(build(SCRIPTS[kind], 1), "/other")
+    installed.run("rpm -U --nodeps --prefix /opt/grid /other/*.rpm")
+
+    installed.run(PROGRAMS.replace("/usr/bin", "/opt/grid/bin"))
+    modules = "PYTHONPATH=/opt/grid/lib/python3.11/site-packages"
+    printed = installed.run(f"cd /; {modules} python3.11 -c 'import LGI; print(LGI.LGI_Client.__name__)'")
+    started = installed.run("grep -h ^ExecStart= /opt/grid/lib/systemd/system/lgi-*.service | cut -d' ' -f1")
+    installed.run("rpm -e --nodeps LGI_python LGI_cli LGI_server LGI_resource")
+
+    assert printed == "LGI_Client\n"
+    assert {line.rpartition("/")[0] for line in started.splitlines()} == {"ExecStart=/opt/grid/bin"}
+    assert installed.run("ls -A /opt/grid/bin /opt/grid/lib64") == "/opt/grid/bin:\n\n/opt/grid/lib64:\n"
+
+
 def test_the_same_commit_builds_the_same_packages(kind: str, build: Build) -> None:
     """To the byte; number 11 is number 1 built again."""
     first = {path.name: path.read_bytes() for path in build(SCRIPTS[kind], 1)}
@@ -135,4 +166,4 @@ def test_a_package_requires_nothing_that_it_brings(kind: str, build: Build) -> N
         pytest.skip("what Debian packages need is in specs/debian")
     for package in build(SCRIPTS[kind], 1):
         needs = subprocess.run(["rpm", "-qpR", package], capture_output=True, text=True, check=True).stdout
-        assert not re.search(r"-[0-9a-f]{8}.*\.so", needs)
+        assert not re.search(r"-[0-9a-f]{8}.*\.so|dist\(", needs)

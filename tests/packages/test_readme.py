@@ -52,7 +52,7 @@ def install(machine: Machine, lines: list[str]) -> None:
 
 @pytest.mark.parametrize("way", ["clone", "packages"])
 def test_eight_commands_lead_from_two_bare_machines_to_the_job_of_a_second_person(
-    way: str, machines: tuple[Machine, Machine], build: Build
+    way: str, machines: tuple[Machine, Machine], request: pytest.FixtureRequest
 ) -> None:
     """Two on each install LGI, two set the project up, two are Anna's. The server is not root's."""
     on_server, on_desk = commands("sh network", word="LGI_setup"), commands("sh network", word="LGI_login")
@@ -60,6 +60,7 @@ def test_eight_commands_lead_from_two_bare_machines_to_the_job_of_a_second_perso
     if way == "packages":
         packages = commands("sh root", word="lgi-*.deb")
         on_server[:2], on_desk[:2] = packages, packages
+        build: Build = request.getfixturevalue("build")
         built = build("build_deb.sh", 1)
         server.chroot.copy(built, "/root")
         desk.chroot.copy([path for path in built if path.name.startswith(OF_USERS)], "/root")
