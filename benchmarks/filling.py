@@ -40,6 +40,8 @@ def _first_copy(reader: str, share: int, now: int, length: int, transaction: Tra
     for index in range(length):
         owner = reader if index % share == 0 else f"user{index}@campus"
         job = _job(owner, index, now)
+        if owner == reader:
+            job = replace(job, job_name="sweep", labels=f"kind=md\npart={index // share}")
         numbers.append(jobs.insert(transaction, job))
         job_access.insert_all(transaction, [replace(job, job_id=numbers[-1])])
     if numbers != list(range(numbers[0], numbers[0] + length)):

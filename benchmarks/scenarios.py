@@ -113,6 +113,11 @@ def scenarios(job: int) -> tuple[Scenario, ...]:
         Scenario("list of 10", _user("interface_job_state", limit="10")),
         Scenario("list of 10, owns none", _user("interface_job_state", NOBODY, limit="10"), NOBODY),
         Scenario("list of 10, queued", _user("interface_job_state", limit="10", state="queued")),
+        Scenario("list of 10, by name", _user("interface_job_state", limit="10", job_name="sweep")),
+        Scenario(
+            "list of 10, by label",
+            _user("interface_job_state", limit="10", labels="kind=md\npart=3", state="queued", show="labels"),
+        ),
         Scenario("count", _user("interface_job_state", limit="0")),
         Scenario("details, 2 files", details),
         Scenario("submit", SUBMIT, submits=True),

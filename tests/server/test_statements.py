@@ -135,6 +135,27 @@ def test_a_submit_under_a_limit_keeps_its_budget(grid: Grid) -> None:
     assert cost(grid, user.submit) <= 6
 
 
+def test_names_and_labels_add_no_statement(grid: Grid) -> None:
+    """Submit, list by a name, list by two labels (which label has fewer jobs is one more), and delete."""
+    grid.resource()
+    user = grid.user()
+    named = {"job_name": "sweep", "labels": "T=300\nkind=md"}
+    first = user.submit(**named)
+
+    def listed(**filters: str) -> int:
+        return cost(grid, lambda: user.post("interface_job_state", show="labels, times", **filters))
+
+    made = {
+        "submit": cost(grid, lambda: user.submit(**named)),
+        "list by name": listed(job_name="sweep"),
+        "list by labels": listed(labels=named["labels"]),
+        "delete": cost(grid, lambda: user.delete(first)),
+    }
+
+    most = {"submit": 6, "list by name": 2, "list by labels": 3, "delete": 5}
+    assert {name: one for name, one in made.items() if one > most[name]} == {}
+
+
 def test_a_submit_with_an_id_keeps_its_budget(grid: Grid) -> None:
     """The rule is held, the jobs are counted, the request is remembered: 6. Done again it costs 2."""
     grid.resource("res1@cluster")
