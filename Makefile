@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 TEST_PROCESSES ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
 
 .PHONY: help man demo test test-fast test-backends test-cluster check bench bench-job bench-commands bench-peers soak torture screenshots \
-	lock sbom wheel rpm deb packages test-packages clean
+	lock sbom wheel rpm deb packages test-packages test-vm clean
 
 help:
 	@echo "make demo           set up a small grid and run jobs on it, in one minute (KEEP=1: leave it running)"
@@ -27,6 +27,7 @@ help:
 	@echo "make man            write a manual page for each command to build/man"
 	@echo "make packages       build all packages: make wheel, make rpm, make deb; results are in build"
 	@echo "make test-packages  install them in chroots of Debian and run jobs there; run it as root"
+	@echo "make test-vm        run them in virtual machines, with systemd and a kernel of their own; as root"
 	@echo "make clean          remove everything the other commands created"
 
 $(INSTALLED): setup.cfg constraints.txt make/venv.sh
@@ -136,6 +137,11 @@ packages: wheel rpm deb
 test-packages: $(INSTALLED)
 	@sh make/needs.sh packages
 	@$(PY) -m pytest tests/packages
+
+# In virtual machines, as root; slow where the processor does not help. TESTS=tests/vm/test_machines.py runs one file.
+test-vm: $(INSTALLED)
+	@sh make/needs.sh vm
+	@$(PY) -m pytest --timeout=7200 $(or $(TESTS),tests/vm)
 
 clean:
 	rm -rf .venv .venv.lock .venv-peers build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache

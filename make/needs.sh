@@ -12,7 +12,7 @@ package_of() {
         slurmctld | slurmd | sbatch) echo slurm-wlm ;;
         bwrap) echo bubblewrap ;;
         busybox) echo busybox-static ;;
-        taskset | setpriv) echo util-linux ;;
+        taskset | setpriv | unshare) echo util-linux ;;
         sge_qmaster) echo gridengine-master ;;
         sge_execd) echo gridengine-exec ;;
         qconf) echo gridengine-client ;;
@@ -22,6 +22,8 @@ package_of() {
         ip) echo iproute2 ;;
         rpmbuild) echo rpm ;;
         cc) echo gcc libc6-dev ;;
+        qemu-system-x86_64) echo qemu-system-x86 ;;
+        mke2fs) echo e2fsprogs ;;
         /usr/lib/galera/*) echo galera-4 ;;
         nginx) echo nginx libnginx-mod-stream ;;
         *) echo "$1" ;;
@@ -36,6 +38,8 @@ programs="mariadbd mariadb-install-db curl openssl ps sshd ssh ssh-keygen \
 [ "${1:-}" != backends ] || programs="$programs sge_qmaster sge_execd qconf dockerd podman runc"
 # "packages": what only `make test-packages` needs.
 [ "${1:-}" != packages ] || programs="$programs debootstrap unshare ip rpmbuild lintian rpmlint"
+# "vm": what only `make test-vm` needs.
+[ "${1:-}" != vm ] || programs="$programs debootstrap unshare ip mke2fs qemu-system-x86_64 setpriv"
 # "cluster": what only `make test-cluster` needs.
 [ "${1:-}" != cluster ] || programs="$programs rsync /usr/lib/galera/libgalera_smm.so"
 for program in $programs; do

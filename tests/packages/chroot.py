@@ -60,12 +60,13 @@ class Chroot:
 
 
 @contextmanager
-def chroot(release: str, directory: Path) -> Iterator[Chroot]:
-    """Make a chroot of a release of Debian, and remove it at the end."""
+def chroot(release: str, directory: Path, archive: Path | None = None) -> Iterator[Chroot]:
+    """Make a chroot of a release of Debian, or of the archive of another system; remove it at the end."""
     path = directory / release
     path.mkdir()
     try:
-        subprocess.run([*GENTLE, "tar", "-C", path, "--numeric-owner", "-xf", base(release)], check=True)
+        system = archive or base(release)
+        subprocess.run([*GENTLE, "tar", "-C", path, "--numeric-owner", "-xf", system], check=True)
         (path / "etc" / "hosts").write_text("127.0.0.1 localhost\n")
         for file in ("/etc/resolv.conf", "/etc/ssl/certs/ca-certificates.crt"):
             shutil.copy(file, path / file[1:])

@@ -1,0 +1,1 @@
+"""Tests in virtual machines: a kernel and a systemd of their own."""
