@@ -138,10 +138,10 @@ test-packages: $(INSTALLED)
 	@sh make/needs.sh packages
 	@$(PY) -m pytest tests/packages
 
-# In virtual machines, as root; slow where the processor does not help. TESTS=tests/vm/test_machines.py runs one file.
+# In virtual machines, as root; slow where the processor does not help.
 test-vm: $(INSTALLED)
 	@sh make/needs.sh vm
-	@$(PY) -m pytest --timeout=7200 $(or $(TESTS),tests/vm)
+	@$(PY) -m pytest tests/vm
 
 clean:
 	rm -rf .venv .venv.lock .venv-peers build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache

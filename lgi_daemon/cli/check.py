@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from lgi_daemon.config.model import ApplicationSettings, Configuration
 from lgi_daemon.config.rules import LimitRules
-from lgi_daemon.execution import process_hiding, sandbox
+from lgi_daemon.execution import job_scope, process_hiding, sandbox
 from lgi_protocol import comma_lists
 
 
@@ -33,6 +33,9 @@ def _lines(configuration: Configuration, fast: int, slow: int) -> Iterator[str]:
         yield f"WARNING: {problem}"
     visible = process_hiding.problem()
     yield f"jobs see the processes of others: {visible}" if visible else "jobs see their own processes only"
+    adding = job_scope.problem()
+    way = f"adding up the memory of processes: {adding}" if adding else "the kernel, in cgroups"
+    yield f"job_max_memory is enforced by {way}"
     yield f"work is asked for every {slow} s, jobs are checked every {fast} s"
     yield f"the resource takes {_rules(configuration.rules)}"
     for project in configuration.projects:

@@ -17,6 +17,7 @@ from lgi_daemon.config.log_levels import LEVELS
 from lgi_daemon.config.model import Configuration, load
 from lgi_daemon.config.section import ConfigurationError
 from lgi_daemon.execution import process_hiding, sandbox
+from lgi_daemon.jobs.memory_control import MemoryControl
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.loop.lifetime import Lifetime
 from lgi_daemon.rundir.run_directory import RunDirectory, RunDirectoryInUseError
@@ -182,8 +183,11 @@ def _run(options: Options) -> int:
         log.info("jobs see the processes of others: %s", problem)
     if not options.check_host:
         log.warning("with -W any certificate of the CA is accepted for a project server")
-    _serve(daemon, signals, options, daemon_log)
+    memory_control = MemoryControl(daemon.jobs, daemon.scripts.cgroups, run.path)
+    memory_control.start(configuration)
+    _serve(daemon, signals, options, daemon_log, memory_control)
     daemon.close()
+    memory_control.close()
     run.release()
     return 0
 
@@ -199,12 +203,15 @@ def _check(configuration: Configuration, options: Options) -> int:
     return code
 
 
-def _serve(daemon: Daemon, signals: Signals, options: Options, daemon_log: DaemonLog) -> None:
+def _serve(
+    daemon: Daemon, signals: Signals, options: Options, daemon_log: DaemonLog, memory_control: MemoryControl
+) -> None:
     daemon.set_callbacks(lambda: bool(signals.stop), signals.wake)
     while not signals.stop and not daemon.exit_reason():
         if signals.take_reload():
             daemon_log.reopen()
             _reload(daemon, options)
+            memory_control.start(daemon.configuration)
         began = time.monotonic()
         daemon.tick_safely(began)
         # Workers and children wake the daemon often: even with many jobs, ticks use little of the time.

@@ -13,6 +13,7 @@ from threading import Lock
 
 from lgi_daemon.execution import children, environment, process_hiding, processes
 from lgi_daemon.execution.children import Child, Program
+from lgi_daemon.execution.job_cgroups import JobCgroups
 from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.execution.rlimits import ResourceLimits
 
@@ -74,6 +75,8 @@ class Scripts:
     ) -> None:
         """Wait for no script longer than the timeout ``stop`` once ``stopping`` returns True."""
         self.timeouts = timeouts or ScriptTimeouts()
+        # Of the jobs that are started.
+        self.cgroups = JobCgroups()
         self._stopping = stopping
         # Killed, but not dead yet.
         self._children: dict[int, Child] = {}

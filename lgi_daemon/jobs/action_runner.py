@@ -63,6 +63,7 @@ def _start(job: LocalJob) -> bool:
         core_binding.bind(identity.pid, cores)
         begun = replace(job.record, run=identity)
         job.written(job.run.begin(begun, job.record), begun)
+        job.bound_memory(identity.pid)
 
     job.run.clear_restart_request(job.record)
     job.is_quiet = False

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from lgi_daemon.execution.scripts import NoAnswerError
 from lgi_daemon.files.reserve import is_disk_full
-from lgi_daemon.jobs import excess, library_epilogue, streams
+from lgi_daemon.jobs import excess, library_epilogue, memory_limit, streams
 from lgi_daemon.jobs.action_scripts import run_script
 from lgi_daemon.jobs.failure_count import EX_TEMPFAIL
 from lgi_daemon.jobs.job import LocalJob
@@ -96,6 +96,7 @@ def abort(job: LocalJob) -> bool:
 
 def epilogue(job: LocalJob) -> bool:
     """Run the epilogue of a job; return whether it succeeded or is given up."""
+    memory_limit.note_kills(job)
     # The job has finished: processes it has left could change its files, and run for ever.
     job.kill_processes()
     job.restore_files()

@@ -181,6 +181,15 @@ class LocalJob:
             log.warning("%s: given up: %s", self.title, why)
             self.save_or_keep(disowned=True)
 
+    def bound_memory(self, pid: int) -> None:
+        """Put its run script under ``job_max_memory``, if the kernel can enforce it here."""
+        limit = self.record.bounds.memory
+        try:
+            if limit:
+                self.scripts.cgroups.enter(self.record.reference, pid, limit)
+        except OSError as error:
+            log.warning("%s: has no cgroup, its memory will be added up: %s", self.title, error)
+
     def kill_processes(self) -> None:
         """Kill all processes of the job's own uid, or without one those recognized as the job's."""
         if self.is_quiet:
@@ -194,6 +203,7 @@ class LocalJob:
             self.is_quiet = not killed
             if killed:
                 log.info("%s: killed %d remaining processes", self.title, killed)
+        self.scripts.cgroups.remove(self.record.reference)
 
     def remove(self) -> None:
         """Kill remaining processes and delete the job from disk."""

@@ -14,7 +14,7 @@ from lgi_daemon.files.disk_usage import MAX_DEPTH, DiskUsage, TooDeepError
 from lgi_daemon.jobs.completion import FULL, FULL_MEANWHILE
 from lgi_daemon.jobs.disk_watch import COUNT_SECONDS
 from lgi_daemon.jobs.job import LocalJob
-from lgi_daemon.jobs.memory_watch import LIMIT, bound_of
+from lgi_daemon.jobs.memory_limit import LIMIT, bound_of
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.rundir.record import from_json, to_json
 from lgi_daemon.rundir.run_directory import RunDirectory

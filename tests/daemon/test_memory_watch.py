@@ -11,7 +11,8 @@ from lgi_daemon.execution import process_table, processes
 from lgi_daemon.execution.process_table import ProcessSelector, ProcessTable
 from lgi_daemon.jobs.excess import FOR_SCRIPTS
 from lgi_daemon.jobs.job import LocalJob
-from lgi_daemon.jobs.memory_watch import LIMIT, MemoryWatch
+from lgi_daemon.jobs.memory_limit import LIMIT
+from lgi_daemon.jobs.memory_watch import MemoryWatch
 from tests.support.uids import UID
 from tests.support.workshop import Workshop, only, until
 
