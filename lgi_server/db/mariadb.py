@@ -20,6 +20,7 @@ from lgi_server.db.errors import (
 )
 from lgi_server.db.failover import Hosts
 from lgi_server.db.sqlite import statements
+from lgi_server.db.transaction import Query, Row
 
 LOCK_WAIT, DEADLOCK, DUPLICATE = 1205, 1213, 1062
 LOST = frozenset({2002, 2003, 2006, 2013, 2055, 1040, 1053, 1047})
@@ -157,14 +158,29 @@ class MariaDBConnection:
         self._waiting.append(self._raw.cursor().mogrify(sql, tuple(parameters)))
 
     def execute(self, sql: str, parameters: Sequence[Any]) -> DictCursor:
-        """Run a statement, after the queued ones, and return its cursor.
+        """Run a statement, after the queued ones, and return its cursor; errors as `execute_all`."""
+        self.defer(sql, parameters)
+        with self._checked():
+            return self._send()
+
+    def execute_all(self, queries: Sequence[Query]) -> list[list[Row]]:
+        """Run queries, after the queued statements, and return the rows of each.
 
         Raises StaleConnectionError when a pooled connection was closed before the first statement: nothing
         was changed, and the work may be repeated on a new connection.
         """
-        self.defer(sql, parameters)
+        for query in queries:
+            self.defer(*query)
+        found: list[list[Row]] = []
+        with self._checked():
+            self._send(found)
+        return found[-len(queries) :]
+
+    @contextmanager
+    def _checked(self) -> Iterator[None]:
+        """Tell a connection that was lost before the first statement from one that was lost later."""
         try:
-            return self._send()
+            yield
         except DatabaseUnavailableError as away:
             if self._begun:
                 raise
@@ -172,18 +188,20 @@ class MariaDBConnection:
         finally:
             self._begun = True
 
-    def _send(self) -> DictCursor:
-        """Send the queued statements and return the cursor of the last one."""
+    def _send(self, rows: list[list[Row]] | None = None) -> DictCursor:
+        """Send the queued statements, add their rows to ``rows``, and return the cursor of the last one."""
         together, self._waiting = self._waiting, []
         with translated_errors():
             cursor = self._raw.cursor()
-            if self._one_by_one:
-                for statement in together:
-                    cursor.execute(statement)
-                return cursor
-            cursor.execute("; ".join(together))
-            for _ in together[1:]:
-                cursor.nextset()
+            packets = together if self._one_by_one else ["; ".join(together)]
+            results = 1 if self._one_by_one else len(together)
+            for packet in packets:
+                cursor.execute(packet)
+                for number in range(results):
+                    if number:
+                        cursor.nextset()
+                    if rows is not None:
+                        rows.append(list(cursor.fetchall()))
         return cursor
 
     def commit(self) -> None:

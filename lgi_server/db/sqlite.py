@@ -15,6 +15,7 @@ from lgi_server.db.errors import (
     StatementError,
     UniqueViolationError,
 )
+from lgi_server.db.transaction import Query, Row
 
 # Milliseconds that SQLite itself waits for another process; short, since this blocks the worker.
 WAIT = 20
@@ -80,6 +81,10 @@ class SQLiteConnection:
             return self._raw.execute(sql.replace("%s", "?"), parameters)
         except sqlite3.Error as error:
             raise _translated(error) from error
+
+    def execute_all(self, queries: Sequence[Query]) -> list[list[Row]]:
+        """Run queries and return the rows of each."""
+        return [self.execute(*query).fetchall() for query in queries]
 
     def defer(self, sql: str, parameters: Sequence[Any]) -> None:
         """Run a statement at once: there is no round trip to save."""

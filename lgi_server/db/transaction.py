@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from lgi_server.db.deferred_writes import Statement
 
 Row = Mapping[str, Any]
+# A statement that returns rows, and its parameters.
+Query = tuple[str, Sequence[Any]]
 
 
 class Connection(Protocol):
@@ -16,6 +18,9 @@ class Connection(Protocol):
 
     def execute(self, sql: str, parameters: Sequence[Any]) -> Any:
         """Run a statement and return a cursor whose rows are mappings."""
+
+    def execute_all(self, queries: Sequence[Query]) -> list[list[Row]]:
+        """Run queries, one after the other, and return the rows of each."""
 
     def defer(self, sql: str, parameters: Sequence[Any]) -> None:
         """Run a statement without a result no later than the next one, or the commit."""
@@ -70,6 +75,10 @@ class Transaction:
         """Return the first row of a query, if there is one."""
         row: Row | None = self.connection.execute(sql, parameters).fetchone()
         return row
+
+    def rows_of_each(self, queries: Sequence[Query]) -> list[list[Row]]:
+        """Return the rows of each of several queries; with one round trip where the database allows it."""
+        return self.connection.execute_all(queries) if queries else []
 
     def run(self, sql: str, *parameters: Any) -> int:
         """Run a statement and return the number of rows it has changed."""

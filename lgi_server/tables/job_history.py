@@ -62,27 +62,30 @@ def record(transaction: Transaction, first: StateChange, change: StateChange | N
     )
 
 
-def record_all(transaction: Transaction, changes: Sequence[tuple[StateChange, StateChange | None]]) -> None:
-    """Store several pairs as `record` does, in their order, with two statements."""
-    job_ids = sorted({first.job_id for first, _change in changes})
-    known = {
-        int(row["job_id"])
-        for row in transaction.rows(
-            f"SELECT DISTINCT job_id FROM job_history WHERE job_id IN ({placeholders(job_ids)})", *job_ids
-        )
-    }
-    rows: list[StateChange] = []
-    for first, change in changes:
-        if first.job_id not in known:
-            known.add(first.job_id)
-            rows.append(first)
-        rows += [change] if change else []
-    if rows:
-        values = ", ".join([f"({_VALUES})"] * len(rows))
-        transaction.execute_pipelined(
-            f"INSERT INTO job_history ({_COLUMNS}) VALUES {values}",
-            *(value for row in rows for value in row.values()),
-        )
+# The submit of a job by its user, the first of its owners, from the job's row.
+_SUBMIT = (
+    "SELECT job_id, state_time_stamp, '', state, REPLACE('user *', '*', TRIM(CASE WHEN INSTR(owners, ',') > 0"
+    " THEN SUBSTR(owners, 1, INSTR(owners, ',') - 1) ELSE owners END)), 'submitted', application, owners,"
+    " target_resources FROM job_queue AS job"
+)
+
+
+def record_submits(transaction: Transaction, job_ids: Sequence[int]) -> None:
+    """Store the submit of those of these jobs that have no rows yet, from their rows in job_queue."""
+    transaction.execute_pipelined(
+        f"INSERT INTO job_history ({_COLUMNS}) {_SUBMIT} WHERE job_id IN ({placeholders(job_ids)})"
+        " AND NOT EXISTS (SELECT 1 FROM job_history AS known WHERE known.job_id = job.job_id)",
+        *job_ids,
+    )
+
+
+def record_all(transaction: Transaction, changes: Sequence[StateChange]) -> None:
+    """Store changes of jobs in their order."""
+    values = ", ".join([f"({_VALUES})"] * len(changes))
+    transaction.execute_pipelined(
+        f"INSERT INTO job_history ({_COLUMNS}) VALUES {values}",
+        *(value for change in changes for value in change.values()),
+    )
 
 
 def first_targets(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:

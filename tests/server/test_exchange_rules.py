@@ -24,7 +24,7 @@ from lgi_server.services.jobs.exchange_wants import MOST_BYTES
 from lgi_server.services.scheduling import reaper
 from lgi_tools.certificates.ca import read_certificate
 from tests.server.test_resource_calls import INVARIANT
-from tests.support.exchanges import HELLO, NAME, ExchangingDaemon, daemon, end_of, references
+from tests.support.exchanges import HELLO, NAME, ExchangingDaemon, daemon, end_of, hold_of, references
 from tests.support.grid import CAPABILITIES, Grid, refusal
 from tests.support.running_jobs import signing_request, take
 
@@ -72,6 +72,27 @@ def test_the_end_of_a_job_that_was_queued_again_is_stored(grid: Grid) -> None:
     states = [row["new_state"] for row in grid.rows("SELECT new_state FROM job_history ORDER BY change_id")]
     assert states == ["queued", "running", "queued", "running", "finished"]
     assert user.state(job_id) == "finished"
+
+
+def test_a_job_that_is_taken_back_is_not_given_again(grid: Grid) -> None:
+    """A want beside its hold, or its report, gets other jobs; its row is queued until all is stored."""
+    user, one = grid.user(), daemon(grid)
+    for _ in range(2):
+        user.submit()
+    held, ended = one.want(2)
+    assert lose(grid) == 2
+    last = user.submit()
+    unused = references(3)
+
+    exchange = Exchange((end_of(ended),), (hold_of(held),), (Want(HELLO, 3),), unused)
+    answer = one.post(exchange)
+
+    assert ids(answer.jobs) == [last]
+    assert [one.state for one in answer.reports] == ["finished"]
+    assert [one.state for one in answer.holds] == ["running"]
+    rows = grid.rows("SELECT daemon_reference FROM job_queue ORDER BY job_id")
+    given = [held.description.daemon_reference, ended.description.daemon_reference]
+    assert [row["daemon_reference"] for row in rows] == [*given, unused[0].daemon_reference]
 
 
 def test_a_job_that_another_has_taken_is_not_taken_back(grid: Grid) -> None:

@@ -24,7 +24,7 @@ from lgi_server.services.jobs.licences import Amounts
 from lgi_server.services.jobs.live_output import INTEREST
 from lgi_server.services.jobs.updates import JobChange
 from lgi_server.tables.active_resources import ResourceRow
-from lgi_server.tables.job_queue import pending_work
+from lgi_server.tables.job_queue import batches, pending_work
 from lgi_server.tables.job_queue.jobs import JobRow
 
 
@@ -75,14 +75,15 @@ def run(
     to this report. ``totals`` are the licences of the project.
     """
     changes = ExchangeChanges(transaction, resource, now)
-    verdicts = exchange_reports.judge(changes, reports, read_change, totals)
-    reported = {one.job_id for one in reports}
-    held = exchange_holds.judge(
-        changes, [one for one in requests.holds if one.job_id not in reported], totals
-    )
+    reported = sorted({one.job_id for one in reports})
+    holds = [one for one in requests.holds if one.job_id not in reported]
+    references = {one.reference: one for one in requests.references}
+    rows = batches.read(transaction, reported, [one.job_id for one in holds], list(references))
+    verdicts = exchange_reports.judge(changes, rows.reported, reports, read_change, totals)
+    held = exchange_holds.judge(changes, rows.held, holds, totals)
     watched = _watched(transaction, held, requests.watched, now)
-    handout = JobHandout(changes, requests.references)
-    handout.answer_again()
+    handout = JobHandout(changes, references)
+    handout.answer_again(rows.given)
     for want in requests.wants:
         handout.give(want, totals)
     changes.store()

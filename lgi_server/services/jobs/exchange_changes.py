@@ -36,7 +36,7 @@ class ExchangeChanges:
 
     @property
     def started(self) -> list[JobRow]:
-        """The jobs that run because of these changes: they hold licences, which no row shows yet."""
+        """The jobs that are queued in the database, but no more after these changes."""
         return [one.new for one in self._rows.values() if one.old.state == State.QUEUED != one.new.state]
 
     def apply(self, old: JobRow, change: JobChange) -> JobRow:

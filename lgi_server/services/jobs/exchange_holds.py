@@ -1,6 +1,6 @@
 """The jobs that a daemon holds: which of them have changed, and those that it takes back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lgi_protocol.errors import LGIError
@@ -23,11 +23,13 @@ class HeldJobs:
     verdicts: Sequence[Verdict] = ()
 
 
-def judge(changes: ExchangeChanges, holds: Sequence[PostedHold], totals: Amounts) -> HeldJobs:
-    """Return which held jobs differ from what the daemon knows, and add those that it takes back."""
-    if not holds:
-        return HeldJobs()
-    found = batches.held(changes.transaction, [one.job_id for one in holds])
+def judge(
+    changes: ExchangeChanges, found: Mapping[int, HeldJob], holds: Sequence[PostedHold], totals: Amounts
+) -> HeldJobs:
+    """Return which held jobs differ from what the daemon knows, and add those that it takes back.
+
+    ``found`` are those of the jobs that exist.
+    """
     known: list[HeldJob] = []
     differing: list[PostedHold] = []
     verdicts: list[Verdict] = []
@@ -44,7 +46,7 @@ def judge(changes: ExchangeChanges, holds: Sequence[PostedHold], totals: Amounts
     return HeldJobs(known, [*verdicts, *_present(changes, differing, found, totals)])
 
 
-def _held(changes: ExchangeChanges, found: dict[int, HeldJob], hold: PostedHold) -> HeldJob:
+def _held(changes: ExchangeChanges, found: Mapping[int, HeldJob], hold: PostedHold) -> HeldJob:
     """Return a job that a daemon has, or may take back; LGIError NO_JOB, NOT_VISIBLE or NOT_YOUR_LOCK."""
     job = updates.check_visible(found.get(hold.job_id), changes.resource, hold.job_id)
     if job.state != State.QUEUED:
@@ -53,7 +55,7 @@ def _held(changes: ExchangeChanges, found: dict[int, HeldJob], hold: PostedHold)
 
 
 def _present(
-    changes: ExchangeChanges, differing: Sequence[PostedHold], found: dict[int, HeldJob], totals: Amounts
+    changes: ExchangeChanges, differing: Sequence[PostedHold], found: Mapping[int, HeldJob], totals: Amounts
 ) -> list[Verdict]:
     """Return jobs as they are now; those that are queued again are taken back first."""
     queued = [one for one in differing if found[one.job_id].state == State.QUEUED]

@@ -1,6 +1,6 @@
 """The reports of an exchange, each judged by itself."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from lgi_protocol import states
@@ -13,8 +13,7 @@ from lgi_server.services.jobs.exchange_request import PostedReport, Verdict
 from lgi_server.services.jobs.licences import Amounts
 from lgi_server.services.jobs.updates import JobChange
 from lgi_server.tables import job_history
-from lgi_server.tables.job_queue import batches
-from lgi_server.tables.job_queue.batches import HeldJob
+from lgi_server.tables.job_queue.batches import HeldJob, LockedRow
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.running_locks import Lock
 
@@ -23,17 +22,19 @@ Report = TypeVar("Report", bound=PostedReport)
 
 def judge(
     changes: ExchangeChanges,
+    rows: Mapping[int, LockedRow],
     reports: Sequence[Report],
     read_change: Callable[[Report, JobRow], JobChange],
     totals: Amounts,
 ) -> list[Verdict]:
     """Return what is answered to each report, and add what they change.
 
-    ``read_change`` returns the change that a report makes to a job, or raises LGIError.
+    ``rows`` are those of the jobs that exist, locked by this transaction. ``read_change`` returns the change
+    that a report makes to a job, or raises LGIError.
     """
     if not reports:
         return []
-    judging = _Judging(changes, reports, read_change, totals)
+    judging = _Judging(changes, rows, reports, read_change, totals)
     verdicts = []
     for report in reports:
         try:
@@ -49,12 +50,12 @@ class _Judging(Generic[Report]):
     def __init__(
         self,
         changes: ExchangeChanges,
+        rows: Mapping[int, LockedRow],
         reports: Sequence[Report],
         read_change: Callable[[Report, JobRow], JobChange],
         totals: Amounts,
     ) -> None:
         self._changes, self._read_change, self._totals = changes, read_change, totals
-        rows = batches.lock(changes.transaction, sorted({one.job_id for one in reports}))
         begun = {one.job_id: one.reference for one in reports if one.state != State.QUEUED}
         self._rows = restored_jobs.adopt(changes.transaction, rows, begun)
         back = [one.job_id for one in reports if one.state == State.QUEUED and one.job_id in self._rows]

@@ -1,6 +1,6 @@
 """New jobs of an exchange: which a daemon gets for what it wants, and under which of its references."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lgi_protocol import states
 from lgi_protocol.demand import demand_of
@@ -11,7 +11,6 @@ from lgi_server.services.jobs.exchange_changes import ExchangeChanges
 from lgi_server.services.jobs.exchange_request import GivenJob, PostedReference, PostedWant
 from lgi_server.services.jobs.licences import Amounts
 from lgi_server.services.jobs.targets import offers
-from lgi_server.tables.job_queue import batches
 from lgi_server.tables.job_queue.jobs import WHOLE, JobRow
 
 # Searches for one want, in which jobs that request too much are passed over.
@@ -24,24 +23,22 @@ _ALIVE = frozenset({State.RUNNING, State.ABORTING})
 class JobHandout:
     """The jobs that one exchange hands out."""
 
-    def __init__(self, changes: ExchangeChanges, references: Sequence[PostedReference]) -> None:
+    def __init__(self, changes: ExchangeChanges, references: Mapping[str, PostedReference]) -> None:
         """Begin with the references of the daemon, each for one job."""
         self._changes = changes
-        self._unused = {one.reference: one for one in references}
+        self._unused = dict(references)
         self._room = MOST_BYTES
         self.jobs: list[GivenJob] = []
         self.spent: list[str] = []
         self.has_more = False
 
-    def answer_again(self) -> None:
+    def answer_again(self, given: Sequence[tuple[str, JobRow]]) -> None:
         """Add the jobs that were given out under these references already: an answer was lost.
 
         A reference of a job that this resource has no more is spent.
         """
-        if not self._unused:
-            return
         resource = self._changes.resource.resource_name
-        for reference, row in batches.given(self._changes.transaction, list(self._unused)):
+        for reference, row in given:
             job, posted = self._changes.current(row), self._unused.pop(reference)
             if states.normalized(job.state) not in _ALIVE or resource not in job.target_resources:
                 self.spent.append(reference)
@@ -62,7 +59,8 @@ class JobHandout:
         if not offers(self._changes.resource, want.application):
             return
         number, bounds = min(want.count, len(self._unused)), _Bounds(want.cores, want.memory)
-        passed = want.without | {one.job.job_id for one in self.jobs}
+        # What this exchange takes back or ends is queued in the database until it is stored.
+        passed = want.without | {job.job_id for job in self._changes.started}
         for _ in range(SEARCHES):
             if number <= 0 or self.has_more:
                 return

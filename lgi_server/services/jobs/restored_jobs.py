@@ -8,10 +8,7 @@ from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import locking
 from lgi_server.tables import restorations
-from lgi_server.tables.job_queue.jobs import JobRow
-from lgi_server.tables.running_locks import Lock
-
-LockedRow = tuple[JobRow, Lock | None]
+from lgi_server.tables.job_queue.batches import LockedRow
 
 
 def adopt(

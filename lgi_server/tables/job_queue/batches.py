@@ -1,11 +1,11 @@
 """Several jobs read with one statement: for an exchange, which concerns many at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
 from lgi_protocol.daemon_reference import reference_of
-from lgi_server.db.transaction import Transaction, placeholders
+from lgi_server.db.transaction import Query, Row, Transaction, placeholders
 from lgi_server.tables.job_queue.jobs import SHORT, WHOLE, JobRow, job_in, prefixed
 from lgi_server.tables.running_locks import LOCK_COLUMNS, Lock, lock_in
 
@@ -25,25 +25,62 @@ class HeldJob:
     daemon_reference: str
 
 
-def held(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, HeldJob]:
-    """Return those of these jobs that exist, by job_id, without locking them."""
-    rows = transaction.rows(
+LockedRow = tuple[JobRow, Lock | None]
+
+
+@dataclass(frozen=True)
+class ExchangeRows:
+    """The jobs that an exchange names.
+
+    ``reported`` are locked as `lock` returns them, ``held`` are not locked, and ``given`` has the jobs that
+    exchanges gave out under the posted references, with input and output, in the order of their numbers.
+    """
+
+    reported: Mapping[int, LockedRow]
+    held: Mapping[int, HeldJob]
+    given: Sequence[tuple[str, JobRow]]
+
+
+def read(
+    transaction: Transaction, reported: Sequence[int], held: Sequence[int], references: Sequence[str]
+) -> ExchangeRows:
+    """Return the jobs with these numbers and references, read with one round trip.
+
+    The reported ones are read first: whoever makes the same exchange at the same time waits there.
+    """
+    queries: dict[str, Query] = {}
+    if reported:
+        queries["reported"] = _lock_query(transaction, reported)
+    if held:
+        queries["held"] = _held_query(held)
+    if references:
+        queries["given"] = _given_query(references)
+    rows = dict(zip(queries, transaction.rows_of_each(list(queries.values())), strict=True))
+    return ExchangeRows(
+        reported={row["job_id"]: (job_in(row), lock_in(row)) for row in rows.get("reported", ())},
+        held={row["job_id"]: _held_in(row) for row in rows.get("held", ())},
+        given=_given_in(rows.get("given", ())),
+    )
+
+
+def _held_query(job_ids: Sequence[int]) -> Query:
+    sql = (
         "SELECT job_id, state, application, target_resources, state_time_stamp,"
         f" SUBSTR(job_specifics, 1, {_HEAD}) AS head FROM job_queue"
-        f" WHERE job_id IN ({placeholders(job_ids)})",
-        *job_ids,
+        f" WHERE job_id IN ({placeholders(job_ids)})"
     )
-    return {
-        row["job_id"]: HeldJob(
-            row["job_id"],
-            row["state"],
-            row["application"],
-            comma_lists.split(row["target_resources"]),
-            row["state_time_stamp"],
-            reference_of(row["head"]),
-        )
-        for row in rows
-    }
+    return sql, job_ids
+
+
+def _held_in(row: Row) -> HeldJob:
+    return HeldJob(
+        row["job_id"],
+        row["state"],
+        row["application"],
+        comma_lists.split(row["target_resources"]),
+        row["state_time_stamp"],
+        reference_of(row["head"]),
+    )
 
 
 def find(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, JobRow]:
@@ -54,28 +91,37 @@ def find(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, JobRow]:
     return {row["job_id"]: job_in(row) for row in rows}
 
 
-def lock(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, tuple[JobRow, Lock | None]]:
+def lock(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, LockedRow]:
     """Return those of these jobs that exist, with the lock on each, without input and output.
 
     Their rows are locked until the transaction ends, in the order of their numbers.
     """
-    rows = transaction.rows(
-        f"SELECT {prefixed('job')}, {LOCK_COLUMNS} FROM job_queue AS job"
-        " LEFT JOIN running_locks AS held ON held.job_id = job.job_id"
-        f" WHERE job.job_id IN ({placeholders(job_ids)}) ORDER BY job.job_id{transaction.for_update}",
-        *job_ids,
-    )
+    sql, parameters = _lock_query(transaction, job_ids)
+    rows = transaction.rows(sql, *parameters)
     return {row["job_id"]: (job_in(row), lock_in(row)) for row in rows}
 
 
-def given(transaction: Transaction, references: Sequence[str]) -> Iterator[tuple[str, JobRow]]:
-    """Yield the jobs, with input and output, that exchanges have given out under these references."""
-    # Ordered here: for an ORDER BY job_id SQLite would read the whole table in that order.
-    rows = transaction.rows(
-        f"SELECT daemon_reference, {WHOLE} FROM job_queue"
-        f" WHERE daemon_reference IN ({placeholders(references)})",
-        *references,
+def _lock_query(transaction: Transaction, job_ids: Sequence[int]) -> Query:
+    sql = (
+        f"SELECT {prefixed('job')}, {LOCK_COLUMNS} FROM job_queue AS job"
+        " LEFT JOIN running_locks AS held ON held.job_id = job.job_id"
+        f" WHERE job.job_id IN ({placeholders(job_ids)}) ORDER BY job.job_id{transaction.for_update}"
     )
+    return sql, job_ids
+
+
+def _given_query(references: Sequence[str]) -> Query:
+    sql = (
+        f"SELECT daemon_reference, {WHOLE} FROM job_queue"
+        f" WHERE daemon_reference IN ({placeholders(references)})"
+    )
+    return sql, references
+
+
+def _given_in(rows: Sequence[Row]) -> list[tuple[str, JobRow]]:
+    # Ordered here: for an ORDER BY job_id SQLite would read the whole table in that order.
+    found = []
     for row in sorted(rows, key=lambda row: int(row["job_id"])):
         columns = dict(row)
-        yield columns.pop("daemon_reference"), job_in(columns)
+        found.append((columns.pop("daemon_reference"), job_in(columns)))
+    return found
