@@ -106,6 +106,14 @@ class GivenJob:
 
 
 @dataclass(frozen=True)
+class RefusedItem:
+    """A want or reference that the server cannot read: what it names, and the error."""
+
+    name: str
+    error: ServerError
+
+
+@dataclass(frozen=True)
 class ExchangeAnswer:
     """The answer: one `JobAnswer` for each report in its order, those of holds that differ, new jobs.
 
@@ -113,6 +121,7 @@ class ExchangeAnswer:
     ``has_more``: there is more for this daemon than the answer could have; ``other_daemons`` as in `SignUp`.
     ``restored_at`` is when the server was restored from a backup, made at ``backup_made_at``, in Unix
     seconds; 0 for a server that was not, or long ago.
+    ``refused`` are wants and references that cannot be read: no job is given for them.
     """
 
     resource: str = ""
@@ -125,3 +134,4 @@ class ExchangeAnswer:
     other_daemons: int = 0
     restored_at: int = 0
     backup_made_at: int = 0
+    refused: tuple[RefusedItem, ...] = ()

@@ -4,6 +4,7 @@ job_specifics are escaped here, also those of the answer about a hold: a user's 
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypeVar
 
 from lgi_protocol import comma_lists, hexcode, xml
@@ -15,6 +16,7 @@ from lgi_protocol.exchange import (
     Hold,
     JobAnswer,
     Reference,
+    RefusedItem,
     Report,
     Want,
 )
@@ -96,6 +98,10 @@ def read(reply: Reply) -> ExchangeAnswer:
         other_daemons=reply.number("other_daemons"),
         restored_at=reply.number("restored_at"),
         backup_made_at=reply.number("backup_made_at"),
+        refused=(
+            *_all(reply, "refused", "want", partial(_refused, "application")),
+            *_all(reply, "refused", "reference", partial(_refused, "daemon_reference")),
+        ),
     )
 
 
@@ -105,7 +111,6 @@ def _all(reply: Reply, name: str, each: str, parse: Callable[[str], _Value]) -> 
 
 
 def _job_answer(text: str) -> JobAnswer:
-    error = xml.find(text, "error_number")
     return JobAnswer(
         job_id=xml.value(text, "job_id"),
         daemon_reference=xml.value(text, "daemon_reference"),
@@ -113,8 +118,17 @@ def _job_answer(text: str) -> JobAnswer:
         state_time_stamp=xml.value(text, "state_time_stamp"),
         job_specifics=xml.value(text, "job_specifics"),
         target_resources=comma_lists.split(xml.value(text, "target_resources")),
-        error=ServerError(leading_number(error.text), xml.value(text, "error_message")) if error else None,
+        error=_error(text),
     )
+
+
+def _error(text: str) -> ServerError | None:
+    number = xml.find(text, "error_number")
+    return ServerError(leading_number(number.text), xml.value(text, "error_message")) if number else None
+
+
+def _refused(name: str, text: str) -> RefusedItem:
+    return RefusedItem(xml.value(text, name), _error(text) or ServerError(0, ""))
 
 
 def _given(text: str) -> GivenJob:

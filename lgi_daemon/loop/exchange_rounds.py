@@ -1,6 +1,7 @@
 """Makes exchanges when something is due: a report, a heartbeat, a cycle, or room for more jobs."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -14,11 +15,14 @@ from lgi_daemon.loop.outgoing_exchange import OutgoingExchange
 from lgi_daemon.servers.connections import BackingOffError
 from lgi_daemon.servers.exchange_servers import Announcement
 from lgi_protocol.errors import ServerError, TransportError
+from lgi_protocol.resource_api import ResourceCalls
 
 log = logging.getLogger(__name__)
 
 # In one task; then what is due is found out again.
 MAX_ROUNDS = 16
+# Exchanges that are refused as a whole before they are sent in parts.
+MOST_REFUSALS = 2
 # Jobs whose files are checked, and whose certificates are renewed, with one exchange.
 MOST_MAINTAINED = 50
 
@@ -36,6 +40,8 @@ class ExchangeRounds:
         self._guard = Lock()
         # Where an application had no room in the last exchange: another is made when a job is gone.
         self._full: set[tuple[str, str]] = set()
+        # How many exchanges in a row were refused as a whole, by project and server.
+        self._refusals: Counter[tuple[str, str]] = Counter()
         # Called after an exchange with project, server, and the applications for which there is room.
         self.on_capacity: Callable[[str, str, frozenset[str]], None] = lambda _project, _server, _names: None
 
@@ -97,6 +103,7 @@ class ExchangeRounds:
         """Wait before the next exchange, as after a failed report; a busy server has said how long."""
         self._announced.doubt(project, server)
         if not error.back_off:
+            self._refusals[project, server] += 1
             self._exchanger.exchange_jobs.postpone(self._exchanger.jobs_of(project, server))
 
     def _run(self, project: str, server: str, seeks_jobs: bool, is_cycle: bool) -> None:
@@ -146,12 +153,66 @@ class ExchangeRounds:
             has_reports = outgoing.has_reports
             if not (has_reports or polled or is_cycle or (seeks_jobs and outgoing.references)):
                 return OutgoingExchange(), False
-            answer = exchanger.send(outgoing, calls, capabilities=capabilities)
-            if capabilities:
-                self._announced.sent_capabilities(project, server, capabilities)
-            has_more = exchanger.apply(outgoing, answer, announcement)
+            has_more = self._send(outgoing, calls, announcement, capabilities)
         self._after(project, server, outgoing, polled)
         return outgoing, has_more
+
+    def _send(
+        self, outgoing: OutgoingExchange, calls: ResourceCalls, announcement: Announcement, capabilities: str
+    ) -> bool:
+        """Send an exchange and apply the answer; return whether another may bring more jobs.
+
+        After two that were refused it is sent in parts: what the server cannot take delays nothing else.
+        """
+        place = announcement.project, announcement.server
+        if self._refusals[place] < MOST_REFUSALS:
+            has_more = self._make(outgoing, calls, announcement, capabilities)
+            is_refused = False
+        else:
+            has_more, is_refused = self._send_parts(outgoing, calls, announcement)
+        if outgoing.has_reports and not is_refused:
+            # One without reports, while they are postponed, says nothing of them.
+            del self._refusals[place]
+        return has_more
+
+    def _make(
+        self,
+        outgoing: OutgoingExchange,
+        calls: ResourceCalls,
+        announcement: Announcement,
+        capabilities: str = "",
+    ) -> bool:
+        answer = self._exchanger.send(outgoing, calls, capabilities=capabilities)
+        if capabilities:
+            self._announced.sent_capabilities(announcement.project, announcement.server, capabilities)
+        return self._exchanger.apply(outgoing, answer, announcement)
+
+    def _send_parts(
+        self, outgoing: OutgoingExchange, calls: ResourceCalls, announcement: Announcement
+    ) -> tuple[bool, bool]:
+        """Send an exchange in smaller and smaller parts; what is refused by itself is sent later.
+
+        Return whether another exchange may bring more jobs, and whether anything was refused.
+        """
+        results: list[tuple[bool, bool]] = []
+        for part in outgoing.parts():
+            try:
+                results.append((self._make(part, calls, announcement), False))
+            except ServerError as error:
+                if error.back_off:
+                    raise
+                if len(part.parts()) > 1:
+                    results.append(self._send_parts(part, calls, announcement))
+                else:
+                    self._postpone(part, announcement, error)
+                    results.append((False, True))
+        return any(more for more, _ in results), any(refused for _, refused in results)
+
+    def _postpone(self, part: OutgoingExchange, announcement: Announcement, error: ServerError) -> None:
+        jobs = [*(one.job for one in part.reported), *(one.job for one in part.held)]
+        titles = ", ".join(job.title for job in jobs) or f"what project {announcement.project} wants"
+        log.warning("%s: %s refuses it: %s", titles, announcement.server, error)
+        self._exchanger.exchange_jobs.postpone(jobs)
 
     def _after(self, project: str, server: str, outgoing: OutgoingExchange, polled: list[LocalJob]) -> None:
         calls = self._servers.connect(project, server)

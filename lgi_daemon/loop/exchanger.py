@@ -53,6 +53,8 @@ class Exchanger:
         self._references = run.references
         self.exchange_jobs = exchange_jobs
         self._vacancy_finder = vacancy_finder
+        # What was logged of items that servers cannot read.
+        self._refusals: set[str] = set()
         self._output_sender = output_sender
         self._disk = disk
         claimer = fetcher.claimer
@@ -187,6 +189,7 @@ class Exchanger:
         self._accept(answer, announcement)
         self._output_sender.start(project, server, answer.watched)
         self._fetcher.sessions.log_others(project, server, answer.other_daemons)
+        self._log_refused(server, answer)
         self._tell_ends(project, server, answer)
         return answer.has_more or _is_filled(outgoing, answer)
 
@@ -197,6 +200,13 @@ class Exchanger:
             ends = self._ended.ends(project, server, answer.backup_made_at - CLOCKS_DIFFER)
             log.info("%s was restored from a backup: it is told %d ends again", server, len(ends))
             self.returned_jobs.tell_ends(project, server, ends)
+
+    def _log_refused(self, server: str, answer: ExchangeAnswer) -> None:
+        """Say once what of the configuration a server cannot read: it gets no jobs until that is changed."""
+        refused = {f"{server} refuses what is wanted for {one.name!a}: {one.error}" for one in answer.refused}
+        for text in sorted(refused - self._refusals):
+            log.warning("%s", text)
+        self._refusals |= refused
 
     def _reject_briefly(self, project: str, server: str, job: JobDescription) -> None:
         version = rejected_version(project, server, job.application, job.job_id)

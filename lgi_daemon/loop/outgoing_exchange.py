@@ -1,6 +1,6 @@
 """One exchange as it is sent, with the jobs and references it was made of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from lgi_daemon.claiming.vacancies import Vacancies
@@ -32,6 +32,29 @@ class OutgoingExchange:
     def names(self) -> tuple[str, ...]:
         """The references for new jobs."""
         return tuple(one.reference for one in self.references[:MOST_REFERENCES])
+
+    def parts(self) -> list["OutgoingExchange"]:
+        """Return this as two or three exchanges, for a server that refuses it; itself if it has one item.
+
+        The kinds come apart first: a report is not delayed by a want that nobody can read.
+        """
+        kinds = [
+            OutgoingExchange(reported=self.reported, returned=self.returned),
+            OutgoingExchange(held=self.held, watched=self.watched),
+            OutgoingExchange(vacancies=self.vacancies, references=self.references, watched=self.watched),
+        ]
+        kinds = [one for one in kinds if one.has_reports or one.held or one.references]
+        if len(kinds) > 1:
+            return kinds
+        reported, returned, held = len(self.reported) // 2, len(self.returned) // 2, len(self.held) // 2
+        if not self.has_reports:
+            halves = [replace(self, held=self.held[:held]), replace(self, held=self.held[held:])]
+            return halves if held else [self]
+        first = replace(self, reported=self.reported[:reported], returned=self.returned[:returned])
+        second = replace(self, reported=self.reported[reported:], returned=self.returned[returned:])
+        if len(self.reported) == len(self.returned) == 1:
+            first, second = replace(self, returned=()), replace(self, reported=())
+        return [first, second] if first.has_reports else [self]
 
     def message(self) -> Exchange:
         """Return what is sent."""

@@ -1,6 +1,7 @@
 """The answer of an exchange (wire.md 6, ours)."""
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -14,7 +15,7 @@ from lgi_server.auth import client_certificate
 from lgi_server.auth.job_ca import read_request
 from lgi_server.auth.job_certificate import JobClaims
 from lgi_server.services.jobs.exchange import ExchangeOutcome
-from lgi_server.services.jobs.exchange_request import GivenJob, Verdict
+from lgi_server.services.jobs.exchange_request import GivenJob, RefusedItem, Verdict
 
 log = logging.getLogger("lgi.api")
 
@@ -33,14 +34,28 @@ def elements(call: ExchangeContext, outcome: ExchangeOutcome) -> Elements:
         Element("number_of_jobs", len(jobs)),
         *jobs,
         Element("more", int(outcome.handout.has_more)),
+        *_refused(call.exchange.requests.refused),
     )
+
+
+# The element in which an item of each kind is named.
+_NAMES = {"want": "application", "reference": "daemon_reference"}
+
+
+def _refused(items: Sequence[RefusedItem]) -> Elements:
+    """Return the wants and references that cannot be read, no element if all could be."""
+    listed = [Element(one.kind, (Element(_NAMES[one.kind], one.name), *_error(one.error))) for one in items]
+    return (Element("refused", tuple(listed)),) if listed else ()
+
+
+def _error(error: LGIError) -> Elements:
+    return Element("error_number", int(error.number)), Element("error_message", error.message)
 
 
 def _verdict(call: ExchangeContext, one: Verdict) -> Elements:
     named = (Element("job_id", one.job_id), Element("daemon_reference", one.reference))
     if one.error is not None:
-        number, message = int(one.error.number), one.error.message
-        return (*named, Element("error_number", number), Element("error_message", message))
+        return (*named, *_error(one.error))
     now = ("state", "state_time_stamp")
     return (*named, *(call.answers.element(one.job, name) for name in now if one.job is not None))
 

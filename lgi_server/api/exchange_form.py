@@ -11,7 +11,14 @@ from lgi_server.api import fields
 from lgi_server.api.fields import Field
 from lgi_server.api.form import Form
 from lgi_server.services.jobs.exchange import Requests
-from lgi_server.services.jobs.exchange_request import PostedHold, PostedReference, PostedReport, PostedWant
+from lgi_server.services.jobs.exchange_request import (
+    PostedHold,
+    PostedReference,
+    PostedReport,
+    PostedWant,
+    RefusedItem,
+    Verdict,
+)
 
 # Jobs that one want may exclude.
 MOST_WITHOUT = 1024
@@ -39,24 +46,26 @@ class FormReport(PostedReport):
 class PostedExchange:
     """What a daemon posts in the field."""
 
-    reports: tuple[FormReport, ...]
+    reports: tuple[FormReport | Verdict, ...]
     requests: Requests
 
 
 def read(form: Form) -> PostedExchange:
-    """Return the posted exchange; nothing of it is done if any part cannot be read.
+    """Return the posted exchange; an item that cannot be read is refused by itself.
 
-    Raises LGIError POST_TOO_BIG, UPLOAD, or the error of a field in it. Fields that only concern a report are
-    read with it: their error is the answer to this report.
+    Raises LGIError, and nothing is done: POST_TOO_BIG, UPLOAD if it is not XML, or that of ``watched``.
     """
     parts = _fields(form.text(fields.EXCHANGE))
+    wants = _all(parts, "wants", "want", exchange.MOST_WANTS, _want)
+    references = _all(parts, "references", "reference", exchange.MOST_REFERENCES, _reference)
     return PostedExchange(
         reports=_all(parts, "reports", "report", exchange.MOST_REPORTS, _report),
         requests=Requests(
             holds=_all(parts, "holds", "hold", exchange.MOST_HOLDS, _hold),
-            wants=_all(parts, "wants", "want", exchange.MOST_WANTS, _want),
-            references=_all(parts, "references", "reference", exchange.MOST_REFERENCES, _reference),
+            wants=[one for one in wants if not isinstance(one, RefusedItem)],
+            references=[one for one in references if not isinstance(one, RefusedItem)],
             watched=_numbers(Form(parts), fields.KNOWN_WATCHED) if "watched" in parts else None,
+            refused=[one for one in (*wants, *references) if isinstance(one, RefusedItem)],
         ),
     )
 
@@ -97,7 +106,7 @@ def _fields(text: str) -> Mapping[str, str]:
 def _all(
     parts: Mapping[str, str], name: str, each: str, most: int, parse: Callable[[Form], _Item]
 ) -> tuple[_Item, ...]:
-    """Return the parsed elements of a list, at most ``most``; LGIError POST_TOO_BIG or those of ``parse``."""
+    """Return the parsed elements of a list, at most ``most``; LGIError POST_TOO_BIG or UPLOAD."""
     items = [one for one in _elements(parts.get(name, ""), most, name) if one.name == each]
     return tuple(parse(_form(item.inside, each)) for item in items)
 
@@ -106,15 +115,23 @@ def _form(text: str, where: str) -> Form:
     return Form({one.name: one.text for one in reversed(_elements(text, MOST_PARTS, where))})
 
 
-def _report(posted: Form) -> FormReport:
+def _report(posted: Form) -> FormReport | Verdict:
     form = posted.only(_REPORT)
-    return FormReport(
-        job_id=form.number(fields.JOB_ID),
-        reference=form.line(fields.OWN_REFERENCE),
-        state=_line_or_empty(form, fields.NEW_STATE),
-        reason=_line_or_empty(form, fields.END_REASON),
-        form=form,
-    )
+    try:
+        return FormReport(
+            job_id=form.number(fields.JOB_ID),
+            reference=form.line(fields.OWN_REFERENCE),
+            state=_line_or_empty(form, fields.NEW_STATE),
+            reason=_line_or_empty(form, fields.END_REASON),
+            form=form,
+        )
+    except LGIError as error:
+        return _unreadable(form, error)
+
+
+def _unreadable(form: Form, error: LGIError) -> Verdict:
+    """Return the answer to a report or hold, which names the job as the daemon does."""
+    return Verdict(form.begin(fields.JOB_ID), form.begin(fields.OWN_REFERENCE), error=error)
 
 
 def _line_or_empty(form: Form, field: Field) -> str:
@@ -125,23 +142,29 @@ def _line_or_empty(form: Form, field: Field) -> str:
         return ""
 
 
-def _hold(form: Form) -> PostedHold:
-    return PostedHold(
-        job_id=form.number(fields.JOB_ID),
-        reference=form.line(fields.OWN_REFERENCE),
-        stamp=form.number(fields.STAMP),
-    )
+def _hold(form: Form) -> PostedHold | Verdict:
+    try:
+        return PostedHold(
+            job_id=form.number(fields.JOB_ID),
+            reference=form.line(fields.OWN_REFERENCE),
+            stamp=form.number(fields.STAMP),
+        )
+    except LGIError as error:
+        return _unreadable(form, error)
 
 
-def _want(form: Form) -> PostedWant:
-    return PostedWant(
-        application=form.tag(fields.APPLICATION),
-        count=form.number(fields.COUNT),
-        owners=form.names(fields.WANTED_OWNERS),
-        without=_numbers(form, fields.WITHOUT),
-        cores=_bound(form, fields.CORES),
-        memory=_bound(form, fields.MEMORY),
-    )
+def _want(form: Form) -> PostedWant | RefusedItem:
+    try:
+        return PostedWant(
+            application=form.tag(fields.APPLICATION),
+            count=form.number(fields.COUNT),
+            owners=form.names(fields.WANTED_OWNERS),
+            without=_numbers(form, fields.WITHOUT),
+            cores=_bound(form, fields.CORES),
+            memory=_bound(form, fields.MEMORY),
+        )
+    except LGIError as error:
+        return RefusedItem("want", form.begin(fields.APPLICATION), error)
 
 
 def _bound(form: Form, field: Field) -> int | None:
@@ -155,10 +178,13 @@ def _numbers(form: Form, field: Field) -> frozenset[int]:
     return numbers
 
 
-def _reference(form: Form) -> PostedReference:
-    reference = form.line(fields.OWN_REFERENCE)
-    if not is_reference(reference):
-        why = f"{reference[:40]!r} is not 32 hexadecimal digits"
-        raise fields.OWN_REFERENCE.refusal(fields.OWN_REFERENCE.malformed, why)
-    request = form.data(fields.CERTIFICATE_REQUEST) if form.has(fields.CERTIFICATE_REQUEST.name) else b""
-    return PostedReference(reference, request)
+def _reference(form: Form) -> PostedReference | RefusedItem:
+    try:
+        reference = form.line(fields.OWN_REFERENCE)
+        if not is_reference(reference):
+            why = f"{reference[:40]!r} is not 32 hexadecimal digits"
+            raise fields.OWN_REFERENCE.refusal(fields.OWN_REFERENCE.malformed, why)
+        request = form.data(fields.CERTIFICATE_REQUEST) if form.has(fields.CERTIFICATE_REQUEST.name) else b""
+        return PostedReference(reference, request)
+    except LGIError as error:
+        return RefusedItem("reference", form.begin(fields.OWN_REFERENCE), error)

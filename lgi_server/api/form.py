@@ -34,6 +34,11 @@ class Form:
         check_size(field, value, digits)
         return value
 
+    def begin(self, field: Field, characters: int = 64) -> str:
+        """Return the begin of an unchecked value, to name it in an answer; ``?`` for control characters."""
+        value = self._posted.get(field.name, "").strip()[:characters]
+        return "".join(one if one.isprintable() else "?" for one in value)
+
     def untrimmed(self, field: Field) -> str:
         """Return a value with its leading and trailing blanks, which names of files may have.
 

@@ -110,5 +110,5 @@ def _log_refused(call: ExchangeContext, refused: Sequence[Verdict]) -> None:
     """Log reports that are refused, as a call that is refused is logged."""
     resource, account = call.resource.resource_name, log_account(call.who)
     for one in refused:
-        text = "resource_exchange %a: report of job %d refused: %s"
+        text = "resource_exchange %a: report of job %a refused: %s"
         log.warning(text, resource, one.job_id, ascii(str(one.error)), extra=account)

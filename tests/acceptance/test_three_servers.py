@@ -104,6 +104,9 @@ def test_users_submit_anywhere_and_one_daemon_works_for_all(master: Grid, slaves
         wait_for(lambda: all(_offered(grid) for grid in everyone), 20)
         jobs = [(grid, grid.user().submit(input=b"hi".hex())) for grid in everyone]
         wait_for(lambda: all(grid.user().state(job) == "finished" for grid, job in jobs), 30)
+        exchanged = [
+            grid.rows("SELECT job_id FROM job_queue WHERE daemon_reference <> ''") for grid in everyone
+        ]
 
         late = slaves[1].user().submit(input=b"late".hex())
         slaves[1].stop()
@@ -113,6 +116,7 @@ def test_users_submit_anywhere_and_one_daemon_works_for_all(master: Grid, slaves
         wait_for(lambda: slaves[1].user().state(late) == "finished", 30)
     finally:
         daemon.remove()
+    assert exchanged == [[{"job_id": job}] for _grid, job in jobs]
 
 
 def _offered(grid: Grid) -> bool:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,7 +20,9 @@ from lgi_server.tables import active_resources, event_queue, job_history
 from lgi_server.tables.job_history import StateChange
 from tests.conftest import lacking
 from tests.server.test_concurrent_calls import take_all
+from tests.server.test_exchange_races import TWICE
 from tests.support import galera, queues
+from tests.support.exchanges import ExchangingDaemon, work_off
 from tests.support.galera import PrivateGalera
 from tests.support.grid import Grid, UserCalls, refusal
 from tests.support.siblings import Sibling
@@ -101,6 +104,27 @@ def test_daemons_at_three_servers_take_each_job_once(grids: list[Grid]) -> None:
     assert sorted(number for offer in offers for number in offer) == numbers
     assert grids[1].rows("SELECT lock_id FROM running_locks") == []
     assert grids[2].rows("SELECT job_id FROM job_queue WHERE state <> 'running' OR lock_state <> 0") == []
+    for grid in grids:
+        assert "Traceback" not in grid.log.read_text()
+
+
+def test_daemons_that_exchange_at_three_servers_run_each_job_once(grids: list[Grid]) -> None:
+    """Each exchange is made at another node: who is beaten at its commit does it again, with other jobs."""
+    numbers = queues.fill(grids[0].database, JOBS)
+    names = [f"res{number}@cluster" for number in range(DAEMONS)]
+    daemons = [[ExchangingDaemon(grid.resource(name)) for grid in grids] for name in names]
+    done: Counter[str] = Counter()
+
+    with ThreadPoolExecutor(DAEMONS) as threads:
+        for one in [threads.submit(work_off, servers, done) for servers in daemons]:
+            one.result(300)
+
+    # A daemon ends when it is given nothing, also when the others hold all jobs that are left.
+    work_off(daemons[0], done)
+    assert sorted(map(int, done)) == numbers
+    assert set(done.values()) == {1}
+    assert grids[1].rows("SELECT job_id FROM job_queue WHERE state <> 'finished'") == []
+    assert grids[2].rows(TWICE) == []
     for grid in grids:
         assert "Traceback" not in grid.log.read_text()
 

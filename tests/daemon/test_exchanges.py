@@ -531,6 +531,30 @@ def test_a_resource_without_room_is_asked_for_nothing_but_holds(exchanging: Work
     assert (beat.wants, beat.reports) == ((), ())
 
 
+def test_a_part_that_a_server_cannot_take_delays_no_report(exchanging: Workshop) -> None:
+    """An exchange that is refused twice is sent in parts, down to single reports; wants are a part too."""
+    server = exchanging.server
+    for number in range(2, 6):
+        server.submit(str(number))
+    daemon = exchanging.daemon()
+    exchanging.tick(daemon)
+    finish(exchanging, daemon)
+    server.is_impossible = lambda one: "3" in [report.job_id for report in one.reports]
+    exchanging.tick(daemon, 1.0)
+    first = [server.jobs[number].state for number in "12345"]
+    server.submit("6")
+
+    for _refusal in range(2):
+        exchanging.tick(daemon, SLOW)
+    states = [server.jobs[number].state for number in "123456"]
+    server.is_impossible = lambda _exchange: False
+    exchanging.tick(daemon, SLOW)
+
+    assert first == ["running"] * 5
+    assert states == ["finished", "finished", "running", "finished", "finished", "running"]
+    assert server.jobs["3"].state == "finished"
+
+
 def test_an_exchange_that_is_refused_is_not_repeated_at_once(exchanging: Workshop) -> None:
     """After a fault of the server reports wait for ten seconds."""
     daemon = exchanging.daemon()

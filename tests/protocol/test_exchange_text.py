@@ -73,7 +73,9 @@ def test_an_answer_with_errors_and_jobs_is_read() -> None:
         " <job number='1'> <job_id> 9 </job_id> <state> running </state> <input> 41 </input>"
         " <output>  </output>"
         " <job_specifics> <daemon_reference> C </daemon_reference> </job_specifics> </job>"
-        " <more> 1 </more> <other_daemons> 2 </other_daemons>"
+        " <more> 1 </more> <refused> <want> <application> a </application> <error_number> 71 </error_number>"
+        " <error_message> long </error_message> </want> <reference> <daemon_reference> x </daemon_reference>"
+        " <error_number> 14 </error_number> </reference> </refused> <other_daemons> 2 </other_daemons>"
     )
 
     answer = exchange_text.read(Reply(content))
@@ -83,6 +85,7 @@ def test_an_answer_with_errors_and_jobs_is_read() -> None:
     assert (verdict.error.number, verdict.error.message) == (14, "taken")
     assert (answer.watched, answer.spent, answer.has_more) == (("1", "2"), ("B",), True)
     assert (given.description.daemon_reference, given.description.input) == ("C", b"A")
+    assert [(one.name, one.error.number) for one in answer.refused] == [("a", 71), ("x", 14)]
     assert (given.certificate, given.repository_files, answer.other_daemons) == (b"", -1, 2)
 
 

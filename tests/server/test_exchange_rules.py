@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from lgi_protocol import exchange_text
 from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.exchange import (
     MOST_HOLDS,
@@ -320,13 +321,6 @@ def posted(one: ExchangingDaemon, text: str) -> int:
         ("<reports> </reports> x", 68),
         ("x <reports> </reports>", 68),
         ("<reports> <report> <job_id> 1 </report> </reports>", 68),
-        ("<reports> <report> </report> </reports>", 19),
-        ("<reports> <report> <job_id> 1 </job_id> </report> </reports>", 14),
-        ("<holds> <hold> <job_id> 1 </job_id> <daemon_reference> A </daemon_reference> </hold> </holds>", 25),
-        ("<wants> <want> <count> 1 </count> </want> </wants>", 18),
-        ("<wants> <want> <application> a </application> </want> </wants>", 49),
-        ("<wants> <want> <application> a b </application> <count> 1 </count> </want> </wants>", 18),
-        ("<references> <reference> <daemon_reference> A </daemon_reference> </reference> </references>", 14),
         ("<watched> 1, x </watched>", 19),
         ("<x> </x>" * 40, 65),
         (f"<reports> <report> {'<x> </x>' * 40} </report> </reports>", 65),
@@ -347,6 +341,42 @@ def test_an_exchange_that_cannot_be_read_is_refused_as_a_whole(grid: Grid, text:
 
     assert posted(one, f"<x> </x> {text}") == number
     assert posted(one, f"<reports> <report> {good} </report> </reports>") == 0
+
+
+def test_an_item_that_cannot_be_read_is_refused_by_itself(grid: Grid) -> None:
+    """Reports and holds in their places, wants and references in a list; the others are done."""
+    one, user = daemon(grid), grid.user()
+    job_id = user.submit()
+    (given,) = one.want()
+    job = given.description
+    last = user.submit()
+    good = f"<job_id> {job.job_id} </job_id> <daemon_reference> {job.daemon_reference} </daemon_reference>"
+    wanted = f"<application> {HELLO} </application> <count> 1 </count>"
+    (unused,) = references(1)
+    text = (
+        "<reports> <report> </report> <report> <job_id> 7x </job_id> </report>"
+        f" <report> {good} <state> finished </state> </report> <report> <job_id> 1 </job_id> </report>"
+        " </reports>"
+        " <holds> <hold> <job_id> 1 </job_id> <daemon_reference> A </daemon_reference> </hold> </holds>"
+        " <wants> <want> <count> 1 </count> </want> <want> <application> a </application> </want>"
+        f" <want> <application> a b </application> <count> 1 </count> </want>"
+        f" <want> {wanted} <owners> {'x' * 1_000_000} </owners> </want> <want> {wanted} </want> </wants>"
+        " <references> <reference> <daemon_reference> A </daemon_reference> </reference>"
+        f" <reference> <daemon_reference> {'B' * 32} </daemon_reference> <request> x </request> </reference>"
+        f" <reference> <daemon_reference> {unused.daemon_reference} </daemon_reference> </reference>"
+        " </references>"
+    )
+
+    fields = {"project": "LGI", "daemon": "1", "exchange": text}
+    answer = exchange_text.read(one.calls.client.post("resources/resource_exchange", fields))
+
+    told = [(each.job_id, each.error and each.error.number) for each in answer.reports]
+    assert told == [("", 19), ("7x", 19), (str(job_id), None), ("1", 14)]
+    assert [(each.job_id, each.error and each.error.number) for each in answer.holds] == [("1", 25)]
+    refused = [(each.name, each.error.number) for each in answer.refused]
+    assert refused[:4] == [("", 18), ("a", 49), ("a b", 18), (HELLO, 71)]
+    assert refused[4:] == [("A", 14), ("B" * 32, 2)]
+    assert (ids(answer.jobs), user.state(job_id), user.state(last)) == ([last], "finished", "running")
 
 
 @pytest.mark.parametrize("name", ["holds", "hold", "spent", "reports", "job_specific", "more"])

@@ -1,8 +1,11 @@
 """A daemon as far as its exchanges with a server go, for tests of `resource_exchange`."""
 
 import itertools
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from lgi_protocol.errors import ServerError
 from lgi_protocol.exchange import Exchange, ExchangeAnswer, GivenJob, Hold, Reference, Report, Want
 from lgi_protocol.resource_api import ResourceCalls
 from tests.support.grid import CAPABILITIES, Grid
@@ -60,3 +63,25 @@ def end_of(job: GivenJob, output: bytes = b"", state: str = "finished", **more: 
     """Return the report of a given job's end."""
     one = job.description
     return Report(one.job_id, one.daemon_reference, state, output, **more)  # type: ignore[arg-type]
+
+
+def work_off(servers: Sequence[ExchangingDaemon], done: Counter[str]) -> None:
+    """Run jobs until none is left: each exchange, at the next of the servers, reports some and gets others.
+
+    One that is refused as busy is made again, at the next server.
+    """
+    ended: tuple[GivenJob, ...] = ()
+    unused = references(4)
+    for server in itertools.cycle(servers):
+        exchange = Exchange(tuple(end_of(job, b"out") for job in ended), (), (Want(HELLO, 4),), unused)
+        try:
+            answer = server.post(exchange)
+        except ServerError as error:
+            if not error.back_off:
+                raise
+            continue
+        assert [one.error for one in answer.reports] == [None] * len(ended)
+        done.update(job.description.job_id for job in ended)
+        ended, unused = answer.jobs, references(4)
+        if not ended:
+            return

@@ -64,7 +64,8 @@ class FakeServer:
     given: list[tuple[str, str]] = field(default_factory=list)
     returned: list[tuple[str, str]] = field(default_factory=list)
     pulses: list[str] = field(default_factory=list)
-    # The jobs whose reports it refuses in an exchange.
+    # Whether it refuses an exchange as a whole; the jobs whose reports it refuses in an exchange.
+    is_impossible: Callable[[Exchange], bool] = lambda _exchange: False
     refusals: dict[str, ErrorNumber] = field(default_factory=dict)
 
     def submit(self, job_id: str, owners: tuple[str, ...] = ("mark@laptop",), specifics: str = "") -> None:
@@ -195,6 +196,8 @@ class FakeCalls(ResourceCalls):
             if not self.server.exchange:
                 raise TransportError(self.server.url, "the answer is not an LGI document (HTTP 404)")
             self.server.exchanges.append(exchange)
+            if self.server.is_impossible(exchange):
+                raise refused(ErrorNumber.DATABASE)
             if capabilities:
                 self.server.capabilities.append(capabilities)
             return FakeExchange(self.server, RESOURCE).answer(exchange)

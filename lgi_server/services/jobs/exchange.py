@@ -17,6 +17,7 @@ from lgi_server.services.jobs.exchange_request import (
     PostedHold,
     PostedReference,
     PostedWant,
+    RefusedItem,
     Verdict,
 )
 from lgi_server.services.jobs.exchange_wants import JobHandout
@@ -30,12 +31,16 @@ from lgi_server.tables.job_queue.jobs import JobRow
 
 @dataclass(frozen=True)
 class Requests:
-    """What a daemon posts beside its reports; ``watched`` is None if it cannot send output."""
+    """What a daemon posts beside its reports; ``watched`` is None if it cannot send output.
 
-    holds: Sequence[PostedHold]
+    A hold that cannot be read is the Verdict about it; ``refused`` are other items that cannot be read.
+    """
+
+    holds: Sequence[PostedHold | Verdict]
     wants: Sequence[PostedWant]
     references: Sequence[PostedReference]
     watched: frozenset[int] | None
+    refused: Sequence[RefusedItem] = ()
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class ExchangeOutcome:
 def run(
     transaction: Transaction,
     resource: ResourceRow,
-    reports: Sequence[Report],
+    reports: Sequence[Report | Verdict],
     requests: Requests,
     read_change: Callable[[Report, JobRow], JobChange],
     *,
@@ -72,13 +77,14 @@ def run(
     """Judge the reports, take back held jobs that were queued again, and give out new ones, at ``now``.
 
     ``read_change`` returns the change that a report makes to a job, or raises LGIError, which is the answer
-    to this report. ``totals`` are the licences of the project.
+    to this report; one that cannot be read is the Verdict about it. ``totals`` are the project's licences.
     """
     changes = ExchangeChanges(transaction, resource, now)
-    reported = sorted({one.job_id for one in reports})
-    holds = [one for one in requests.holds if one.job_id not in reported]
+    reported = {one.job_id for one in reports if not isinstance(one, Verdict)}
+    holds = [one for one in requests.holds if isinstance(one, Verdict) or one.job_id not in reported]
+    held_ids = [one.job_id for one in holds if not isinstance(one, Verdict)]
     references = {one.reference: one for one in requests.references}
-    rows = batches.read(transaction, reported, [one.job_id for one in holds], list(references))
+    rows = batches.read(transaction, sorted(reported), held_ids, list(references))
     verdicts = exchange_reports.judge(changes, rows.reported, reports, read_change, totals)
     held = exchange_holds.judge(changes, rows.held, holds, totals)
     watched = _watched(transaction, held, requests.watched, now)

@@ -24,16 +24,19 @@ class HeldJobs:
 
 
 def judge(
-    changes: ExchangeChanges, found: Mapping[int, HeldJob], holds: Sequence[PostedHold], totals: Amounts
+    changes: ExchangeChanges,
+    found: Mapping[int, HeldJob],
+    holds: Sequence[PostedHold | Verdict],
+    totals: Amounts,
 ) -> HeldJobs:
     """Return which held jobs differ from what the daemon knows, and add those that it takes back.
 
-    ``found`` are those of the jobs that exist.
+    ``found`` are those of the jobs that exist. A hold that cannot be read is the Verdict about it.
     """
     known: list[HeldJob] = []
     differing: list[PostedHold] = []
-    verdicts: list[Verdict] = []
-    for hold in holds:
+    verdicts = [one for one in holds if isinstance(one, Verdict)]
+    for hold in (one for one in holds if not isinstance(one, Verdict)):
         try:
             job = _held(changes, found, hold)
         except LGIError as error:

@@ -23,20 +23,24 @@ Report = TypeVar("Report", bound=PostedReport)
 def judge(
     changes: ExchangeChanges,
     rows: Mapping[int, LockedRow],
-    reports: Sequence[Report],
+    reports: Sequence[Report | Verdict],
     read_change: Callable[[Report, JobRow], JobChange],
     totals: Amounts,
 ) -> list[Verdict]:
     """Return what is answered to each report, and add what they change.
 
-    ``rows`` are those of the jobs that exist, locked by this transaction. ``read_change`` returns the change
-    that a report makes to a job, or raises LGIError.
+    A report that cannot be read is the Verdict about it. ``rows`` are those of the jobs that exist, locked by
+    this transaction. ``read_change`` returns the change that a report makes to a job, or raises LGIError.
     """
     if not reports:
         return []
-    judging = _Judging(changes, rows, reports, read_change, totals)
+    readable = [one for one in reports if not isinstance(one, Verdict)]
+    judging = _Judging(changes, rows, readable, read_change, totals)
     verdicts = []
     for report in reports:
+        if isinstance(report, Verdict):
+            verdicts.append(report)
+            continue
         try:
             verdicts.append(Verdict(report.job_id, report.reference, judging.accept(report)))
         except LGIError as error:

@@ -47,9 +47,12 @@ class PostedReference:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is answered about a reported or held job: the job as it is now, or why not."""
+    """What is answered about a reported or held job: the job as it is now, or why not.
 
-    job_id: int
+    ``job_id`` and ``reference`` are as posted when the report or hold cannot be read.
+    """
+
+    job_id: int | str
     reference: str
     job: JobRow | None = None
     error: LGIError | None = None
@@ -58,6 +61,15 @@ class Verdict:
     def may_pass(self) -> bool:
         """Whether the same will soon be possible, since the job is only locked by somebody."""
         return self.error is not None and self.error.number == ErrorNumber.CANNOT_LOCK
+
+
+@dataclass(frozen=True)
+class RefusedItem:
+    """A want or reference that cannot be read: its kind, the application or reference it names, and why."""
+
+    kind: str
+    name: str
+    error: LGIError
 
 
 @dataclass(frozen=True)
