@@ -169,7 +169,7 @@ def test_a_submit_with_an_id_keeps_its_budget(grid: Grid) -> None:
 
 @pytest.mark.parametrize("number", [1, 8, 64])
 def test_an_exchange_keeps_its_budget_for_any_number_of_jobs(grid: Grid, number: int) -> None:
-    """Who calls, reports, holds, watched, references, wants, and four that write: 10; with nothing to do 4."""
+    """Caller, reports, holds, watched, references, wants, four that write: 10; with nothing to do 4."""
     user, one = grid.user(), daemon(grid)
     for _ in range(3 * number):
         user.submit()
