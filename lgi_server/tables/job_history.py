@@ -66,7 +66,7 @@ def record(transaction: Transaction, first: StateChange, change: StateChange | N
 _SUBMIT = (
     "SELECT job_id, state_time_stamp, '', state, REPLACE('user *', '*', TRIM(CASE WHEN INSTR(owners, ',') > 0"
     " THEN SUBSTR(owners, 1, INSTR(owners, ',') - 1) ELSE owners END)), 'submitted', application, owners,"
-    " target_resources FROM job_queue AS job"
+    " target_resources, job_name, labels FROM job_queue AS job"
 )
 
 
