@@ -169,7 +169,7 @@ def test_a_submit_with_an_id_keeps_its_budget(grid: Grid) -> None:
 
 @pytest.mark.parametrize("number", [1, 8, 64])
 def test_an_exchange_keeps_its_budget_for_any_number_of_jobs(grid: Grid, number: int) -> None:
-    """Caller, reports, holds, watched, references, wants, four that write: 10; with nothing to do 4."""
+    """Caller, five that read, four that write, two that are stored aside: 12; with nothing to do 5."""
     user, one = grid.user(), daemon(grid)
     for _ in range(3 * number):
         user.submit()
@@ -181,6 +181,6 @@ def test_an_exchange_keeps_its_budget_for_any_number_of_jobs(grid: Grid, number:
 
     measured = {"full": cost(grid, lambda: one.post(full)), "idle": cost(grid, lambda: one.post(idle))}
 
-    assert measured["full"] <= 10, measured
-    assert measured["idle"] <= 4, measured
+    assert measured["full"] <= 12, measured
+    assert measured["idle"] <= 5, measured
     assert user.post("interface_job_state", state="finished", limit="0").number("number_of_jobs") == number
