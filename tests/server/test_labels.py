@@ -3,11 +3,14 @@
 import json
 import re
 import time
+from pathlib import Path
 
 import pytest
 
 from lgi_protocol.reply import Reply
+from lgi_server.db import open_database, schema
 from lgi_server.services.scheduling import reaper
+from lgi_server.tables.job_queue.selection import Selection
 from tests.server.test_jobs import ids
 from tests.server.test_submit_once import jobs
 from tests.server.test_upkeep import HOUR, SETTINGS
@@ -253,3 +256,21 @@ def test_the_history_keeps_the_name_of_a_deleted_job(grid: Grid) -> None:
         ["T=300", "basis=6-31G(d,p)"],
     )
     assert "sweep" not in last.content + plain.content
+
+
+def test_a_few_numbers_are_looked_up_on_sqlite_too(tmp_path: Path) -> None:
+    """A reader of a million jobs asks for thirty: the order of the list does not make it read all of them."""
+    database = open_database(f"sqlite:{tmp_path}/plans.sqlite")
+    schema.make(database)
+    selection = Selection(("admin",), numbers=((3, 3), (12, 40)))
+    (rows, row_values), (where, values) = selection.rows_of("admin"), selection.filters("admin")
+    sql = (
+        f"SELECT job_id FROM job_access AS one WHERE {rows}{where} ORDER BY state_time_stamp, job_id LIMIT 10"
+    )
+
+    plan = database.run(
+        lambda transaction: transaction.rows(f"EXPLAIN QUERY PLAN {sql}", *row_values, *values), write=False
+    )
+
+    database.close()
+    assert "access_of_job (job_id=?)" in str([tuple(row) for row in plan])
