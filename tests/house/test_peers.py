@@ -143,6 +143,7 @@ def test_a_system_that_is_not_installed_has_a_row_with_its_reason() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_comparison_measures_lgi_with_five_jobs() -> None:
     """A whole trial: server, daemon, jobs in both ways, single jobs and a list."""
     extras = ["--singles", "1", "--listed", "10"]
