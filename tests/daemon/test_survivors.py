@@ -1,6 +1,8 @@
 """Processes that try to survive their job: under root they are identified by the job's uid alone."""
 
+import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -93,6 +95,29 @@ def test_the_killer_cannot_be_stopped_by_its_victims(place: Path) -> None:
 
     assert sandbox.kill_uid(uid)
     assert time.monotonic() - began < 3.0
+
+
+def test_no_process_is_looked_at_for_a_uid_without_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel knows; a machine with thousands of processes would be searched twice for each job."""
+    uid = 2_345_681
+    with monkeypatch.context() as watched:
+        watched.setattr(os, "listdir", lambda path: pytest.fail(f"searches {path}"))
+        assert not processes.is_used(uid)
+        assert not processes.is_used(sandbox.HIGHEST_UID)
+    with subprocess.Popen(["setpriv", f"--reuid={uid}", "--clear-groups", "sleep", "60"]) as process:
+        until(lambda: processes.is_used(uid))
+        process.kill()
+        # It has ended, but nobody has waited for it.
+        until(lambda: not processes.is_used(uid))
+
+
+def test_a_process_whose_other_uids_differ_is_seen(place: Path) -> None:
+    """Its real uid is that of the job, whatever a program of its administrator has made of the others."""
+    uid = 2_345_682
+    script = f"import os, time; os.setresuid({uid}, 0, 0); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", script], cwd=place) as process:
+        until(lambda: processes.is_used(uid))
+        process.kill()
 
 
 @pytest.mark.parametrize("uid", [0, 1, 999, 65534])
