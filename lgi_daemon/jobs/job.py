@@ -56,6 +56,9 @@ class LocalJob:
         self.server_unreachable = False
         # MB that all its processes may use together; 0 for no limit, or when it is not known yet.
         self.memory_limit = 0
+        # When its state directory had changed last, in nanoseconds, and surely had no such limit; None before
+        # the first look, 0 for one that was not certain.
+        self.without_limit: int | None = None
         # This daemon has just accepted it from an exchange, and no script was asked yet.
         self.is_new = False
         # Its limits script has rejected it before, which was logged then.

@@ -3,6 +3,7 @@
 import logging
 import os
 import stat
+import time
 from pathlib import Path
 
 from lgi_daemon.files import atomic_file
@@ -14,6 +15,8 @@ log = logging.getLogger(__name__)
 # In the state directory: the limit in MB, from the run script.
 LIMIT = "memory_limit"
 _MAX_DIGITS = 9
+# Nanoseconds: a later change of a directory surely has another time by then.
+_DISTINCT = 2 * 10**9
 
 
 def reason(limit: int) -> str:
@@ -35,20 +38,37 @@ def bound_of(job: LocalJob) -> int:
 
 
 def limit_of(job: LocalJob) -> int:
-    """Return the limit in MB, 0 for none: what the run script wrote first, since the job may change it."""
+    """Return the limit in MB, 0 for none: what the run script wrote first, since the job may change it.
+
+    Most jobs have none. Their state directory is looked at again only after it has changed.
+    """
     if job.memory_limit:
         return job.memory_limit
-    kept = job.run.records / job.record.reference
-    limit = _number(kept / LIMIT)
+    kept, state = job.run.records / job.record.reference, job.run.state(job.record)
+    changed = _time_of_change(state)
+    if changed and changed == job.without_limit:
+        return 0
+    # Only this daemon writes the first file, and no limit was known so far.
+    limit = _number(kept / LIMIT) if job.without_limit is None else 0
     if not limit:
-        limit = _number(job.run.state(job.record) / LIMIT)
+        limit = _number(state / LIMIT)
         if limit:
             try:
                 atomic_file.write(kept, LIMIT, b"%d\n" % limit, durable=False)
             except OSError as error:
                 log.warning("%s: cannot store its memory limit: %s", job.title, error)
     job.memory_limit = limit
+    is_certain = changed < time.time_ns() - _DISTINCT and not os.path.lexists(state / LIMIT)
+    job.without_limit = changed if is_certain else 0
     return limit
+
+
+def _time_of_change(directory: Path) -> int:
+    """Return when a name in a directory has changed, in nanoseconds, which no job can set; 0 if unknown."""
+    try:
+        return os.stat(directory).st_ctime_ns
+    except OSError:
+        return 0
 
 
 def _number(path: Path) -> int:

@@ -9,6 +9,7 @@ import pytest
 
 from lgi_daemon.execution import process_table, processes
 from lgi_daemon.execution.process_table import ProcessSelector, ProcessTable
+from lgi_daemon.jobs import memory_limit
 from lgi_daemon.jobs.excess import FOR_SCRIPTS
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.memory_limit import LIMIT
@@ -153,6 +154,26 @@ def test_the_first_limit_that_the_run_script_writes_counts(workshop: Workshop) -
     look(daemon.memory_watch)
 
     assert (first, job.memory_limit) == (100, 100)
+    job.remove()
+
+
+def test_the_limit_of_a_job_that_has_none_is_read_once(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look at a hundred such jobs would open two hundred files; one that is written later counts."""
+    job, _watch = job_with(workshop, "", "sleep 60")
+    until(lambda: (job.run.state(job.record) / LIMIT).exists())
+    (job.run.state(job.record) / LIMIT).unlink()
+    until(lambda: bool(memory_limit.limit_of(job) == 0 and job.without_limit), 5.0)
+    opened: list[object] = []
+
+    with monkeypatch.context() as watched:
+        watched.setattr(os, "open", lambda path, *_rest: opened.append(path))
+        looks = [memory_limit.limit_of(job) for _look in range(3)]
+    (job.run.state(job.record) / LIMIT).write_text("100\n")
+
+    assert (looks, opened) == ([0, 0, 0], [])
+    assert memory_limit.limit_of(job) == 100
     job.remove()
 
 
