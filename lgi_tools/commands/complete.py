@@ -38,12 +38,15 @@ def command(shell: str) -> int:
 
 
 def names() -> Iterator[str]:
-    """Yield the names of the users' commands that have options to complete (filters have hardly any)."""
+    """Yield the names of the installed commands that have options to complete (filters have hardly any)."""
     from importlib.metadata import distribution
+    from importlib.util import find_spec
 
     for entry in distribution("lgi").entry_points:
-        module = entry.load().module
-        if module.startswith("lgi_tools.") and not module.startswith("lgi_tools.filters."):
+        # Packages install the commands of a server or a resource apart from the list of all commands.
+        if find_spec(entry.module.partition(".")[0]) is None:
+            continue
+        if not entry.load().module.startswith("lgi_tools.filters."):
             yield entry.name
 
 

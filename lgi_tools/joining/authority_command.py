@@ -16,12 +16,12 @@ from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.command_options import FORCE, NAME, days, https, plain_errors
 from lgi_tools.certificates.profiles import Kind
 from lgi_tools.cli import terminal
+from lgi_tools.joining.listener_url import DEFAULT_PORT, listener_url, of_host
 
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
     from lgi_tools.joining.tokens import Grant, Token
 
-DEFAULT_PORT = 8444
 MAX_MINUTES = 24 * 60
 
 
@@ -59,7 +59,8 @@ MAX_MINUTES = 24 * 60
     "--url",
     default="",
     callback=https,
-    help=f"URL of LGI_certificates listen, for the printed command (default: https://HOST:{DEFAULT_PORT}).",
+    help=f"URL of LGI_certificates listen, for the printed command (default: port {DEFAULT_PORT} of the host"
+    " of a server certificate in the directory, or of this machine).",
 )
 @FORCE
 @click.pass_obj
@@ -96,8 +97,9 @@ def token(
     grant = Grant(name or user, project, ends, force, Kind.USER if user else Kind.RESOURCE, named, limit)
     with plain_errors():
         tokens.check(grant)
+        shown = url or listener_url(directory)
         made = _make(directory, grant, now)
-    _show_token(grant, made, url or f"https://HOST:{DEFAULT_PORT}")
+    _show_token(grant, made, shown)
 
 
 def _make(directory: Path, grant: "Grant", now: datetime) -> "Token":
@@ -196,7 +198,7 @@ def listen(
         issuer = Issuer(directory, url, register, days, renews=not no_renewal)
         tls = tls_context(Path(f"{stem}.crt"), Path(f"{stem}.key"))
         listener = EnrolmentServer((bind or bind_address(host), port), tls, issuer)
-    shown = f"https://{f'[{host}]' if ':' in host else host}:{listener.server_address[1]}"
+    shown = of_host(host, listener.server_address[1])
     terminal.show(
         f"Listening   : {shown} (press Ctrl-C when all have joined)\n"
         f"Next        : {NAME} token NAME --project PROJECT --url {shown}\n"

@@ -43,16 +43,17 @@ def test_an_installed_program_starts(installed: Chroot) -> None:
 
 
 def test_each_command_has_a_manual_page_and_completion(installed: Chroot) -> None:
-    """The shell completes the commands of users."""
+    """The shell completes the commands of users and administrators."""
     installed.run(
         "cd /usr/share/man; for name in /usr/bin/LGI_*[!d] /usr/bin/ManageDB; do ls man?/${name##*/}.?.gz;"
         " done"
     )
     printed = installed.run(
-        "cd /usr/share/bash-completion/completions; for name in LGI_qsub LGI_login LGI_task; do"
+        "cd /usr/share/bash-completion/completions; for name in LGI_qsub LGI_login LGI_setup ManageDB"
+        " LGI_daemon; do"
         " bash -c '. ./$0; complete -p $0' $name; done"
     )
-    assert printed.count("complete -") == 3
+    assert printed.count("complete -") == 5
 
 
 def test_a_plain_import_works(installed: Chroot, kind: str) -> None:

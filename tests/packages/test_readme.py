@@ -73,10 +73,12 @@ def test_eight_commands_lead_from_two_bare_machines_to_the_job_of_a_second_perso
 
     install(server, on_server[:2])
     server.run(on_server[2])
-    token = re.findall(r"lgiuser1\.[\w.-]+", server.run(on_server[3]))
+    said = server.run(on_server[3])
+    token = re.findall(r"lgiuser1\.[\w.-]+", said)
     install(desk, on_desk[:2])
     desk.run(on_desk[2], user="anna", typed={"Token": token[0]})
     printed = desk.run(on_desk[3], user="anna")
 
+    assert on_desk[2] in said
     assert printed.splitlines()[-1] == "lgi.example.org"
     assert server.run(ACCOUNTS) == "lgi\n"

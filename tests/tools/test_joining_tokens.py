@@ -1,6 +1,7 @@
 """One-time tokens: for one resource, once, for an hour, and kept nowhere."""
 
 import os
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -144,6 +145,35 @@ def test_the_administrator_is_given_the_command_for_the_resource(run: Run, tmp_p
     assert (grant.name, grant.projects) == ("node@cluster", ("LGI",))
     assert timedelta(minutes=59) < grant.ends - datetime.now(UTC) <= timedelta(hours=1)
     assert tokens.read(word).authority == tokens.fingerprint(authority.certificate)
+
+
+def printed_url(run: Run, directory: Path) -> str:
+    """Return the URL in the command that is printed for a user, without --url."""
+    code, out, err = run(main, "--directory", str(directory), "token", "--user", "anna@desk")
+    assert (code, err) == (0, "")
+    (url,) = [word for line in out.splitlines() for word in line.split() if word.startswith("https://")]
+    return url
+
+
+def test_a_printed_command_names_a_host_that_has_a_certificate(run: Run, tmp_path: Path) -> None:
+    """The first by name whose key is here too, unless this machine has one; no user, resource or domain."""
+    authority = Authority.create(tmp_path)
+    assert printed_url(run, tmp_path) == f"https://{socket.getfqdn()}:8444"
+
+    for host in ("*.example.org", "slave.example.org", "lgi.example.org", "away.example.org"):
+        authority.issue_server(host)
+    (tmp_path / "away.example.org.key").unlink()
+    assert printed_url(run, tmp_path) == "https://lgi.example.org:8444"
+
+    authority.issue_server(socket.getfqdn())
+    assert printed_url(run, tmp_path) == f"https://{socket.getfqdn()}:8444"
+
+
+def test_an_address_in_a_printed_command_has_brackets(run: Run, tmp_path: Path) -> None:
+    """As in every URL with an address of IPv6."""
+    Authority.create(tmp_path).issue_server("fd00::1")
+
+    assert printed_url(run, tmp_path) == "https://[fd00::1]:8444"
 
 
 def test_a_token_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
