@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +19,7 @@ from lgi_server.background.known_restoration import KnownRestoration
 from lgi_server.background.long_poll_users import KnownJobState, ListSubscription, UserLongPolls
 from lgi_server.background.long_poll_work import WorkLongPolls, WorkSubscription
 from lgi_server.background.metrics import Metrics
+from lgi_server.background.notices import JobNotice, Notices
 from lgi_server.background.timestamp_batcher import TimestampBatcher
 from lgi_server.config.model import Config, ProjectConfig
 from lgi_server.db import open_database
@@ -55,6 +56,11 @@ class ProjectRuntime:
             return partial(self.work_polls.wait, subscription)
         return partial(self.user_polls.wait, subscription)
 
+    def changed(self, notices: Sequence[JobNotice]) -> None:
+        """Serve the waits for these changed jobs."""
+        self.work_polls.changed(notices)
+        self.user_polls.changed(notices)
+
     def end_long_polls(self) -> None:
         """End all waits of this project."""
         self.work_polls.end()
@@ -82,6 +88,7 @@ class Runtime:
     repositories: Store
     trust: TrustConfig
     metrics: Metrics
+    notices: Notices
 
     @property
     def databases(self) -> Mapping[str, Database]:
@@ -138,6 +145,7 @@ def build_runtime(config: Config) -> Runtime:
         repositories=repositories,
         trust=trust,
         metrics=Metrics(),
+        notices=_notices(projects.values()),
     )
 
 
@@ -155,6 +163,13 @@ def _project(project: ProjectConfig, config: Config) -> ProjectRuntime:
         work_polls=WorkLongPolls(database, totals=project.licences),
         user_polls=UserLongPolls(database),
     )
+
+
+def _notices(projects: Iterable[ProjectRuntime]) -> Notices:
+    notices = Notices()
+    for project in projects:
+        notices.add(project.name, project.database, project.changed)
+    return notices
 
 
 def _runs(projects: Mapping[str, ProjectRuntime], trust: TrustConfig, who: JobCertificate) -> bool:

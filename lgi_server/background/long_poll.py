@@ -1,6 +1,7 @@
 """Long polls: calls that wait in one worker. Each costs a greenlet and an event, no connection and no slot.
 
-While there are any, one query of the database every tenth of a second serves all of them.
+While there are any, one query of the database every tenth of a second serves all of them. What the workers of
+this server change is announced to them (`notices`), and waits for no query.
 """
 
 import logging
@@ -13,8 +14,8 @@ from typing import Generic, Protocol, TypeVar
 from lgi_protocol.errors import ErrorNumber, LGIError
 
 log = logging.getLogger("lgi.waiting")
-# Seconds between two queries: usually, and at most.
-QUERY_SECONDS, LONGEST_PAUSE = 0.1, 1.0
+# Seconds between two queries: usually, at most, and at least when a change was announced.
+QUERY_SECONDS, LONGEST_PAUSE, SHORTEST_PAUSE = 0.1, 1.0, 0.01
 # One in so many connections is checked after each query.
 CHECKED_PART = 10
 # Waiting calls of one caller in one worker; several programs may share its name.
@@ -77,6 +78,7 @@ class LongPollHub(Generic[_Subscription]):
         self._is_running = False
         self._ended = False
         self._turn = 0
+        self._hurry = threading.Event()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -112,11 +114,16 @@ class LongPollHub(Generic[_Subscription]):
         self._waiting.pop(waiter, None)
         waiter.woken.set()
 
+    def hasten(self) -> None:
+        """Query as soon as the pause after the last query allows: what some call waits for may be there."""
+        self._hurry.set()
+
     def end(self) -> None:
         """End all waits, now and in future: the worker stops."""
         self._ended = True
         for waiter in self:
             waiter.woken.set()
+        self._hurry.set()
 
     def _start_querying(self) -> None:
         if not self._is_running:
@@ -125,19 +132,29 @@ class LongPollHub(Generic[_Subscription]):
 
     def _keep_querying(self) -> None:
         """Query the database while any call waits."""
+        checked_at = 0.0
         try:
             while self._waiting and not self._ended:
                 began = time.monotonic()
+                self._hurry.clear()
                 try:
                     self._query()
                 except LGIError as error:
                     log.warning("cannot check for changes, waiting calls are not notified: %s", error)
                     time.sleep(1)
-                # However long a query takes, the database is idle most of the time.
-                time.sleep(min(max(QUERY_SECONDS, 2 * (time.monotonic() - began)), LONGEST_PAUSE))
-                self._wake_gone()
+                self._pause(time.monotonic() - began)
+                if time.monotonic() >= checked_at + QUERY_SECONDS:
+                    checked_at = time.monotonic()
+                    self._wake_gone()
         finally:
             self._is_running = False
+
+    def _pause(self, taken: float) -> None:
+        """Wait after a query that has taken so many seconds: the database is idle most of the time."""
+        usual = min(max(QUERY_SECONDS, 2 * taken), LONGEST_PAUSE)
+        shortest = min(max(SHORTEST_PAUSE, 9 * taken), usual)
+        time.sleep(shortest)
+        self._hurry.wait(usual - shortest)
 
     def _wake_gone(self) -> None:
         """Wake calls whose connection has been closed; one in CHECKED_PART is checked each time."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lgi_protocol import comma_lists, states
 from lgi_server.background.long_poll import LongPollHub, LongPollWaiter
+from lgi_server.background.notices import JobNotice
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.tables import job_tails
@@ -85,6 +86,16 @@ class UserLongPolls:
     ) -> bool:
         """Wait for a change as `LongPollHub.wait` does; LGIError BACK_OFF for too many waiting calls."""
         return self._waiters.wait(subscription, seconds, has_gone)
+
+    def changed(self, notices: Sequence[JobNotice]) -> None:
+        """Wake the calls that wait for a change of these jobs; their output, and lists, are queried for."""
+        states_now = {one.job_id: one.state for one in notices}
+        for waiter in self._waiters:
+            known = waiter.subscription
+            if isinstance(known, KnownJobState) and (state := states_now.get(known.job_id)):
+                found = None if state == states.DELETED else state
+                if not known.is_current(found, known.progress or 0):
+                    self._waiters.wake(waiter)
 
     def end(self) -> None:
         """End all waits: the worker stops."""

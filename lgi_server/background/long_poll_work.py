@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from lgi_protocol import comma_lists
+from lgi_protocol import comma_lists, states
 from lgi_protocol.backoff import Backoff
 from lgi_protocol.states import State
 from lgi_server.background.long_poll import MOST_EACH, LongPollHub
+from lgi_server.background.notices import JobNotice
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import licences
@@ -52,6 +53,10 @@ class WorkSubscription:
         """The resource."""
         return self.resource
 
+    def concerns(self, notice: JobNotice) -> bool:
+        """Return whether a changed job may be one that the resource waits for."""
+        return notice.state in {State.QUEUED, State.ABORTING} and notice.application in self.applications
+
     def matches(self, job: PendingJob) -> bool:
         """Return whether a job is one that the resource waits for."""
         if job.state == WATCHED:
@@ -77,6 +82,12 @@ class ExchangeSubscription(WorkSubscription):
 
     missing: frozenset[str] = frozenset()
     held: frozenset[int] = frozenset()
+
+    def concerns(self, notice: JobNotice) -> bool:
+        """Return whether a changed job may be one that the daemon waits for."""
+        if notice.state == State.QUEUED:
+            return notice.application in self.missing
+        return notice.state == State.ABORTING and notice.job_id in self.held
 
     def matches(self, job: PendingJob) -> bool:
         """Return whether a job is one that the daemon waits for."""
@@ -143,6 +154,12 @@ class WorkLongPolls:
     ) -> bool:
         """Wait for work as `LongPollHub.wait` does; LGIError BACK_OFF for too many waiting calls."""
         return self._waiters.wait(subscription, seconds, has_gone)
+
+    def changed(self, notices: Sequence[JobNotice]) -> None:
+        """Query soon when one of these jobs may be waited for, or may have left licences to others."""
+        has_left = bool(self._totals) and any(states.has_ended(one.state) for one in notices)
+        if has_left or any(waiter.subscription.concerns(one) for waiter in self._waiters for one in notices):
+            self._waiters.hasten()
 
     def end(self) -> None:
         """End all waits: the worker stops."""

@@ -9,7 +9,7 @@ import queue
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db.deferred_writes import DeferredWrites, Statement
@@ -44,6 +44,8 @@ class Database:
         for _ in range(size):
             self._idle.put(None)
         self._deferred = DeferredWrites(self._run_all)
+        # Gets the news of each transaction after its commit; it must not wait.
+        self.listener: Callable[[Sequence[Any]], object] = lambda _news: None
 
     def run(self, work: Callable[[Transaction], Result], write: bool = True) -> Result:
         """Run work in a transaction, commit, and return its result.
@@ -106,6 +108,8 @@ class Database:
         for statement in transaction.deferred:
             self._deferred.add(statement, None)
         transaction.committed()
+        if transaction.news:
+            self.listener(transaction.news)
         return result
 
     def _run_all(self, statements: Sequence[Statement]) -> None:

@@ -21,12 +21,13 @@ class WorkerLoads:
 
     def __init__(self, workers: int) -> None:
         """Create the table before any fork; there are twice as many workers for a moment at a reload."""
-        self._slots = 2 * workers + 1
-        self._memory = mmap.mmap(-1, self._slots * _SLOT.size)
+        # How many there are.
+        self.slots = 2 * workers + 1
+        self._memory = mmap.mmap(-1, self.slots * _SLOT.size)
 
     def take(self) -> int:
         """Return a free slot for a new worker, which counts once it stores a number; -1 if none is free."""
-        for slot in range(self._slots):
+        for slot in range(self.slots):
             if self._row(slot)[0] == 0:
                 self._store(slot, 1, -1)
                 return slot
@@ -42,12 +43,21 @@ class WorkerLoads:
         if slot >= 0:
             self._store(slot, 1, connections)
 
+    def others(self, slot: int) -> list[int]:
+        """Return the slots of the other workers that accept connections."""
+        found = []
+        for other in range(self.slots):
+            taken, connections = self._row(other)
+            if taken and connections >= 0 and other != slot:
+                found.append(other)
+        return found
+
     def is_ahead(self, slot: int) -> bool:
         """Return whether another worker has fewer connections."""
         if slot < 0:
             return False
         own = self._row(slot)[1]
-        others = [self._row(other) for other in range(self._slots) if other != slot]
+        others = [self._row(other) for other in range(self.slots) if other != slot]
         return any(taken and 0 <= connections < own for taken, connections in others)
 
     def _row(self, slot: int) -> tuple[int, int]:

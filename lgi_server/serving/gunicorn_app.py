@@ -8,6 +8,7 @@ import gc
 import logging
 import ssl
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from lgi_server.serving.connection import Pace
 from lgi_server.serving.gevent_worker import Worker
 from lgi_server.serving.scheduler_process import SchedulerProcess
 from lgi_server.serving.tls_reload import CertificateReloader
+from lgi_server.serving.worker_channels import WorkerChannels
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -99,6 +101,7 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
         self.scheduler = scheduler
         self.flask = create_app(config)
         self.loads = WorkerLoads(config.workers)
+        self._channels = WorkerChannels(self.loads.slots)
         self.renewal: CertificateReloader | None = None
         if not config.front_end_header:
             jobs = self.flask.extensions["lgi"].trust.jobs
@@ -124,7 +127,7 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
             "timeout": 60,
             "preload_app": True,
             "proc_name": "LGI_server",
-            "post_worker_init": lambda worker: worker.app.flask.extensions["lgi"].start_heartbeats(),
+            "post_worker_init": self._begin,
             "pre_fork": lambda _arbiter, worker: setattr(worker, "slot", self.loads.take()),
             "child_exit": lambda _arbiter, worker: self._forget(worker),
             # Called in gunicorn's master process only.
@@ -160,6 +163,14 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
         """Return settings for a front end: long headers, and a socket for owner and group only."""
         # sendfile would bypass `OneRecord`, which sends the head with the first bytes.
         return {"limit_request_field_size": 32 * 1024, "umask": 0o117, "sendfile": False}
+
+    def _begin(self, worker: Worker) -> None:
+        """Start what runs beside the calls of a worker."""
+        runtime = self.flask.extensions["lgi"]
+        runtime.start_heartbeats()
+        if worker.slot >= 0:
+            others = partial(self.loads.others, worker.slot)
+            runtime.notices.start(self._channels.of_worker(worker.slot, others))
 
     def _forget(self, worker: Worker) -> None:
         """Remove what a worker that has ended leaves in shared memory."""

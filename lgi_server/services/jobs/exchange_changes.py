@@ -102,6 +102,7 @@ class ExchangeChanges:
             return
         history.record_changes(self.transaction, self._history)
         bulk_changes.store(self.transaction, [self._rows[job_id] for job_id in sorted(self._rows)])
+        self.transaction.news.extend(one.new for one in self._rows.values())
         if self._given:
             log = partial(event_log.log_given, self._given, self.resource.resource_name)
             self.transaction.on_commit(log)

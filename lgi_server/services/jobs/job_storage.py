@@ -52,6 +52,7 @@ def _store_related(context: SubmitContext, prepared: Sequence[PreparedJob], made
     for job in made:
         context.transaction.on_commit(partial(event_log.log_submitted, job))
     job_access.insert_all(context.transaction, made)
+    context.transaction.news.extend(made)
 
 
 def _store_requests(context: SubmitContext, prepared: Sequence[PreparedJob], made: Sequence[JobRow]) -> None:

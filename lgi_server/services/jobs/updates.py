@@ -53,6 +53,7 @@ def update(
         raise LGIError(ErrorNumber.STATE, f"job {job_id} is no longer {old.state}")
     history.record_change(transaction, old, new, f"resource {resource.resource_name}", history.end_text(new))
     transaction.on_commit(partial(event_log.log_updated, old, new, resource.resource_name))
+    transaction.news.append(new)
     event_queue.job_changed(transaction, now)
     return new
 
@@ -209,6 +210,7 @@ def delete_by_user(
         job_queue_states.set_state(transaction, job, new)
     history.record_change(transaction, job, new, f"user {user.name}")
     transaction.on_commit(partial(event_log.log_deleted, job, state, user.name))
+    transaction.news.append(new)
     event_queue.job_changed(transaction, now)
     return new
 
@@ -231,6 +233,7 @@ def change_lost(transaction: Transaction, job: JobRow, state: State, why: str, n
     if job_queue_states.change(transaction, job, new):
         history.record_change(transaction, job, new, history.SCHEDULER, why)
         transaction.on_commit(partial(event_log.log_lost, job, new, why))
+        transaction.news.append(new)
         event_queue.insert(transaction, event_queue.SCHEDULE_CYCLE, now)
 
 
