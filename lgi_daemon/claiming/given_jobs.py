@@ -1,6 +1,7 @@
 """Accepts jobs that an exchange has brought: a record on disk for each, before anything of it runs."""
 
 import logging
+from contextlib import ExitStack
 from dataclasses import replace
 from threading import Lock
 
@@ -48,6 +49,8 @@ class GivenJobs:
         self._rejected_jobs = rejected_jobs
         # The same answer may arrive twice, on two connections.
         self._guard = Lock()
+        # Held while room is counted and references are chosen for it: a job takes both at once.
+        self.room = Lock()
 
     def accept(
         self,
@@ -70,38 +73,44 @@ class GivenJobs:
         with self._guard:
             if job.daemon_reference in self._jobs:
                 return ""
-            stored = self._run.references.take(project, server, job.daemon_reference)
-            if stored is None:
-                return UNKNOWN_REFERENCE
             offer = _offer(job, configuration, project, server, sign_up)
-            if offer is None:
-                return f"the resource does not offer {job.application} any more"
-            return self._accept(offer, given, stored, configuration, fingerprint)
+            with ExitStack() as reservation:
+                with self.room:
+                    stored = self._run.references.take(project, server, job.daemon_reference)
+                    if stored is None:
+                        return UNKNOWN_REFERENCE
+                    if offer is None:
+                        return f"the resource does not offer {job.application} any more"
+                    try:
+                        uid = reservation.enter_context(self._reservations.reserve(offer, configuration))
+                    except CapacityExceededError as reason:
+                        log.debug("job %s is given back: %s", job.job_id, reason)
+                        return str(reason)
+                return self._accept(
+                    offer, given, stored, uid=uid, configuration=configuration, fingerprint=fingerprint
+                )
 
     def _accept(
         self,
         offer: OfferedJob,
         given: GivenJob,
         stored: StoredReference,
+        *,
+        uid: int,
         configuration: Configuration,
         fingerprint: str,
     ) -> str:
         try:
-            with self._reservations.reserve(offer, configuration) as uid:
-                record = record_of(offer, configuration, uid, stored.reference, self._run)
-                record = self._with_credentials(record, given, stored, fingerprint)
-                local = self._store(record, given, offer)
-                self._jobs.add(local)
-        except CapacityExceededError as reason:
-            log.debug("job %s is given back: %s", offer.description.job_id, reason)
-            return str(reason)
+            record = record_of(offer, configuration, uid, stored.reference, self._run)
+            record = self._with_credentials(record, given, stored, fingerprint)
+            local = self._store(record, given, offer)
+            log.info("%s: accepted from %s for %s", local.title, record.server, ", ".join(record.owners))
+            # It is started while what else the answer has brought is stored.
+            self._jobs.add(local, is_polled=True)
         except (OSError, ValueError) as error:
             log.critical("job %s cannot be stored: %s", offer.description.job_id, error)
             return "the resource cannot store it"
         self._run.references.forget(stored.reference)
-        # What the server wants of it was said just now.
-        local.schedule.polled(self._jobs.clock.now)
-        log.info("%s: accepted from %s for %s", local.title, record.server, ", ".join(record.owners))
         return ""
 
     def _with_credentials(

@@ -70,6 +70,13 @@ class RejectedJobs:
             if version[:3] == place and rejection.until > now
         ]
 
+    def next_end(self, project: str, server: str) -> float | None:
+        """Return in how many seconds the first job of a server is considered again; None for no such job."""
+        with self._guard:
+            known = list(self._rejections.items())
+        left = (one.until - self._clock.now for version, one in known if version[:2] == (project, server))
+        return min((seconds for seconds in left if seconds > 0), default=None)
+
     def clear(self) -> None:
         """Consider all jobs again, since the scripts may have changed."""
         with self._guard:

@@ -1,6 +1,7 @@
 """What this resource has room for: the wants of an exchange."""
 
 import logging
+from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from lgi_daemon.claiming.wants import want
 from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
 from lgi_daemon.jobs.circuit_breaker import CircuitBreaker
 from lgi_daemon.jobs.job_table import JobTable
-from lgi_protocol.exchange import MOST_WANTS, Want
+from lgi_protocol.exchange import MOST_WANTS, GivenJob, Want
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,13 @@ class Vacancies:
     number: int = 0
     full: bool = False
     unasked: bool = False
+
+    def left_by(self, jobs: Sequence[GivenJob]) -> frozenset[str]:
+        """Return the applications for which there still is room after jobs were given."""
+        given = Counter(one.description.application for one in jobs)
+        if given.total() >= self.number:
+            return frozenset()
+        return frozenset(one.application for one in self.wants if given[one.application] < one.count)
 
 
 class VacancyFinder:
@@ -96,11 +104,16 @@ class VacancyFinder:
         rejected = self._claimer.rejected_jobs.left_alone(*place)
         return list(dict.fromkeys((*more, *rejected, *present)))[:MOST_WITHOUT]
 
-    def ask_scripts(self, configuration: Configuration, project: ProjectSettings) -> None:
-        """Run the check_system_limits_script of the applications with room, unless its answer is fresh."""
+    def ask_scripts(
+        self, configuration: Configuration, project: ProjectSettings, leaving: Container[str] = frozenset()
+    ) -> None:
+        """Run the check_system_limits_script of the applications with room, unless its answer is fresh.
+
+        The room of the jobs whose references are ``leaving`` counts too.
+        """
         for application in project.applications:
             key, now = (project.name, application.name), self._jobs.clock.now
-            is_full = full_level(self._levels(configuration, project, application))
+            is_full = full_level(self._levels(configuration, project, application, leaving))
             if not is_full and self._fresh_answer(project, application) is None:
                 self._answers[key] = now, self._system_limits.allow(project, application)
 

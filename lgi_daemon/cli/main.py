@@ -26,8 +26,8 @@ from lgi_protocol import LGI_VERSION
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-# After a tick the daemon sleeps this many times as long as the tick took.
-SLEEP_FACTOR = 10.0
+# After a tick the daemon sleeps this many times the processor time that the tick took above so many seconds.
+SLEEP_FACTOR, SHORT_TICK = 10.0, 0.001
 # No wait of the system takes every number.
 _POSITIVE = click.IntRange(1, 10**9)
 
@@ -212,13 +212,20 @@ def _serve(
             daemon_log.reopen()
             _reload(daemon, options)
             memory_control.start(daemon.configuration)
-        began = time.monotonic()
-        daemon.tick_safely(began)
-        # Workers and children wake the daemon often: even with many jobs, ticks use little of the time.
-        time.sleep(min(TICK_SECONDS, SLEEP_FACTOR * (time.monotonic() - began)))
+        before = time.thread_time()
+        daemon.tick_safely(time.monotonic())
+        time.sleep(pause_after(time.thread_time() - before))
         signals.sleep(TICK_SECONDS)
     reason = f"on {signals.stop}" if signals.stop else f"by itself: {daemon.exit_reason()}"
     log.info("daemon stops %s; %d jobs are left running", reason, len(daemon.jobs))
+
+
+def pause_after(used: float) -> float:
+    """Return the seconds after a tick that has used so many of the processor, in which nothing wakes it.
+
+    Workers and children wake the daemon often: even with many jobs, ticks use little of the processor.
+    """
+    return min(TICK_SECONDS, SLEEP_FACTOR * max(0.0, used - SHORT_TICK))
 
 
 def _reload(daemon: Daemon, options: Options) -> None:

@@ -44,6 +44,8 @@ class JobTable:
         self._script_workers = script_workers
         self._server_workers = server_workers
         self._jobs: dict[str, LocalJob] = {}
+        # Called when a job was added that can be started.
+        self.wake: Callable[[], None] = lambda: None
         # Makes an exchange with project and server, if the server takes any; returns whether it does.
         self.exchange: Callable[[str, str], bool] = lambda _project, _server: False
 
@@ -59,14 +61,28 @@ class JobTable:
         """Return whether there is a job of a reference."""
         return reference in self._jobs
 
-    def add(self, job: LocalJob) -> None:
-        """Add a job; it is checked and polled from now on."""
+    def add(self, job: LocalJob, is_polled: bool = False) -> None:
+        """Add a job; it is checked and polled from now on.
+
+        One that ``is_polled`` is as its server wants it just now: its check, which starts it, does not wait.
+        """
         job.schedule.added(self.clock.now, self.fast)
+        if is_polled:
+            job.schedule.polled(self.clock.now)
         self._jobs[job.record.reference] = job
+        if is_polled:
+            self.wake()
 
     def remove(self, job: LocalJob) -> None:
         """Drop a job from the table."""
         self._jobs.pop(job.record.reference, None)
+
+    def exchange_by(
+        self, exchange: Callable[[str, str], bool], before_end: Callable[[LocalJob], None]
+    ) -> None:
+        """Use exchanges: ``exchange`` makes one; ``before_end`` is called before the epilogue of a job."""
+        self.exchange = exchange
+        self._local_check.before_end = before_end
 
     def recheck_all(self) -> None:
         """Make a check and a poll of every job due now."""
@@ -87,7 +103,9 @@ class JobTable:
             if sync_due and not self._is_exchanged(job, exchanged):
                 syncs[job.record.server].append(job)
             is_polled = job.schedule.poll_due(self.clock.now) and job.schedule.awaits_poll(self.clock.now)
-            if not (sync_due and is_polled) and self._local_check.due(job):
+            # The worker that has its lock wakes the daemon when it has done.
+            is_free = not job.lock.locked() and not (sync_due and is_polled)
+            if is_free and self._local_check.due(job):
                 self._script_workers.submit(job.record.reference, partial(self._local_check.check, job))
         for server, jobs in syncs.items():
             # Reports first: a user waits for them, and they free slots.

@@ -39,6 +39,8 @@ class LocalCheck:
         self.circuit_breaker = circuit_breaker
         self.isolation = isolation
         self.stopping = stopping
+        # Called before the epilogue of a job: its room is free soon.
+        self.before_end: Callable[[LocalJob], None] = lambda _job: None
 
     def due(self, job: LocalJob) -> bool:
         """Return whether to check a job now; at once when a run script that was alive has ended."""
@@ -71,6 +73,8 @@ class LocalCheck:
             job.schedule.start_postponed(self.clock.now)
         else:
             log.debug("%s: %s", job.title, ", ".join(actions))
+            if Action.EPILOGUE in actions:
+                self.before_end(job)
             succeeded = self._execute(job, actions)
             if succeeded and Action.RUN in actions:
                 job.schedule.started(self.clock.now)

@@ -138,9 +138,10 @@ class Daemon:
         )
         self.exchanges = ExchangeRounds(exchanger, fetcher, self._server_workers)
         self.held_exchanges = HeldExchanges(exchanger, self.exchanges, self.servers, time.monotonic)
-        self.lost_answers = LostAnswers(self.exchanges, fetcher, self.run.references, self._server_workers)
+        held, references = self.held_exchanges, self.run.references
+        self.lost_answers = LostAnswers(held, fetcher, references, self._server_workers)
         self.exchanges.on_capacity = self.held_exchanges.require
-        self.jobs.exchange = self.exchanges.start
+        self.jobs.exchange_by(self.exchanges.start, self.exchanges.before_end)
         fetcher.exchange = partial(self.exchanges.run, is_cycle=True)
         fetcher.sign_up_seconds = max(slow, SIGN_UP_SECONDS)
 
@@ -174,7 +175,7 @@ class Daemon:
         """
         self._is_stopping = is_stopping
         self._script_workers.wake = self._server_workers.wake = self.long_polls.wake = wake
-        self.held_exchanges.wake = wake
+        self.held_exchanges.wake = self.jobs.wake = wake
 
     def stopping(self) -> bool:
         """Return whether the daemon is about to end."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from threading import Lock
@@ -10,11 +10,13 @@ from threading import Lock
 from lgi_daemon.claiming.fetcher import JobFetcher
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.worker_pool import KeyedWorkerPool
+from lgi_daemon.loop.exchange_outcome import ExchangeOutcome
 from lgi_daemon.loop.exchanger import Exchanger
 from lgi_daemon.loop.outgoing_exchange import OutgoingExchange
 from lgi_daemon.servers.connections import BackingOffError
 from lgi_daemon.servers.exchange_servers import Announcement
 from lgi_protocol.errors import ServerError, TransportError
+from lgi_protocol.exchange import GivenJob
 from lgi_protocol.resource_api import ResourceCalls
 
 log = logging.getLogger(__name__)
@@ -32,7 +34,7 @@ class ExchangeRounds:
 
     def __init__(self, exchanger: Exchanger, fetcher: JobFetcher, server_workers: KeyedWorkerPool) -> None:
         """Make exchanges in ``server_workers``."""
-        self._exchanger = exchanger
+        self.exchanger = exchanger
         self._fetcher = fetcher
         self._servers = fetcher.servers
         self._announced = fetcher.sessions.exchange_servers
@@ -42,7 +44,7 @@ class ExchangeRounds:
         self._full: set[tuple[str, str]] = set()
         # How many exchanges in a row were refused as a whole, by project and server.
         self._refusals: Counter[tuple[str, str]] = Counter()
-        # Called after an exchange with project, server, and the applications for which there is room.
+        # Called after an exchange with project, server, and the applications for which there still is room.
         self.on_capacity: Callable[[str, str, frozenset[str]], None] = lambda _project, _server, _names: None
 
     def start(self, project: str, server: str) -> bool:
@@ -51,6 +53,13 @@ class ExchangeRounds:
             return False
         self._server_workers.submit(("exchange", project, server), partial(self._work, project, server))
         return True
+
+    def before_end(self, job: LocalJob) -> None:
+        """Ask whether the machine takes jobs while the epilogue of one runs: its report asks for another."""
+        project, reference = job.record.project, job.record.reference
+        if self._announced.announcement(project, job.record.server) is not None:
+            task = partial(self.exchanger.ask_scripts, project, leaving={reference})
+            self._server_workers.submit(("limits", project), task)
 
     def slot_freed(self) -> None:
         """Make exchanges where there was no room, since a job is gone now."""
@@ -97,14 +106,14 @@ class ExchangeRounds:
     def failed(self, project: str, server: str) -> None:
         """Record that a server does not answer: it may be another one when it is back."""
         self._announced.doubt(project, server)
-        self._exchanger.exchange_jobs.unreachable(self._exchanger.jobs_of(project, server))
+        self.exchanger.exchange_jobs.unreachable(self.exchanger.jobs_of(project, server))
 
     def _refused(self, project: str, server: str, error: ServerError) -> None:
         """Wait before the next exchange, as after a failed report; a busy server has said how long."""
         self._announced.doubt(project, server)
         if not error.back_off:
             self._refusals[project, server] += 1
-            self._exchanger.exchange_jobs.postpone(self._exchanger.jobs_of(project, server))
+            self.exchanger.exchange_jobs.postpone(self.exchanger.jobs_of(project, server))
 
     def _run(self, project: str, server: str, seeks_jobs: bool, is_cycle: bool) -> None:
         for _round in range(MAX_ROUNDS):
@@ -112,13 +121,13 @@ class ExchangeRounds:
             if announcement is None:
                 return
             if seeks_jobs:
-                self._exchanger.ask_scripts(project)
+                self.exchanger.ask_scripts(project)
             outgoing, has_more = self._exchange(announcement, seeks_jobs=seeks_jobs, is_cycle=is_cycle)
             # Reports did not wait for scripts, which must be asked before the room they have made is used.
             seeks_jobs = has_more or (outgoing.has_reports and outgoing.vacancies.unasked)
             is_cycle = False
             if not (
-                seeks_jobs or outgoing.has_reports or self._exchanger.has_new_returns(outgoing, announcement)
+                seeks_jobs or outgoing.has_reports or self.exchanger.has_new_returns(outgoing, announcement)
             ):
                 return
 
@@ -141,7 +150,7 @@ class ExchangeRounds:
         self, announcement: Announcement, *, seeks_jobs: bool, is_cycle: bool
     ) -> tuple[OutgoingExchange, bool]:
         """Make one exchange if there is a reason; return it, and whether another may bring more jobs."""
-        exchanger = self._exchanger
+        exchanger = self.exchanger
         project, server = announcement.project, announcement.server
         jobs = exchanger.jobs_of(project, server)
         exchanger.exchange_jobs.settle(jobs)
@@ -153,27 +162,26 @@ class ExchangeRounds:
             has_reports = outgoing.has_reports
             if not (has_reports or polled or is_cycle or (seeks_jobs and outgoing.references)):
                 return OutgoingExchange(), False
-            has_more = self._send(outgoing, calls, announcement, capabilities)
-        self._after(project, server, outgoing, polled)
-        return outgoing, has_more
+            outcome = self._send(outgoing, calls, announcement, capabilities)
+        self._after(project, server, outgoing, polled, outcome.jobs)
+        return outgoing, outcome.has_more
 
     def _send(
         self, outgoing: OutgoingExchange, calls: ResourceCalls, announcement: Announcement, capabilities: str
-    ) -> bool:
-        """Send an exchange and apply the answer; return whether another may bring more jobs.
+    ) -> ExchangeOutcome:
+        """Send an exchange and apply the answer.
 
         After two that were refused it is sent in parts: what the server cannot take delays nothing else.
         """
         place = announcement.project, announcement.server
         if self._refusals[place] < MOST_REFUSALS:
-            has_more = self._make(outgoing, calls, announcement, capabilities)
-            is_refused = False
+            outcome = self._make(outgoing, calls, announcement, capabilities)
         else:
-            has_more, is_refused = self._send_parts(outgoing, calls, announcement)
-        if outgoing.has_reports and not is_refused:
+            outcome = self._send_parts(outgoing, calls, announcement)
+        if outgoing.has_reports and not outcome.is_refused:
             # One without reports, while they are postponed, says nothing of them.
             del self._refusals[place]
-        return has_more
+        return outcome
 
     def _make(
         self,
@@ -181,48 +189,53 @@ class ExchangeRounds:
         calls: ResourceCalls,
         announcement: Announcement,
         capabilities: str = "",
-    ) -> bool:
-        answer = self._exchanger.send(outgoing, calls, capabilities=capabilities)
+    ) -> ExchangeOutcome:
+        answer = self.exchanger.send(outgoing, calls, capabilities=capabilities)
         if capabilities:
             self._announced.sent_capabilities(announcement.project, announcement.server, capabilities)
-        return self._exchanger.apply(outgoing, answer, announcement)
+        has_more = self.exchanger.apply(outgoing, answer, announcement)
+        return ExchangeOutcome(has_more, jobs=answer.jobs)
 
     def _send_parts(
         self, outgoing: OutgoingExchange, calls: ResourceCalls, announcement: Announcement
-    ) -> tuple[bool, bool]:
-        """Send an exchange in smaller and smaller parts; what is refused by itself is sent later.
-
-        Return whether another exchange may bring more jobs, and whether anything was refused.
-        """
-        results: list[tuple[bool, bool]] = []
+    ) -> ExchangeOutcome:
+        """Send an exchange in smaller and smaller parts; what is refused by itself is sent later."""
+        outcome = ExchangeOutcome()
         for part in outgoing.parts():
             try:
-                results.append((self._make(part, calls, announcement), False))
+                outcome += self._make(part, calls, announcement)
             except ServerError as error:
                 if error.back_off:
                     raise
                 if len(part.parts()) > 1:
-                    results.append(self._send_parts(part, calls, announcement))
+                    outcome += self._send_parts(part, calls, announcement)
                 else:
                     self._postpone(part, announcement, error)
-                    results.append((False, True))
-        return any(more for more, _ in results), any(refused for _, refused in results)
+                    outcome += ExchangeOutcome(is_refused=True)
+        return outcome
 
     def _postpone(self, part: OutgoingExchange, announcement: Announcement, error: ServerError) -> None:
         jobs = [*(one.job for one in part.reported), *(one.job for one in part.held)]
         titles = ", ".join(job.title for job in jobs) or f"what project {announcement.project} wants"
         log.warning("%s: %s refuses it: %s", titles, announcement.server, error)
-        self._exchanger.exchange_jobs.postpone(jobs)
+        self.exchanger.exchange_jobs.postpone(jobs)
 
-    def _after(self, project: str, server: str, outgoing: OutgoingExchange, polled: list[LocalJob]) -> None:
+    def _after(
+        self,
+        project: str,
+        server: str,
+        outgoing: OutgoingExchange,
+        polled: list[LocalJob],
+        given: Sequence[GivenJob],
+    ) -> None:
         calls = self._servers.connect(project, server)
-        self._exchanger.exchange_jobs.maintain(polled[:MOST_MAINTAINED], calls)
+        self.exchanger.exchange_jobs.maintain(polled[:MOST_MAINTAINED], calls)
         self.record_capacity(project, server, is_full=outgoing.vacancies.full)
-        self.on_capacity(project, server, frozenset(one.application for one in outgoing.vacancies.wants))
+        self.on_capacity(project, server, outgoing.vacancies.left_by(given))
 
     def _changed_capabilities(self, announcement: Announcement) -> str:
         """Return the capabilities of the resource if the server has others."""
-        settings = self._exchanger.settings(announcement.project)
+        settings = self.exchanger.settings(announcement.project)
         if settings is None or self._fetcher.stopping():
             return ""
         capabilities = self._fetcher.capability_reporter.capabilities(settings)

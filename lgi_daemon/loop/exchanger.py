@@ -5,6 +5,7 @@ that waits for news (`held_exchanges`). Both may bring the same job, which is ac
 """
 
 import logging
+from collections.abc import Container
 from contextlib import ExitStack
 
 from lgi_daemon.claiming.fetcher import JobFetcher
@@ -78,11 +79,14 @@ class Exchanger:
         """Return the load of this resource in percent: servers give jobs to the least loaded first."""
         return 100 * len(self._jobs) // self._fetcher.configuration.rules.job_limit
 
-    def ask_scripts(self, project: str) -> None:
-        """Ask whether the machine takes jobs of a project, unless that is known; it may take minutes."""
+    def ask_scripts(self, project: str, leaving: Container[str] = frozenset()) -> None:
+        """Ask whether the machine takes jobs of a project, unless that is known; it may take minutes.
+
+        The room of the jobs whose references are ``leaving`` counts too.
+        """
         settings = self.settings(project)
         if settings is not None and not self._fetcher.stopping():
-            self._vacancy_finder.ask_scripts(self._fetcher.configuration, settings)
+            self._vacancy_finder.ask_scripts(self._fetcher.configuration, settings, leaving)
 
     def make_up(
         self, announcement: Announcement, calls: ResourceCalls, locks: ExitStack | None
@@ -125,7 +129,10 @@ class Exchanger:
         vacancies = Vacancies()
         fetcher = self._fetcher
         may_fetch = self._disk.has_space() and fetcher.has_ca(announcement.sign_up)
-        if settings is not None and not fetcher.stopping() and may_fetch:
+        make_key = _key_maker if announcement.sign_up.job_certificates else None
+        if settings is None or fetcher.stopping() or not may_fetch:
+            return vacancies, self._references.provide(project, server, 0, make_key)
+        with self._given_jobs.room:
             vacancies = self._vacancy_finder.find(
                 self._fetcher.configuration,
                 settings,
@@ -133,12 +140,11 @@ class Exchanger:
                 leaving={one.job.record.reference for one in reported},
                 without=without,
             )
-        make_key = _key_maker if announcement.sign_up.job_certificates else None
-        try:
-            return vacancies, self._references.provide(project, server, vacancies.number, make_key)
-        except OSError as error:
-            log.critical("cannot write to disk: %s; not fetching more jobs from %s", error, server)
-            return Vacancies(), ()
+            try:
+                return vacancies, self._references.provide(project, server, vacancies.number, make_key)
+            except OSError as error:
+                log.critical("cannot write to disk: %s; not fetching more jobs from %s", error, server)
+                return Vacancies(), ()
 
     def settings(self, project: str) -> ProjectSettings | None:
         """Return the settings of a project; None when it is not configured any more."""
@@ -211,6 +217,10 @@ class Exchanger:
     def _reject_briefly(self, project: str, server: str, job: JobDescription) -> None:
         version = rejected_version(project, server, job.application, job.job_id)
         self._rejected_jobs.record(version, is_brief=True)
+
+    def considered_again(self, project: str, server: str) -> float | None:
+        """Return in how many seconds a job may be wanted that is not now, since it was given back."""
+        return self._rejected_jobs.next_end(project, server)
 
     def has_new_returns(self, outgoing: OutgoingExchange, announcement: Announcement) -> bool:
         """Return whether jobs have come with the answer that must be given back."""

@@ -5,7 +5,8 @@ asks for less than there is room for by now, or does not name a job that is here
 """
 
 import logging
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -23,9 +24,9 @@ log = logging.getLogger(__name__)
 DELAY, EARLY_DELAY = 0.02, 0.5
 # An answer is early that comes sooner than so many seconds.
 EARLY_SECONDS = 0.5
-# While there is no room an exchange is held for aborts only. One that follows sooner may bring room.
+# While there is no room an exchange is held for aborts only. It begins so long after an exchange of a worker:
+# jobs that end soon would have another made each time.
 CALM_SECONDS = 1.0
-CHECK_DELAY = 0.1
 
 
 @dataclass
@@ -34,6 +35,8 @@ class HeldExchange:
 
     applications: frozenset[str]
     references: frozenset[str]
+    # The references that it posts for new jobs.
+    names: frozenset[str]
     # Since when there are jobs that it does not name.
     incomplete_since: float | None = None
     call_end: CallEnd = field(default_factory=CallEnd)
@@ -51,14 +54,18 @@ class HeldExchanges:
     ) -> None:
         """Measure with ``clock``, in seconds."""
         self._exchanger = exchanger
-        self._rounds = rounds
+        self.rounds = rounds
         self._servers = servers
         self._clock = clock
         self._guard = Lock()
         self._held: dict[tuple[str, str], HeldExchange] = {}
+        self._begun: set[tuple[str, str]] = set()
         self._closed = False
-        # When each server answered last, on any connection.
+        # When a worker made its last exchange with each server, and for what there was room after that.
         self._answered_at: dict[tuple[str, str], float] = {}
+        self._required: dict[tuple[str, str], frozenset[str]] = {}
+        # Called with project and server when there is room that no held exchange asks for.
+        self.on_room: Callable[[str, str], None] = lambda _project, _server: None
         # Called when there is something to do.
         self.wake: Callable[[], None] = lambda: None
 
@@ -69,18 +76,23 @@ class HeldExchanges:
         """
         if self._closed:
             return EARLY_DELAY
-        announcement = self._rounds.current(project, server)
+        announcement = self.rounds.current(project, server)
         if announcement is None:
             return None
         self._exchanger.ask_scripts(project)
         place = project, server
+        self._begun.add(place)
         with self._servers.tracking(server):
             calls = self._servers.connect(project, server)
+            self._required.pop(place, None)
             outgoing = self._exchanger.make_up(announcement, calls, None)
-            self._rounds.record_capacity(project, server, is_full=outgoing.vacancies.full)
+            self.rounds.record_capacity(project, server, is_full=outgoing.vacancies.full)
             began = self._clock()
-            if not outgoing.vacancies.wants and began < self._answered_at.get(place, began) + CALM_SECONDS:
-                return CHECK_DELAY
+            calm_at = self._answered_at.get(place, -CALM_SECONDS) + CALM_SECONDS
+            if not outgoing.vacancies.wants and began < calm_at:
+                return calm_at - began
+            again = self._exchanger.considered_again(project, server)
+            seconds = min(seconds, max(1, math.ceil(again or seconds)))
             held = self._register(project, server, outgoing)
             try:
                 with ending(held.call_end):
@@ -88,30 +100,31 @@ class HeldExchanges:
             except TransportError:
                 if held.call_end.has_ended:
                     return DELAY
-                self._rounds.failed(project, server)
+                self.rounds.failed(project, server)
                 raise
             finally:
                 self._unregister(place)
             self._exchanger.apply(outgoing, answer, announcement)
         if self._exchanger.has_new_returns(outgoing, announcement):
-            self._rounds.start(project, server)
+            self.rounds.start(project, server)
         return self._next(answer, began)
 
     def _register(self, project: str, server: str, outgoing: OutgoingExchange) -> HeldExchange:
         held = HeldExchange(
             frozenset(one.application for one in outgoing.vacancies.wants),
             frozenset(one.hold.daemon_reference for one in outgoing.held),
+            frozenset(outgoing.names),
         )
         with self._guard:
             self._held[project, server] = held
-            if self._closed:
+            # There may be room since this exchange was made up.
+            if self._closed or not self._required.get((project, server), frozenset()) <= held.applications:
                 held.call_end.end()
         return held
 
     def _unregister(self, place: tuple[str, str]) -> None:
         with self._guard:
             self._held.pop(place, None)
-            self._answered_at[place] = self._clock()
 
     def _next(self, answer: ExchangeAnswer, began: float) -> float:
         if answer.jobs or answer.holds or answer.watched:
@@ -136,12 +149,28 @@ class HeldExchanges:
                 one.call_end.end()
 
     def require(self, project: str, server: str, applications: frozenset[str]) -> None:
-        """Cut off a held exchange that does not ask for jobs of these applications."""
+        """Have an exchange held that asks for jobs of these applications, for which there is room.
+
+        One that is held without them is cut off. Called after each exchange of a worker.
+        """
         with self._guard:
             self._answered_at[project, server] = self._clock()
+            self._required[project, server] = applications
             held = self._held.get((project, server))
-        if held is not None and not applications <= held.applications:
+        if held is None and applications:
+            self.on_room(project, server)
+        elif held is not None and not applications <= held.applications:
             held.call_end.end()
+
+    def has_begun(self, project: str, server: str) -> bool:
+        """Return whether one exchange after the other is held by a server."""
+        return (project, server) in self._begun
+
+    def asks_for(self, project: str, server: str, references: Collection[str]) -> bool:
+        """Return whether a held exchange posts these references: the server answers with their jobs."""
+        with self._guard:
+            held = self._held.get((project, server))
+        return held is not None and held.names.issuperset(references)
 
     def tick(self) -> None:
         """Cut off held exchanges that do not name jobs which are here for a while."""

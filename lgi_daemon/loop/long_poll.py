@@ -38,13 +38,15 @@ MAX_LONG_POLLS = 16
 class LongPoll:
     """The long-poll of one project at one server.
 
-    ``announced`` are the jobs the server has announced, and until when it must not announce them again.
+    ``announced`` are the jobs the server has announced, and until when it must not announce them again. The
+    pause before the next call ends with ``hurry``.
     """
 
     project: str
     server: str
     seconds: int
     announced: dict[PendingJob, float] = field(default_factory=dict)
+    hurry: threading.Event = field(default_factory=threading.Event)
 
     def record(self, jobs: tuple[PendingJob, ...], until: float) -> None:
         """Remember announced jobs; the oldest are forgotten first."""
@@ -87,6 +89,7 @@ class LongPolls:
         self._fast = fast
         self._delay = delay
         self._held_exchanges = held_exchanges
+        held_exchanges.on_room = self.hasten
         self._guard = threading.Lock()
         self._long_polls: dict[tuple[str, str], LongPoll] = {}
         # Called when there is something to do.
@@ -106,6 +109,13 @@ class LongPolls:
         log.debug("%s announces jobs of project %s", server, project)
         threading.Thread(target=self._run, args=(long_poll,), name="LGI-long-poll", daemon=True).start()
 
+    def hasten(self, project: str, server: str) -> None:
+        """Make the next call of a long-poll now: there is room for jobs."""
+        with self._guard:
+            long_poll = self._long_polls.get((project, server))
+        if long_poll is not None:
+            long_poll.hurry.set()
+
     def __len__(self) -> int:
         """Return the number of long-polls."""
         return len(self._long_polls)
@@ -114,7 +124,8 @@ class LongPolls:
         """Call a server again and again while it belongs to the project."""
         project, server = long_poll.project, long_poll.server
         while not self._fetcher.stopping() and self._work_cycle.is_project_server(project, server):
-            time.sleep(self.poll(long_poll))
+            long_poll.hurry.clear()
+            long_poll.hurry.wait(self.poll(long_poll))
         with self._guard:
             del self._long_polls[project, server]
         log.debug("%s: no more long-polls for project %s", server, project)

@@ -7,13 +7,15 @@ from functools import partial
 
 from lgi_daemon.claiming.fetcher import JobFetcher
 from lgi_daemon.jobs.worker_pool import KeyedWorkerPool
-from lgi_daemon.loop.exchange_rounds import ExchangeRounds
+from lgi_daemon.loop.held_exchanges import HeldExchanges
 from lgi_daemon.rundir.reference_pool import ReferencePool
 
 # A daemon that takes no more jobs ends without an answer after so many attempts.
 MAX_ATTEMPTS = 3
 # Seconds after an attempt in vain.
 RETRY_SECONDS = 10.0
+# A held exchange that was cut off is made anew with the same references, which asks for them too.
+GRACE_SECONDS = 1.0
 
 
 class LostAnswers:
@@ -21,18 +23,20 @@ class LostAnswers:
 
     def __init__(
         self,
-        rounds: ExchangeRounds,
+        held_exchanges: HeldExchanges,
         fetcher: JobFetcher,
         references: ReferencePool,
         server_workers: KeyedWorkerPool,
     ) -> None:
-        """Ask in ``server_workers``."""
-        self._rounds = rounds
+        """Ask in ``server_workers`` for what no held exchange asks for."""
         self._fetcher = fetcher
         self._references = references
+        self._held_exchanges = held_exchanges
         self._server_workers = server_workers
         self._attempts: dict[tuple[str, str], int] = {}
         self._not_before: dict[tuple[str, str], float] = {}
+        # Since when the references of each server are doubtful.
+        self._since: dict[tuple[str, str], float] = {}
 
     @property
     def pending(self) -> bool:
@@ -44,7 +48,11 @@ class LostAnswers:
     def tick(self) -> None:
         """Ask the servers that may be called now; a sign-up of the work cycle is waited for."""
         exchange_servers, now = self._fetcher.sessions.exchange_servers, self._fetcher.servers.clock.now
-        for project, server in self._references.doubtful_places():
+        places = self._references.doubtful_places()
+        self._since = {place: self._since.get(place, now) for place in places}
+        for project, server in places:
+            if self._is_covered(project, server, now):
+                continue
             is_known = exchange_servers.is_known(project, server)
             is_due = now >= self._not_before.get((project, server), now) and self._fetcher.servers.open(
                 server
@@ -53,9 +61,17 @@ class LostAnswers:
                 task = partial(self._ask, project, server)
                 self._server_workers.submit(("exchange", project, server), task)
 
+    def _is_covered(self, project: str, server: str, now: float) -> bool:
+        """Return whether a held exchange asks a server, or will in a moment; none is made without room."""
+        if self._fetcher.stopping() or not self._held_exchanges.has_begun(project, server):
+            return False
+        doubtful = self._references.doubtful(project, server)
+        is_held = self._held_exchanges.asks_for(project, server, doubtful)
+        return is_held or now < self._since[project, server] + GRACE_SECONDS
+
     def _ask(self, project: str, server: str) -> None:
         place, exchange_servers = (project, server), self._fetcher.sessions.exchange_servers
-        is_reached = self._rounds.run(project, server, seeks_jobs=True)
+        is_reached = self._held_exchanges.rounds.run(project, server, seeks_jobs=True)
         if is_reached and exchange_servers.announcement(project, server) is None:
             # Where there are no exchanges any more the server queues such jobs itself.
             self._references.drop(project, server)

@@ -109,6 +109,12 @@ class ReferencePool:
         with self._guard:
             self._doubtful -= set(references)
 
+    def doubtful(self, project: str, server: str) -> set[str]:
+        """Return the references of a server that may have got jobs without an answer."""
+        with self._guard:
+            here = (self._unused[name] for name in self._doubtful)
+            return {one.reference for one in here if (one.project, one.server) == (project, server)}
+
     def doubtful_places(self) -> set[tuple[str, str]]:
         """Return the projects and servers that may have given jobs to references without an answer."""
         with self._guard:
