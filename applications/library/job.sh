@@ -219,7 +219,12 @@ end_job() {
             running) cancel ;;
             *) return 1 ;;
         esac
-        sleep "$pause"
+        await_end "$pause"
     done
     return 1
+}
+
+# Waits for the end of a job that was asked to end, at most so many seconds. Plain processes wait less.
+await_end() {
+    sleep "$1"
 }

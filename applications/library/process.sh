@@ -66,6 +66,20 @@ cancel() {
     fi
 }
 
+# Looks ever less often whether the job has ended, together for as long as it may take.
+await_end() {
+    case "$1" in
+        0) return 0 ;;
+        0.2) rest= ;;
+        *) rest=0.4 ;;
+    esac
+    for part in 0.01 0.01 0.02 0.04 0.12 $rest; do
+        # All processes are looked at, which takes longer, once the group of the leader has gone.
+        kill -s 0 -- "-$leader" 2> /dev/null || [ -n "$(members)" ] || return 0
+        sleep "$part"
+    done
+}
+
 is_available() {
     [ -z "$container" ] || command -v "$container" > /dev/null || { echo "$container is not installed"; return 1; }
 }

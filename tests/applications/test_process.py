@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,31 @@ def test_an_abort_ends_also_a_job_that_ignores_a_polite_request(place: Path) -> 
     assert job.ask("job_abort") == 0
 
     assert not Path(f"/proc/{child}").exists() or " Z " in Path(f"/proc/{child}/stat").read_text()
+    assert job.state() == "finished"
+
+
+@pytest.mark.parametrize(
+    ("program", "waits"), [("exec sleep 60", False), ("trap '' TERM; sleep 60; sleep 60", True)]
+)
+def test_an_abort_waits_no_longer_than_the_job_takes_to_end(place: Path, program: str, waits: bool) -> None:
+    """It looks a hundredth of a second after it has asked; who ignores that has 0.2 s before it is killed."""
+    shims = place / "shims"
+    shims.mkdir()
+    shim = shims / "sleep"
+    shim.write_text('#!/bin/sh\n[ "$1" = 60 ] || echo "$1" >> "${0%/*}/slept"\nexec /bin/sleep "$@"\n')
+    shim.chmod(0o755)
+    job = Bench(place, SETTINGS, input=program.encode(), path=[shims])
+    run = job.begin()
+    # As the daemon does: its end would not be seen otherwise.
+    reaper = threading.Thread(target=run.wait)
+    reaper.start()
+    until(lambda: (job.own / "stderr").exists())
+
+    assert job.ask("job_abort") == 0
+
+    reaper.join(20)
+    slept = sum(map(float, (shims / "slept").read_text().split()))
+    assert slept >= 0.2 if waits else slept < 0.2
     assert job.state() == "finished"
 
 
