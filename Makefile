@@ -5,7 +5,7 @@ INSTALLED := .venv/installed
 # Number of test files that run in parallel: cores + 1, since tests mostly wait. TEST_PROCESSES=0: no parallelism.
 TEST_PROCESSES ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
 
-.PHONY: help man demo test test-fast test-backends test-cluster check bench bench-job bench-commands bench-peers soak torture screenshots \
+.PHONY: help man demo test test-fast test-backends test-cluster check bench bench-job bench-latency bench-commands bench-peers soak torture screenshots \
 	lock sbom wheel rpm deb packages test-packages test-vm clean
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make check          run the linters, the type checker and the import contracts; look for known vulnerabilities"
 	@echo "make bench          run the benchmarks; results are ratios within one run"
 	@echo "make bench-job      measure what one short job costs: processor, processes, fsyncs, requests"
+	@echo "make bench-latency  measure how long a user waits for one job on an idle resource"
 	@echo "make bench-commands measure what the commands of users cost"
 	@echo "make bench-peers    run the same jobs through other systems (PEERS=slurm,lgi-sqlite JOBS=300 SLOTS=8)"
 	@echo "make torture        break a grid at random and check each job (MINUTES=60, SEED=...)"
@@ -72,6 +73,9 @@ bench: $(INSTALLED)
 
 bench-job: $(INSTALLED)
 	@$(PY) -m benchmarks.job_cost
+
+bench-latency: $(INSTALLED)
+	@$(PY) -m benchmarks.latency
 
 bench-commands: $(INSTALLED)
 	@$(PY) -m benchmarks.commands
