@@ -153,8 +153,10 @@ class LongPollHub(Generic[_Subscription]):
         """Wait after a query that has taken so many seconds: the database is idle most of the time."""
         usual = min(max(QUERY_SECONDS, 2 * taken), LONGEST_PAUSE)
         shortest = min(max(SHORTEST_PAUSE, 9 * taken), usual)
-        time.sleep(shortest)
-        self._hurry.wait(usual - shortest)
+        began = time.monotonic()
+        # One wait: an idle server is woken once for each query.
+        if self._hurry.wait(usual):
+            time.sleep(max(0.0, began + shortest - time.monotonic()))
 
     def _wake_gone(self) -> None:
         """Wake calls whose connection has been closed; one in CHECKED_PART is checked each time."""

@@ -47,6 +47,12 @@ class PatientGrid(Grid):
         wait_for(self.listens, 30)
 
 
+def switches_of_this_thread() -> int:
+    """Return how often this thread has waited for something."""
+    status = Path("/proc/thread-self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("voluntary_ctxt_switches"))
+
+
 @pytest.fixture
 def patient() -> Iterator[Grid]:
     """Such a server, on SQLite."""
@@ -158,6 +164,17 @@ def test_many_notices_make_few_queries() -> None:
         assert not woken()
 
     assert 1 < len(queries) <= 1.0 / long_poll.SHORTEST_PAUSE
+
+
+def test_a_waiting_call_wakes_its_thread_once_for_each_query() -> None:
+    """While nothing happens a query every tenth of a second is all that waiting calls cost."""
+    wakeups: list[int] = []
+    hub: LongPollHub[WorkSubscription] = LongPollHub(lambda: wakeups.append(switches_of_this_thread()))
+
+    assert not hub.wait(WorkSubscription("res1", frozenset({HELLO})), 2.0, lambda: False)
+
+    assert len(wakeups) > 5
+    assert wakeups[-1] - wakeups[0] < 1.5 * len(wakeups)
 
 
 def test_a_change_that_is_not_committed_is_announced_to_nobody(database: Database) -> None:
