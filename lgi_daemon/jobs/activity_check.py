@@ -1,7 +1,8 @@
 """Asks the check scripts of a job what it does."""
 
+from lgi_daemon.execution import process_table
 from lgi_daemon.execution.process_table import ProcessTable
-from lgi_daemon.jobs import library
+from lgi_daemon.jobs import excess, library
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.lifecycle import Activity
 
@@ -42,6 +43,9 @@ def _activity_by_library(job: LocalJob, alive: bool) -> Activity:
 def _activity_without_marks(job: LocalJob) -> Activity:
     """Return LOST for a started job without processes that requests no restart; else RUNNING or IDLE."""
     if job.record.run is not None and not job.run.restart_requested(job.record):
+        if excess.reason_of(job):
+            # What the job started while its processes were killed would run on.
+            process_table.kill_all(job.process_selector)
         # Processes that its run script has started may still run.
         table = ProcessTable()
         table.read()
