@@ -4,6 +4,12 @@
 set -eu
 cd "$(dirname "$0")/.."
 umask 022
+# Of two commands at once the second one waits: both write these directories.
+if command -v flock > /dev/null; then
+    mkdir -p build
+    exec 9> build/wheel.lock
+    flock 9
+fi
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2> /dev/null || echo 315532800)
 export SOURCE_DATE_EPOCH PYTHONDONTWRITEBYTECODE=1
 rm -rf build/man build/completions build/lib build/bdist.*
