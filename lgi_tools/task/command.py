@@ -86,7 +86,7 @@ def submit(
             submission.script_of(words),
             command_line.as_specifics(specifics, command_line.licences(resources)),
             comma_lists.join(comma_lists.split(targets)) or comma_lists.ANY,
-            names,
+            tuple(names.items()),
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None

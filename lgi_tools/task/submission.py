@@ -3,7 +3,7 @@
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lgi_protocol import comma_lists, hexcode, xml
@@ -31,8 +31,8 @@ class Order:
     script: str
     specifics: str
     targets: str = comma_lists.ANY
-    # The fields of a submit for its name and labels.
-    names: Mapping[str, str] = field(default_factory=dict)
+    # The fields of a submit for its name and labels: pairs, so that equal orders are found by their hash.
+    names: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError for text that cannot be sent; the script may contain any bytes."""
@@ -46,7 +46,7 @@ class Order:
             "target_resources": self.targets,
             "job_specifics": specifics,
             "input": hexcode.encode(self.script.encode("utf-8", "surrogateescape")),
-            **{name: text for name, text in self.names.items() if text},
+            **{name: text for name, text in self.names if text},
         }
 
 
