@@ -66,11 +66,9 @@ def end_lines(text: str) -> str:
 
 
 def label_lines(text: str) -> str:
-    """Return the lines with the name, labels, start and end of the job in a ``<job>``, as far as known."""
+    """Return the lines with the name and labels of the job in a ``<job>``; empty for one without."""
     lines = [("Job name", name)] if (name := xml.value(text, "job_name")) else []
     lines += [("Job label", f"{key}={value}") for key, value in read_label_elements(text).items()]
-    times = (("Submitted", "submitted"), ("Started", "started"), ("Ended", "ended"))
-    lines += [(label, date_and_number(value)) for label, tag in times if (value := xml.value(text, tag))]
     return "".join(line(label, value) for label, value in lines)
 
 
