@@ -3,6 +3,7 @@
 import re
 
 from lgi_protocol import labels
+from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server.api import fields
 from lgi_server.api.form import Form
@@ -32,6 +33,16 @@ def number_ranges(form: Form) -> tuple[tuple[int, int], ...]:
     if len(found) > MOST_RANGES:
         raise field.refusal(field.too_big, f"{len(found)} ranges, at most {MOST_RANGES} are allowed")
     return tuple(found)
+
+
+def numbers(form: Form, most: int) -> tuple[int, ...]:
+    """Return the numbers of the jobs that a call is about, each once; LGIError JOB_ID or POST_TOO_BIG."""
+    ranges = number_ranges(form)
+    if not ranges or any(last < first for first, last in ranges):
+        raise fields.JOB_IDS.refusal(fields.JOB_IDS.malformed, "give numbers, or ranges as 12-40")
+    if sum(last - first + 1 for first, last in ranges) > most:
+        raise LGIError(ErrorNumber.POST_TOO_BIG, f"at most {most} jobs at once")
+    return tuple(dict.fromkeys(number for first, last in ranges for number in range(first, last + 1)))
 
 
 def repeated(form: Form) -> tuple[Element, ...]:

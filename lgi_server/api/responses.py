@@ -123,11 +123,13 @@ class ResponseBuilder:
         """Return the details of a job that an exchange gives out, without the files of its repository."""
         return (*[self.element(job, name) for name in _GIVEN], *end(job))
 
-    def submitted(self, outcomes: Sequence[JobRow | LGIError], request_ids: Sequence[str]) -> Elements:
-        """Return the result of each job of a bulk submit: the stored job or its error."""
+    def submitted(
+        self, outcomes: Sequence[JobRow | LGIError], sources: Iterable[str | int], tag: str = "request_id"
+    ) -> Elements:
+        """Return the result of each job of a bulk submit: what it is from, the stored job or its error."""
         jobs = [
-            Element("job", (Element("request_id", request_id), *self._outcome(outcome)), number)
-            for number, (outcome, request_id) in enumerate(zip(outcomes, request_ids, strict=True), 1)
+            Element("job", (Element(tag, source), *self._outcome(outcome)), number)
+            for number, (outcome, source) in enumerate(zip(outcomes, sources, strict=True), 1)
         ]
         return (Element("number_of_jobs", len(jobs)), *jobs)
 

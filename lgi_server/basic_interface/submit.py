@@ -19,7 +19,7 @@ from lgi_server.basic_interface import filters
 from lgi_server.basic_interface.job import seen
 from lgi_server.basic_interface.registry import Answer, PageContext, Redirect, Template
 from lgi_server.services.access.principals import UserPrincipal
-from lgi_server.services.jobs import idempotency, submission
+from lgi_server.services.jobs import idempotency, resubmission, submission
 from lgi_server.services.jobs.submit_request import JobPayload, SubmitContext, SubmitRequest
 from lgi_server.services.jobs.targets import applications_of
 from lgi_server.tables import active_resources
@@ -35,6 +35,8 @@ _FIELDS = (
 # Fields of ours, which are named at the begin of a message.
 _OURS = (fields.JOB_NAME.name, fields.LABELS.name)
 LIKE = fields.Field("like", fields.INTEGER, fields.E.JOB_ID_TOO_BIG, fields.E.JOB_ID)
+# The check box for the files of that job.
+WITH_FILES = "with_files"
 # The field that an error is about.
 _AT_FAULT: Mapping[ErrorNumber, str] = {
     **{number: field.name for field in _FIELDS for number in (field.too_big, field.malformed)},
@@ -66,10 +68,12 @@ def submit_form(visit: PageContext) -> Answer:
         "job_specifics": without_reference(job.job_specifics),
         "input": job.input.decode("utf-8", "replace") if is_text else "",
         "job_name": job.job_name,
-        "labels": job.labels,
+        "labels": resubmission.labels_of(job),
+        "like": str(job.job_id),
+        "with_files": "1",
     }
     shown = _form(visit, values, (), visit.user.groups)
-    return replace(shown, values={**shown.values, "like": job.job_id, "like_has_input": is_text})
+    return replace(shown, values={**shown.values, "lacks_input": not is_text})
 
 
 def _form(
@@ -106,7 +110,7 @@ def _field_at_fault(refused: LGIError) -> str:
 
 def form_again(visit: PageContext, refused: LGIError) -> Template:
     """Return the form with the posted values and the error; browsers require files to be chosen again."""
-    values = {name: visit.posted.get(name, "") for name in _PLAIN}
+    values = {name: visit.posted.get(name, "") for name in (*_PLAIN, LIKE.name, WITH_FILES)}
     targets, groups = (tuple(visit.posted.getlist(name)) for name in _BOXES)
     return _form(visit, values, targets, groups, refused)
 
@@ -137,13 +141,15 @@ def _submit_request(visit: PageContext, user: UserPrincipal) -> SubmitRequest:
     targets = comma_lists.unique(visit.posted.getlist("target_resources")) or (comma_lists.ANY,)
     chosen = Form({fields.TARGETS.name: comma_lists.join(targets)})
     key = idempotency.make_key("user", user.name, form.line(fields.REQUEST_ID))
+    like = form.number_or(LIKE, -1) if visit.posted.get(WITH_FILES) else -1
+    source = seen(visit, like).repository if like >= 0 else ""
     return SubmitRequest(
-        form.tag(fields.APPLICATION), chosen.names(fields.TARGETS), partial(_details, form), key
+        form.tag(fields.APPLICATION), chosen.names(fields.TARGETS), partial(_details, form, source), key
     )
 
 
-def _details(form: Form) -> JobPayload:
-    """Return the other fields and the files of the form."""
+def _details(form: Form, source: str) -> JobPayload:
+    """Return the other fields and the files of the form; ``source`` has those of another job."""
     return JobPayload(
         read_access=form.names(fields.READ_ACCESS),
         write_access=form.names(fields.WRITE_ACCESS),
@@ -153,4 +159,5 @@ def _details(form: Form) -> JobPayload:
         output=b"",
         job_name=form.checked(fields.JOB_NAME, labels.check_name),
         labels=form.checked(fields.LABELS, labels.normalize_labels),
+        source=source,
     )

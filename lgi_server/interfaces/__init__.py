@@ -7,6 +7,7 @@ from lgi_server.interfaces import explain, history, jobs, output, project, submi
 ROUTES = (
     Route(submit.interface_submit_job, InterfaceContext, takes_files=True),
     Route(submit.interface_submit_jobs, InterfaceContext, takes_files=True, bulk=True),
+    Route(submit.interface_resubmit_jobs, InterfaceContext),
     Route(jobs.interface_job_state, InterfaceContext, writes=False),
     Route(jobs.interface_delete_job, InterfaceContext),
     Route(output.interface_job_tail, InterfaceContext, writes=False),

@@ -6,11 +6,12 @@ from functools import partial
 
 from lgi_protocol import labels
 from lgi_protocol.xml import Element
-from lgi_server.api import fields
+from lgi_server.api import fields, list_filters
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.form import Form
 from lgi_server.api.responses import Elements
-from lgi_server.services.jobs import bulk_submission, submission
+from lgi_server.services.jobs import bulk_submission, resubmission, submission
+from lgi_server.services.jobs.idempotency import IdempotencyKey
 from lgi_server.services.jobs.submit_request import JobPayload, SubmitRequest
 from lgi_server.storage.repository import Upload
 
@@ -32,6 +33,21 @@ def interface_submit_jobs(call: InterfaceContext) -> Elements:
     request_ids = [entry.request_id for entry in call.entries]
     most = Element("most_jobs", call.runtime.config.max_jobs_at_once)
     return (*call.header(), most, Element("file_times", 1), *call.answers.submitted(outcomes, request_ids))
+
+
+def interface_resubmit_jobs(call: InterfaceContext) -> Elements:
+    """Queue, ours, a job like each of those with these numbers, which have ended, with its files."""
+    numbers = list_filters.numbers(call.form, call.runtime.config.max_jobs_at_once)
+    keys = {job_id: _key(call, job_id) for job_id in numbers}
+    outcomes = resubmission.resubmit_all(call.submit_context(), call.user, keys)
+    most = Element("most_jobs", call.runtime.config.max_jobs_at_once)
+    return (*call.header(), most, *call.answers.submitted(outcomes, numbers, resubmission.SOURCE))
+
+
+def _key(call: InterfaceContext, job_id: int) -> IdempotencyKey | None:
+    posted = call.form.line(fields.REQUEST_ID)
+    form = Form({fields.REQUEST_ID.name: f"{posted}.{job_id}"} if posted else {})
+    return call.idempotency_key("user", call.user.name, form)
 
 
 def _request(call: InterfaceContext, form: Form, uploads: Callable[[], tuple[Upload, ...]]) -> SubmitRequest:

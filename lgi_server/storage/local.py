@@ -18,17 +18,19 @@ from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import FileProperties
 from lgi_server.storage import repository
+from lgi_server.storage.directory_files import link_files
 from lgi_server.storage.pending_uploads import PendingUploads
 from lgi_server.storage.quota import Quota
 from lgi_server.storage.repository import (
     ACCESS_FILE,
+    NEW,
     Limits,
     NewRepository,
     NoSuchFileError,
     StoredFile,
-    Upload,
     file_name,
-    is_listable,
+    regular_files,
+    write_new,
 )
 from lgi_server.storage.threadpool import run_in_thread, syncfs
 from lgi_server.storage.upload_budget import UploadBudget
@@ -36,7 +38,6 @@ from lgi_server.storage.upload_copy import copy_part, set_properties
 
 log = logging.getLogger("lgi.repositories")
 _INCOMING = ".incoming"
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _UNKNOWN = FileProperties()
 # Files in one repository: an answer with the details of a job lists all of them.
 MOST_FILES = 10_000
@@ -78,27 +79,36 @@ class Repositories:
         """Return a random name."""
         return repository.new_name()
 
-    def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
+    def create(self, name: str, new: NewRepository) -> None:
         """Create a repository with its first files, and wait in a thread until they are on disk.
 
         Raises LGIError FILE_TOO_BIG, or UPLOAD; the caller then has to call `remove`.
         """
-        repository.check_uploads(uploads, Limits(self.max_file_size, self.max_size))
+        self.check(new)
         try:
-            run_in_thread(self._make, name, writers, uploads)
+            run_in_thread(self._make, name, new)
         except OSError as error:
             log.error("cannot create %s: %s", self.directory(name), error)
             raise LGIError(ErrorNumber.UPLOAD, error.strerror or "") from None
 
-    def _make(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
+    def _make(self, name: str, new: NewRepository) -> None:
         with self._new_directory(name) as at:
-            self._write(at, ACCESS_FILE, comma_lists.join(writers).encode())
-            for upload in uploads:
+            write_new(at, ACCESS_FILE, comma_lists.join(new.writers).encode())
+            for upload in new.uploads:
                 # A link, not a rename: the database may require that the whole submit is repeated.
                 os.link(upload.arrived, upload.name, dst_dir_fd=at)
                 # After the link: the modification time shows whether an incoming file is stale.
                 set_properties(upload.properties, upload.name, at)
+            if new.source:
+                self._link(new.source, at)
             os.fsync(at)
+
+    def _link(self, source: str, at: int) -> None:
+        try:
+            with self.opened(source) as there:
+                link_files(there, at)
+        except NoSuchFileError:
+            raise OSError(errno.ENOENT, "the files of the other job are gone") from None
 
     def _new_directory(self, name: str) -> AbstractContextManager[int]:
         directory = self.directory(name)
@@ -106,16 +116,16 @@ class Repositories:
         directory.mkdir(mode=0o770)
         return self.opened(name)
 
-    @staticmethod
-    def _write(at: int, name: str, data: bytes) -> None:
-        with os.fdopen(os.open(name, _NEW, 0o660, dir_fd=at), "wb") as opened:
-            opened.write(data)
-            opened.flush()
-            os.fsync(opened.fileno())
-
-    def check(self, uploads: Sequence[Upload]) -> None:
-        """Raise LGIError UPLOAD or FILE_TOO_BIG unless these can be the first files of a repository."""
-        repository.check_uploads(uploads, Limits(self.max_file_size, self.max_size))
+    def check(self, new: NewRepository) -> None:
+        """Raise LGIError UPLOAD or FILE_TOO_BIG unless a repository can have these first files."""
+        repository.check_uploads(new.uploads, Limits(self.max_file_size, self.max_size))
+        if new.source:
+            if not self.directory(new.source).is_dir():
+                raise LGIError(ErrorNumber.UPLOAD, "the files of the other job are gone")
+            quota = self.quota(new.source)
+            for upload in new.uploads:
+                quota.check(upload.name, upload.size)
+                quota.add(upload.name, upload.size)
 
     def create_all(self, repositories: Sequence[NewRepository]) -> tuple[str, ...]:
         """Create repositories with checked files and return their names; all, or none and LGIError UPLOAD."""
@@ -134,11 +144,13 @@ class Repositories:
         """Write all repositories, and sync the disk once."""
         for name, new in zip(names, repositories, strict=True):
             with self._new_directory(name) as at:
-                access = os.open(ACCESS_FILE, _NEW, 0o660, dir_fd=at)
+                access = os.open(ACCESS_FILE, NEW, 0o660, dir_fd=at)
                 with os.fdopen(access, "wb") as opened:
                     opened.write(comma_lists.join(new.writers).encode())
                 for upload in new.uploads:
-                    copy_part(upload, os.open(upload.name, _NEW, 0o660, dir_fd=at))
+                    copy_part(upload, os.open(upload.name, NEW, 0o660, dir_fd=at))
+                if new.source:
+                    self._link(new.source, at)
         self.sync()
 
     def sync(self) -> None:
@@ -157,20 +169,9 @@ class Repositories:
         """Return the regular files of a repository by name; none when there is no such repository."""
         try:
             with self.opened(name) as at:
-                return sorted(self._files(at), key=lambda stored: stored.name)
+                return sorted(regular_files(at), key=lambda stored: stored.name)
         except NoSuchFileError:
             return []
-
-    @staticmethod
-    def _files(at: int) -> Iterator[StoredFile]:
-        with os.scandir(at) as entries:
-            for entry in entries:
-                # Other names can only have been created on the server itself.
-                listable = is_listable(entry.name)
-                with suppress(FileNotFoundError):
-                    status = entry.stat(follow_symlinks=False)
-                    if listable and stat.S_ISREG(status.st_mode):
-                        yield StoredFile(entry.name, status.st_size, status.st_mtime_ns)
 
     def open(self, name: str, file: str) -> IO[bytes]:
         """Return a regular file, opened for reading; NoSuchFileError."""

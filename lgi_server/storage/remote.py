@@ -21,7 +21,7 @@ from lgi_protocol.file_properties import FileProperties
 from lgi_server.config.repository_host import RepositoryHost
 from lgi_server.storage import repository
 from lgi_server.storage.pending_uploads import PendingUploads
-from lgi_server.storage.repository import ACCESS_FILE, Limits, NewRepository, StoredFile, Upload
+from lgi_server.storage.repository import ACCESS_FILE, STREAMS, Limits, NewRepository, StoredFile, Upload
 from lgi_server.storage.ssh import RemoteCommandError, Ssh
 from lgi_server.storage.threadpool import run_in_thread
 
@@ -30,9 +30,11 @@ log = logging.getLogger("lgi.repositories")
 _HEAD = "exec sh -c 'cd {directory} || exit 1; "
 # The access file comes last in the stream: when it exists the stream was complete.
 CREATE = (
-    "umask 007; mkdir -p {fan} && mkdir {new} && tar -x -o -f - -C {new} && test -f {new}/{access} "
+    "umask 007; mkdir -p {fan} && mkdir {new} {copy}&& tar -x -o -f - -C {new} && test -f {new}/{access} "
     "&& find {new} -exec sync {{}} + && mv -T {new} {old} || {{ rm -rf {new}; exit 1; }}'"
 )
+# The files of another repository; what is uploaded in the place of one replaces it.
+_COPY = "&& cp -R -P -p {source}/. {{new}} && ( cd {{new}} && rm -f {{access}} {streams} ) "
 _REMOVE = "rm -rf {new} {old}'"
 _CONTENT = (
     "test -d {old} || exit 0; "
@@ -58,20 +60,20 @@ class RemoteRepositories:
         """Return a random name."""
         return repository.new_name()
 
-    def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
+    def create(self, name: str, new: NewRepository) -> None:
         """Create a repository with its first files, all or nothing; LGIError UPLOAD or FILE_TOO_BIG."""
-        repository.check_uploads(uploads, self._limits)
-        self._pending.check_free(sum(upload.size for upload in uploads))
+        self.check(new)
+        self._pending.check_free(sum(upload.size for upload in new.uploads))
         with tempfile.TemporaryFile(dir=self._pending.directory) as packed:
-            run_in_thread(pack, packed, writers, uploads)
+            run_in_thread(pack, packed, new.writers, new.uploads)
             size = packed.tell()
             packed.seek(0)
             with _translated_errors():
-                self._run(CREATE, name, packed, SECONDS + size / SLOWEST)
+                self._run(create_steps(new.source), name, packed, SECONDS + size / SLOWEST)
 
-    def check(self, uploads: Sequence[Upload]) -> None:
-        """Raise LGIError UPLOAD or FILE_TOO_BIG unless these can be the first files of a repository."""
-        repository.check_uploads(uploads, self._limits)
+    def check(self, new: NewRepository) -> None:
+        """Raise LGIError UPLOAD or FILE_TOO_BIG unless a repository can have these first files."""
+        repository.check_uploads(new.uploads, self._limits)
 
     def create_all(self, repositories: Sequence[NewRepository]) -> tuple[str, ...]:
         """Create repositories one after the other and return their names; all or none.
@@ -82,7 +84,7 @@ class RemoteRepositories:
         try:
             for new in repositories:
                 made.append(self.new_name())
-                self.create(made[-1], new.writers, new.uploads)
+                self.create(made[-1], new)
         except LGIError:
             for name in made:
                 self.remove(name)
@@ -114,6 +116,15 @@ class RemoteRepositories:
 
     def _run(self, steps: str, name: str, given: IO[bytes] | None = None, seconds: float = SECONDS) -> bytes:
         return self._ssh.run(command(steps, self._host.directory, name), given, seconds)
+
+
+def create_steps(source: str = "") -> str:
+    """Return the steps that create a repository, with the files of another one, if ``source`` names one.
+
+    Raises NoSuchFileError for a name that is none.
+    """
+    copy = _COPY.format(source=repository.relative_path(source), streams=" ".join(STREAMS)) if source else ""
+    return CREATE.replace("{copy}", copy)
 
 
 def command(steps: str, directory: str, name: str) -> str:

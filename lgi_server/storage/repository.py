@@ -1,8 +1,11 @@
 """Repositories: their names, their files and limits, and the interface of every store that has them."""
 
+import os
 import re
 import secrets
-from collections.abc import Sequence
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +15,10 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import FileProperties
 
 ACCESS_FILE = ".LGI_repository_write_access"
+# The output of a job, which no other job gets from it.
+STREAMS = ("joblog.txt", "joberr.txt")
+# How a new file is opened.
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NAME = re.compile(r"JOB_[0-9a-f]{32}\Z")
 _RESERVED = ".LGI_"
 
@@ -46,10 +53,14 @@ class Upload:
 
 @dataclass(frozen=True)
 class NewRepository:
-    """A repository to create: the names that may write to it, and its first files."""
+    """A repository to create: the names that may write to it, and its first files.
+
+    ``source`` is a repository whose files it gets too, but for those in whose place one is uploaded.
+    """
 
     writers: tuple[str, ...]
     uploads: tuple[Upload, ...]
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,11 +89,11 @@ class RepositoryWriter(Protocol):
     def new_name(self) -> str:
         """Return a random name."""
 
-    def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
+    def create(self, name: str, new: NewRepository) -> None:
         """Create a repository with its first files; after an exception the caller has to call `remove`."""
 
-    def check(self, uploads: Sequence[Upload]) -> None:
-        """Raise LGIError UPLOAD or FILE_TOO_BIG unless these can be the first files of a repository."""
+    def check(self, new: NewRepository) -> None:
+        """Raise LGIError UPLOAD or FILE_TOO_BIG unless a repository can have these first files."""
 
     def create_all(self, repositories: Sequence[NewRepository]) -> tuple[str, ...]:
         """Create repositories whose files were checked and return their names; all or none."""
@@ -133,10 +144,15 @@ def file_name(text: str) -> str:
     """Return ``text`` if a file of a repository may have it as its name; LGIError UPLOAD."""
     if text in {"", ".", ".."} or "/" in text or not is_listable(text) or len(text.encode()) > 255:
         raise LGIError(ErrorNumber.UPLOAD, repr(text[:80]), message="This is not a valid file name")
-    if text.startswith(_RESERVED):
+    if is_reserved(text):
         why = f"Names that start with {_RESERVED} are reserved for LGI"
         raise LGIError(ErrorNumber.UPLOAD, repr(text[:80]), message=why)
     return text
+
+
+def is_reserved(name: str) -> bool:
+    """Return whether a file is the server's own."""
+    return name.startswith(_RESERVED)
 
 
 def uploaded_name(text: str) -> str:
@@ -159,3 +175,23 @@ def check_uploads(uploads: Sequence[Upload], limits: Limits) -> None:
         raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {limits.file} bytes are allowed")
     if sum(sizes) > limits.repository:
         raise LGIError(ErrorNumber.UPLOAD, f"a repository holds at most {limits.repository} bytes")
+
+
+def write_new(at: int, name: str, data: bytes) -> None:
+    """Write a new file and wait until it is on disk; OSError."""
+    with os.fdopen(os.open(name, NEW, 0o660, dir_fd=at), "wb") as opened:
+        opened.write(data)
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+def regular_files(at: int) -> Iterator[StoredFile]:
+    """Yield the regular files of a directory that an answer can list; ``at`` is its descriptor."""
+    with os.scandir(at) as entries:
+        for entry in entries:
+            # Other names can only have been created on the server itself.
+            listable = is_listable(entry.name)
+            with suppress(FileNotFoundError):
+                status = entry.stat(follow_symlinks=False)
+                if listable and stat.S_ISREG(status.st_mode):
+                    yield StoredFile(entry.name, status.st_size, status.st_mtime_ns)

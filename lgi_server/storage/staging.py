@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.storage import repository
-from lgi_server.storage.repository import NewRepository, RepositoryWriter, Upload
+from lgi_server.storage.repository import NewRepository, RepositoryWriter
 
 Result = TypeVar("Result")
 
@@ -39,13 +39,13 @@ class StagedRepository:
         """Return the name of the request's repository."""
         return self._names[0]
 
-    def check(self, uploads: Sequence[Upload]) -> None:
-        """Raise LGIError UPLOAD or FILE_TOO_BIG unless these can be the first files of a repository."""
-        self._writer.check(uploads)
+    def check(self, new: NewRepository) -> None:
+        """Raise LGIError UPLOAD or FILE_TOO_BIG unless a repository can have these first files."""
+        self._writer.check(new)
 
-    def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
+    def create(self, name: str, new: NewRepository) -> None:
         """Use the created repository; RepositoryNotReadyError at the first call."""
-        self._take((NewRepository(tuple(writers), tuple(uploads)),))
+        self._take((new,))
 
     def create_all(self, repositories: Sequence[NewRepository]) -> tuple[str, ...]:
         """Use the created repositories and return their names; RepositoryNotReadyError at the first call."""
@@ -75,7 +75,7 @@ class StagedRepository:
                 self._names = self._writer.create_all(self._requested)
             else:
                 (one,) = self._requested
-                self._writer.create(self._names[0], one.writers, one.uploads)
+                self._writer.create(self._names[0], one)
             self._made = True
             return work()
         finally:

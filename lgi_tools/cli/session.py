@@ -4,7 +4,7 @@ There is one way to open it and one translation of errors. Only the wording diff
 documents report on standard output, in LGI's words, which existing scripts look for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from lgi_protocol.client import Client
     from lgi_protocol.reply import Reply
+    from lgi_tools.client.job import Job
     from lgi_tools.client.progress import ProgressCallback
     from lgi_tools.client.project import Project
 
@@ -152,16 +153,20 @@ class UserCalls:
         return reply
 
 
-def selected(project: "Project", words: Options) -> "tuple[int, ...]":
+def selected(
+    project: "Project", words: Options, suits: "Callable[[Job], bool]" = lambda _job: True
+) -> "tuple[int, ...]":
     """Return the numbers of the jobs that options and words select: of single ids all, else those that exist.
 
+    Of the latter only jobs that suit the command.
     Raises ClickException when nothing is selected, UsageError for an invalid selection.
     """
     from lgi_tools.cli import selection_options
 
     if words["words"] and selection_options.is_plain(words):
         return job_ids(words["words"])
-    found = tuple(job.id for job in project.select(selection_options.selection(words, project.user)))
+    listed = project.select(selection_options.selection(words, project.user))
+    found = tuple(job.id for job in listed if suits(job))
     if not found:
         raise click.ClickException("no job is selected")
     return found

@@ -13,7 +13,7 @@ from lgi_tools.client.settings import Settings
 from lgi_tools.client.text import one_line, shortened
 from lgi_tools.client.timing import DEFAULT, Timing
 
-SUBMIT = "submit_job"
+SUBMIT, RESUBMIT = "submit_job", "resubmit_jobs"
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +40,7 @@ class Caller:
         every, call = self.fields | dict(fields), f"interfaces/interface_{name}"
         check_text(every)
         _log.info("calling %s of %s", name, self._client.server)
-        if name == SUBMIT:
+        if name in {SUBMIT, RESUBMIT}:
             reply = idempotent_submit.submit_once(
                 self._client, call, every, files, timing=self._timing, watch=watch
             )

@@ -60,8 +60,12 @@ def label_fields(name: str, of_job: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Submission:
-    """The outcome of one submit of many: the id and repository of the job, or the ``error`` of the server."""
+    """The outcome of one submit of many: the id and repository of the job, or the ``error`` of the server.
+
+    ``resubmitted_from`` is the id of the job that it is like, if it is like one.
+    """
 
     job_id: int = 0
     repository_url: str = ""
     error: ServerError | None = None
+    resubmitted_from: int = 0

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import Self, Unpack
 
-from lgi_protocol import comma_lists, hexcode, xml
+from lgi_protocol import comma_lists, hexcode
 from lgi_protocol.client import Client
-from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply
 from lgi_protocol.states import State
 from lgi_tools.client import settings
+from lgi_tools.client.element import read_element
 from lgi_tools.client.explanation import Explanation, read_explanation
 from lgi_tools.client.files import Files
 from lgi_tools.client.interface_calls import SUBMIT, Caller
@@ -20,6 +20,7 @@ from lgi_tools.client.job_request import JobRequest, Submission
 from lgi_tools.client.polling import poll_until
 from lgi_tools.client.repository import Repository
 from lgi_tools.client.resource import Resource, read_resource
+from lgi_tools.client.resubmission import resubmit
 from lgi_tools.client.result import Result, result_of
 from lgi_tools.client.selected_jobs import selected_jobs
 from lgi_tools.client.selection import SHOW, Filters, Selection, selection_of
@@ -28,8 +29,6 @@ from lgi_tools.client.submission import submit_many
 from lgi_tools.client.tail import Tail
 from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.client.transfer_error import TransferError
-
-_Value = TypeVar("_Value")
 
 
 class Project:
@@ -111,7 +110,7 @@ class Project:
             labels=labels or {},
         )
         reply = self._call(SUBMIT, request.fields() | request.show(), request.paths())
-        return self._read(reply, "job", read_details)
+        return read_element(self.server, reply, "job", read_details)
 
     def submit_many(
         self, requests: Iterable[JobRequest], report: Callable[[Submission], object] | None = None
@@ -129,6 +128,13 @@ class Project:
             if report:
                 report(outcome)
         return outcomes
+
+    def resubmit(self, jobs: Iterable[AnyJob]) -> list[Submission]:
+        """Queue a job like each of these, which have ended, with its files; return the outcomes.
+
+        A refused job does not stop the others. Raises TransportError from an older server.
+        """
+        return list(resubmit(self._call, self.server, [id_of(job) for job in jobs]))
 
     def job(self, job: AnyJob) -> Details:
         """Return all data of one job. Raises ServerError NO_JOB."""
@@ -177,10 +183,7 @@ class Project:
         """
         fields = {"job_id": str(id_of(job)), "offset": str(offset)} | _held(wait)
         reply = self._call("job_tail", fields)
-        try:
-            data = hexcode.decode(reply.value("tail"))
-        except ValueError as error:
-            raise TransportError(self.server, f"the answer has a tail that cannot be read: {error}") from None
+        data = read_element(self.server, reply, "tail", lambda text: hexcode.decode(text.strip()))
         live, complete = reply.number("told") > 0, reply.number("complete") > 0
         return Tail(reply.value("state"), reply.number("offset"), data, live, complete)
 
@@ -232,18 +235,7 @@ class Project:
 
     def _details(self, job_id: int, more: Mapping[str, str]) -> Details:
         reply = self._call("job_state", {"job_id": str(job_id)} | SHOW | dict(more))
-        return self._read(reply, "job", read_details)
-
-    def _read(self, reply: Reply, name: str, read: Callable[[str], _Value]) -> _Value:
-        found = xml.find(reply.content, name)
-        if found is None:
-            raise TransportError(self.server, f"the answer has no <{name}>")
-        try:
-            return read(found.inside)
-        except ValueError as error:
-            raise TransportError(
-                self.server, f"the answer has a {name} that cannot be read: {error}"
-            ) from None
+        return read_element(self.server, reply, "job", read_details)
 
 
 def _held(seconds: int) -> dict[str, str]:

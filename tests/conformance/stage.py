@@ -13,6 +13,7 @@ from functools import partial
 from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Transaction
 from lgi_server.storage.local import Repositories
+from lgi_server.storage.repository import NewRepository
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
@@ -177,7 +178,7 @@ def files(repository: str, writers: str | None, **contents: str) -> Step:
 
     def step(stage: Stage, _transaction: Transaction) -> None:
         stage.store.remove(repository)
-        stage.store.create(repository, comma_lists.split(writers or ""), ())
+        stage.store.create(repository, NewRepository(comma_lists.split(writers or ""), ()))
         directory = stage.store.directory(repository)
         for name, text in contents.items():
             (directory / name).write_bytes(text.encode("latin-1"))

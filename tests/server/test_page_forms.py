@@ -1,5 +1,7 @@
 """The forms of the web interface: who may use them, and the protection against forged requests."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.grid import Grid
@@ -142,17 +144,60 @@ def test_a_job_can_be_submitted_again_like_another(offered: Grid) -> None:
 
     assert (fields["application"], fields["job_specifics"].strip()) == ("vasp", "<a> 1 </a>")
     assert fields["input"].strip() == "AB"
+    assert fields["labels"].strip() == f"resubmitted_from={job_id}"
     assert Browser(offered, "other@laptop", ("x",)).get(f"submit?like={job_id}").status == 404
 
 
 def test_an_input_that_is_no_text_is_not_taken_for_some(offered: Grid) -> None:
-    """The form for a similar job says what is not copied: binary input, and files."""
+    """The form for a similar job says what is not copied: binary input."""
     job_id = offered.user().submit(input="FF00FE41")
 
     page = Browser(offered).get(f"submit?like={job_id}")
 
     assert page.fields()["input"].strip() == ""
-    assert "Its input is no text and is left out. Its files have to be chosen again." in page.text
+    assert "Its input is no text and is left out." in page.text
+
+
+@pytest.mark.parametrize("takes_files", [True, False])
+def test_a_job_like_another_gets_its_files(offered: Grid, tmp_path: Path, takes_files: bool) -> None:
+    """Unless that box is cleared; a file that is chosen too replaces one of the same name."""
+    (tmp_path / "a.txt").write_text("old")
+    (tmp_path / "b.txt").write_text("old b")
+    job_id = offered.user().submit((tmp_path / "a.txt", tmp_path / "b.txt"))
+    browser = Browser(offered)
+    form = browser.get(f"submit?like={job_id}").fields()
+    if not takes_files:
+        form.pop("with_files")
+
+    page = browser.send("submit", form, files=[("files", ("a.txt", b"new"))])
+
+    assert [row["Name"] for row in page.rows()] == (["a.txt", "b.txt"] if takes_files else ["a.txt"])
+    (name,) = [link for link in page.links() if link.endswith("a.txt") and "/repository/" in link]
+    assert browser.get(f"https://localhost:{offered.port}{name}").answer.content == b"new"
+
+
+def test_a_refused_form_keeps_whose_files_it_is_for(offered: Grid) -> None:
+    """So that they are not lost with the second attempt."""
+    job_id = offered.user().submit()
+    browser = Browser(offered)
+    form = browser.get(f"submit?like={job_id}").fields()
+
+    page = browser.send("submit", {**form, "labels": "wrong"})
+
+    assert page.status == 400
+    assert (page.fields()["like"], page.fields()["with_files"]) == (str(job_id), "1")
+
+
+def test_the_files_of_a_job_that_one_may_not_read_are_not_to_be_had(offered: Grid) -> None:
+    """Also when its number is written into the form."""
+    job_id = offered.user().submit()
+    browser = Browser(offered, "other@laptop", ("x",))
+    form = browser.get("submit").fields()
+
+    page = browser.send("submit", {**form, "application": "vasp", "like": str(job_id), "with_files": "1"})
+
+    assert page.status in {400, 404}
+    assert len(offered.rows("SELECT job_id FROM job_queue")) == 1
 
 
 def test_a_project_that_offers_nothing_takes_no_jobs(grid: Grid) -> None:

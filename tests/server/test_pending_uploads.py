@@ -13,6 +13,7 @@ import pytest
 from lgi_protocol.errors import LGIError
 from lgi_server.storage.local import Repositories
 from lgi_server.storage.pending_uploads import SWEEP_SECONDS, Disk, PendingUploads, StorageFullError
+from lgi_server.storage.repository import NewRepository
 from lgi_server.storage.upload_budget import STEP, UploadBudget
 from tests.conftest import lacking
 from tests.server.test_repository import ask, new_repository
@@ -95,7 +96,7 @@ def test_uploads_into_one_repository_count_against_what_it_may_hold(tmp_path: Pa
     """Those of other requests too, before any of them is stored."""
     store = Repositories(tmp_path, 10 * MB, 10 * MB)
     name = store.new_name()
-    store.create(name, ["eve"], [])
+    store.create(name, NewRepository(("eve",), ()))
     written = 0
     for number in range(4):
         budget = store.budget("name eve", name)

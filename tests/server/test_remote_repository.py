@@ -207,6 +207,27 @@ def test_the_files_of_many_jobs_arrive_too(grid: Grid, host: PrivateSshd, tmp_pa
     assert len(grid.rows("SELECT job_id FROM job_queue")) == 3
 
 
+def test_a_job_that_is_submitted_again_gets_its_files_there(
+    grid: Grid, host: PrivateSshd, tmp_path: Path
+) -> None:
+    """All but the streams, whatever their names; they do not come here; times are kept."""
+    user = grid.user()
+    old = user.post("interface_submit_job", written(tmp_path, HOSTILE), **SUBMIT)
+    there = directory_of(host, old)
+    (there / "joblog.txt").write_text("output")
+    grid.set_job(old.number("job", "job_id"), state="finished")
+
+    reply = user.post("interface_resubmit_jobs", job_ids=old.value("job", "job_id"))
+
+    new = host.repository / reply.value("job", "repository_url").removeprefix(f"{URL}/")
+    assert new != there
+    kept = {path.name: (path.read_bytes(), path.stat().st_mtime) for path in new.iterdir()}
+    before = {path.name: (path.read_bytes(), path.stat().st_mtime) for path in there.iterdir()}
+    kept.pop(ACCESS), before.pop(ACCESS), before.pop("joblog.txt")
+    assert kept == before
+    assert len(kept) == len(HOSTILE)
+
+
 def test_details_list_the_files_with_size_and_date(grid: Grid, host: PrivateSshd, tmp_path: Path) -> None:
     """The user and the resource that has the job get the same as for a local repository."""
     user = grid.user()
@@ -362,7 +383,7 @@ def test_a_stream_that_is_cut_leaves_all_or_nothing(tmp_path: Path, blocks: int)
         upload.arrived.write_bytes(b"content")
     remote.pack(stream, ["admin"], uploads)
     name = repository.new_name()
-    text = remote.command(remote.CREATE, str(repositories), name)
+    text = remote.command(remote.create_steps(), str(repositories), name)
 
     done = subprocess.run(["sh", "-c", text], input=stream.getvalue()[: blocks * 512], capture_output=True)
 

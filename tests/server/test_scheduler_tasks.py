@@ -18,6 +18,7 @@ from lgi_server.db import open_database, schema
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.storage.local import Repositories
+from lgi_server.storage.repository import NewRepository
 from lgi_server.tables import event_queue
 from lgi_server.tables.job_queue import jobs
 from tests.server.test_schedule import Scheduler
@@ -87,7 +88,7 @@ def test_every_duty_is_done_in_every_project(grid_of_two: tuple[Grid, Database])
     store = Repositories(grid.config.repository, 1000, 1000)
     orphans = [f"JOB_{number:032x}" for number in range(16)]
     for name in orphans:
-        store.create(name, ("admin",), ())
+        store.create(name, NewRepository(("admin",), ()))
         os.utime(store.directory(name), (1000, 1000))
     for database in databases:
         database.run(lambda transaction: neglect(transaction, int(time.time())))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from lgi_protocol.errors import LGIError
-from lgi_server.storage.repository import NewRepository, Upload
+from lgi_server.storage.repository import NewRepository
 from lgi_server.storage.staging import RepositoryNotReadyError, StagedRepository
 
 
@@ -19,17 +19,17 @@ class Host:
     def new_name(self) -> str:
         return "never asked"
 
-    def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
+    def create(self, name: str, new: NewRepository) -> None:
         self.there.append(name)
         self.made += 1
 
-    def check(self, uploads: Sequence[Upload]) -> None:
+    def check(self, new: NewRepository) -> None:
         """Any will do."""
 
     def create_all(self, wanted: Sequence[NewRepository]) -> tuple[str, ...]:
         names = tuple(f"many{number}" for number, _new in enumerate(wanted))
         for name, new in zip(names, wanted, strict=True):
-            self.create(name, new.writers, new.uploads)
+            self.create(name, new)
         return names
 
     def remove(self, name: str) -> None:
@@ -40,7 +40,7 @@ class Host:
 def submit(ahead: StagedRepository, writers: Sequence[str] = ("admin",)) -> str:
     """What a transaction does with a store."""
     name = ahead.new_name()
-    ahead.create(name, writers, ())
+    ahead.create(name, NewRepository(tuple(writers), ()))
     return name
 
 

@@ -15,6 +15,7 @@ from lgi_server.db.pool import Database
 from lgi_server.services.project import orphans
 from lgi_server.services.scheduling import reaper
 from lgi_server.storage.local import Repositories
+from lgi_server.storage.repository import NewRepository
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue import jobs
 from tests.server.test_history import past
@@ -193,7 +194,7 @@ def test_repositories_of_no_job_go_when_they_are_old(store: Repositories, projec
     """Those of any project's jobs stay, as does what is no repository; a sixteenth is done each time."""
     names = [f"JOB_{number:032x}" for number in range(40)]
     for name in names:
-        store.create(name, ("admin",), ())
+        store.create(name, NewRepository(("admin",), ()))
         os.utime(store.directory(name), (1000, 1000))
     (store.root / "003" / "notes").mkdir()
     os.utime(store.directory(names[19]), (9000, 9000))
@@ -218,7 +219,7 @@ def test_no_repository_goes_while_a_database_is_away(
 ) -> None:
     """It may be a job's of that project."""
     name = f"JOB_{5:032x}"
-    store.create(name, ("admin",), ())
+    store.create(name, NewRepository(("admin",), ()))
     os.utime(store.directory(name), (1000, 1000))
     away = open_database(f"mariadb://nobody@localhost/LGI?socket={tmp_path / 'none'}")
 

@@ -21,6 +21,7 @@ from lgi_tools.commands.history import usage_main as usage
 from lgi_tools.commands.qdel import main as qdel
 from lgi_tools.commands.qstat import main as qstat
 from lgi_tools.commands.qsub import main as qsub
+from lgi_tools.commands.resubmit import main as resubmit
 from lgi_tools.commands.run import main as run_command
 from lgi_tools.commands.tail import main as tail
 from lgi_tools.commands.wait import main as wait
@@ -41,6 +42,7 @@ TOOLS = {
     "LGI_wait": wait,
     "LGI_tail": tail,
     "LGI_clean": clean,
+    "LGI_resubmit": resubmit,
     "LGI_explain": explain,
     "LGI_join": join,
     "LGI_task": task,

@@ -83,7 +83,7 @@ class _Batch:
             if first is None:
                 raise
             return self._replay(request, first)
-        context.store.check(prepared.uploads)
+        context.store.check(prepared.repository)
         self._counter.add(prepared.job.owners, request.application)
         return prepared
 

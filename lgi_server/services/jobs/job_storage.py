@@ -6,7 +6,6 @@ from functools import partial
 
 from lgi_server.services.jobs import event_log
 from lgi_server.services.jobs.submit_request import PreparedJob, SubmitContext
-from lgi_server.storage.repository import NewRepository
 from lgi_server.tables import job_access, licence_wishes, submit_requests
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
@@ -21,7 +20,7 @@ def store_one(context: SubmitContext, prepared: PreparedJob) -> JobRow:
     store, job = context.store, prepared.job
     name = store.new_name()
     context.transaction.on_rollback(partial(store.remove, name))
-    store.create(name, job.write_access, prepared.uploads)
+    store.create(name, prepared.repository)
     job = replace(job, repository=name)
     made = replace(job, job_id=jobs.insert(context.transaction, job))
     _store_related(context, [prepared], [made])
@@ -32,8 +31,7 @@ def store_all(context: SubmitContext, prepared: Sequence[PreparedJob]) -> list[J
     """Store jobs as `store_one` does, with the same number of statements as for one."""
     if not prepared:
         return []
-    repositories = [NewRepository(one.job.write_access, one.uploads) for one in prepared]
-    names = context.store.create_all(repositories)
+    names = context.store.create_all([one.repository for one in prepared])
     for name in names:
         context.transaction.on_rollback(partial(context.store.remove, name))
     new = [replace(one.job, repository=name) for one, name in zip(prepared, names, strict=True)]

@@ -14,6 +14,7 @@ from lgi_server.services.jobs import event_log, history, idempotency, job_storag
 from lgi_server.services.jobs.claiming import check_no_locks
 from lgi_server.services.jobs.submit_request import JobPayload, PreparedJob, SubmitContext, SubmitRequest
 from lgi_server.services.jobs.targets import known_targets
+from lgi_server.storage.repository import NewRepository
 from lgi_server.tables import event_queue
 from lgi_server.tables import submit_rules as rules
 from lgi_server.tables.active_resources import ResourceRow
@@ -178,7 +179,8 @@ def _prepared(
 ) -> PreparedJob:
     has_new_licences = bool(job.licences) and job.licences not in facts.licence_requests
     fingerprint = request.fingerprint(details, *more) if request.key else ""
-    return PreparedJob(job, details.uploads, request.key, fingerprint, has_new_licences)
+    repository = NewRepository(job.write_access, details.uploads, details.source)
+    return PreparedJob(job, repository, request.key, fingerprint, has_new_licences)
 
 
 def _new_job(

@@ -8,7 +8,7 @@ from lgi_server.config.model import Config
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import idempotency
 from lgi_server.services.jobs.idempotency import IdempotencyKey
-from lgi_server.storage.repository import RepositoryWriter, Upload
+from lgi_server.storage.repository import NewRepository, RepositoryWriter, Upload
 from lgi_server.tables.job_queue.jobs import JobRow
 
 
@@ -25,7 +25,10 @@ class SubmitContext:
 
 @dataclass(frozen=True)
 class JobPayload:
-    """The fields and files of a job other than application, targets and owners."""
+    """The fields and files of a job other than application, targets and owners.
+
+    ``source`` is the repository of another job whose files it gets too.
+    """
 
     read_access: tuple[str, ...]
     write_access: tuple[str, ...]
@@ -36,6 +39,7 @@ class JobPayload:
     end: End = NO_END
     job_name: str = ""
     labels: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,9 @@ class SubmitRequest:
         kept = (details.read_access, details.write_access, details.job_specifics)
         end = astuple(details.end) if details.end != NO_END else ()
         named = {"job_name": details.job_name, "labels": details.labels}
-        data = (details.input, details.output, *end, *([named] if any(named.values()) else []))
+        source = {"source": details.source}
+        more_data = [one for one in (named, source) if any(one.values())]
+        data = (details.input, details.output, *end, *more_data)
         return idempotency.fingerprint(
             (*more, self.application, self.target_resources, *kept, *data), details.uploads
         )
@@ -64,13 +70,13 @@ class SubmitRequest:
 
 @dataclass(frozen=True)
 class PreparedJob:
-    """A job that has passed all checks, its files, and key and fingerprint of its request.
+    """A job that has passed all checks, its repository, and key and fingerprint of its request.
 
     ``has_new_licences``: its request for licences is not stored yet.
     """
 
     job: JobRow
-    uploads: tuple[Upload, ...]
+    repository: NewRepository
     key: IdempotencyKey | None
     fingerprint: str
     has_new_licences: bool
