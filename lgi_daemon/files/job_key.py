@@ -6,9 +6,10 @@ Import it in the functions that use it: cryptography takes 10 MB, which a daemon
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from lgi_protocol.x509_errors import unreadable_as_value_error
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,11 @@ def signing_request(key_pem: str) -> bytes:
     return builder.sign(_key(key_pem), hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
+@unreadable_as_value_error()
 def load_certificate(pem: bytes, key_pem: str) -> JobCertificate:
     """Return a certificate that a server has sent. Raise ValueError unless it is one for this key."""
     certificate = x509.load_pem_x509_certificate(pem)
-    try:
-        fits = certificate.public_key() == _key(key_pem).public_key()
-    except UnsupportedAlgorithm as error:
-        raise ValueError(str(error)) from None
-    if not fits:
+    if certificate.public_key() != _key(key_pem).public_key():
         raise ValueError("the answer is not a certificate for its key")
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     return JobCertificate(pem.decode("ascii"), (begin + (end - begin) / 2).timestamp())

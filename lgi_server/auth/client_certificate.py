@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from lgi_protocol import common_name, expiry
 from lgi_protocol.common_name import CommonName
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.x509_errors import unreadable_as_value_error
 from lgi_server.auth import job_certificate
 from lgi_server.auth.crl import Revocation
 from lgi_server.auth.job_ca import JobsAuthority
@@ -122,6 +123,7 @@ def account(der: bytes | None, trust: TrustConfig) -> str:
 
 
 @lru_cache(maxsize=4096)
+@unreadable_as_value_error()
 def _read(der: bytes, jobs: JobsAuthority | None) -> ClientCertificate | JobCertificate:
     """Return the identity in a certificate; cached, since checking the signature takes time."""
     certificate = x509.load_der_x509_certificate(der)
@@ -131,6 +133,7 @@ def _read(der: bytes, jobs: JobsAuthority | None) -> ClientCertificate | JobCert
 
 
 @lru_cache(maxsize=4096)
+@unreadable_as_value_error()
 def read(der: bytes) -> ClientCertificate:
     """Return the identity in a certificate of the project's CA.
 
@@ -153,7 +156,8 @@ def der_of(pem: str) -> bytes:
     The result is empty for a certificate that cannot be read.
     """
     try:
-        return x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER)
+        with unreadable_as_value_error():
+            return x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER)
     except ValueError:
         return b""
 

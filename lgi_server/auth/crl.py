@@ -7,6 +7,8 @@ from pathlib import Path
 
 from cryptography import x509
 
+from lgi_protocol.x509_errors import unreadable_as_value_error
+
 log = logging.getLogger("lgi.revocation")
 Stamp = tuple[int, int, int]
 # A file that cannot be used is tried again after so many seconds, or when it changes.
@@ -20,7 +22,8 @@ class Revocation:
     def __init__(self, crl: Path | None, ca_certificate: Path) -> None:
         """Read the CRL. Raises ValueError or OSError when a configured one cannot be used."""
         self.path = crl
-        self._ca = x509.load_pem_x509_certificate(ca_certificate.read_bytes())
+        with unreadable_as_value_error():
+            self._ca = x509.load_pem_x509_certificate(ca_certificate.read_bytes())
         # The state of the file with the revoked serial numbers; that of a later one that could not be used.
         self.stamp: Stamp | None = None
         self._damaged: Stamp | None = None
@@ -71,6 +74,7 @@ class Revocation:
             due = datetime.fromtimestamp(self.due, UTC)
             log.warning("the revocation list %s should have been replaced on %s", path, f"{due:%Y-%m-%d}")
 
+    @unreadable_as_value_error()
     def _load(self, path: Path) -> None:
         crl = x509.load_pem_x509_crl(path.read_bytes())
         key = self._ca.public_key()

@@ -10,13 +10,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.x509_builder import CLOCK_SKEW, builder, key_usage
+from lgi_protocol.x509_errors import unreadable_as_value_error
 from lgi_server.auth import job_certificate
 from lgi_server.auth.job_certificate import JobClaims
 from lgi_server.config.model import Config
@@ -130,9 +131,10 @@ def load(key_file: Path, certificate_file: Path, days: int) -> JobsAuthority:
     Raises OSError, or ValueError for files that cannot be used.
     """
     try:
-        certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
-        key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
-    except (TypeError, ValueError, UnsupportedAlgorithm) as error:
+        with unreadable_as_value_error():
+            certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
+            key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
+    except ValueError as error:
         raise ValueError(f"cannot use jobs_key {key_file} with {certificate_file}: {error}") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
         raise ValueError(f"jobs_key {key_file} is not the key of jobs_certificate {certificate_file}")
@@ -145,9 +147,10 @@ def read_request(request: bytes) -> ec.EllipticCurvePublicKey:
     Raises LGIError CERTIFICATE.
     """
     try:
-        read = x509.load_der_x509_csr(request)
-        key, is_signed = read.public_key(), read.is_signature_valid
-    except (TypeError, ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        with unreadable_as_value_error():
+            read = x509.load_der_x509_csr(request)
+            key, is_signed = read.public_key(), read.is_signature_valid
+    except ValueError as error:
         raise _unusable(str(error)) from None
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise _unusable("its key is not an EC key on P-256")

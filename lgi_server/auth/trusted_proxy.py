@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.x509_errors import unreadable_as_value_error
 from lgi_server.auth.job_ca import JobsAuthority
 from lgi_server.config.model import Config
 
@@ -54,10 +55,12 @@ class TrustedProxy:
 
 
 @lru_cache(maxsize=4096)
+@unreadable_as_value_error()
 def _verified(text: str, front_end: TrustedProxy) -> bytes:
     """Return the certificate (DER) in a header; ValueError unless a CA has signed it for a client."""
     try:
-        certificate = x509.load_der_x509_certificate(_der(text))
+        with unreadable_as_value_error():
+            certificate = x509.load_der_x509_certificate(_der(text))
     except ValueError as error:
         raise ValueError(f"cannot read the certificate from the front end: {error}") from None
     if not _is_of_a_client(certificate) or not any(_signed(certificate, by) for by in front_end.authorities):
@@ -65,6 +68,7 @@ def _verified(text: str, front_end: TrustedProxy) -> bytes:
     return certificate.public_bytes(Encoding.DER)
 
 
+@unreadable_as_value_error()
 def from_config(config: Config, jobs: JobsAuthority | None) -> TrustedProxy:
     """Return the front end of a configuration.
 
@@ -118,7 +122,8 @@ def _is_of_a_client(certificate: x509.Certificate) -> bool:
 
 def _signed(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     try:
-        certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
+        with unreadable_as_value_error():
+            certificate.verify_directly_issued_by(authority)
+    except (ValueError, InvalidSignature):
         return False
     return True

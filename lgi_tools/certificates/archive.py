@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lgi_protocol.x509_errors import unreadable_as_value_error
 from lgi_tools.certificates import keys
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ def read_certificate(path: Path) -> "x509.Certificate":
     from cryptography import x509
 
     try:
-        return x509.load_pem_x509_certificate(path.read_bytes())
+        with unreadable_as_value_error():
+            return x509.load_pem_x509_certificate(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path} contains no certificate: {error}") from None
 

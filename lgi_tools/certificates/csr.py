@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lgi_protocol.x509_errors import unreadable_as_value_error
 from lgi_tools.certificates import keys
 from lgi_tools.certificates.keys import KeyType
 
@@ -28,13 +29,13 @@ def make(key: "PrivateKey") -> bytes:
 def key_of(request: bytes) -> "PublicKey":
     """Return the key in a request (PEM); the rest is ignored. Raises ValueError for an unusable request."""
     from cryptography import x509
-    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     try:
-        read = x509.load_pem_x509_csr(request)
-        key, is_signed = read.public_key(), read.is_signature_valid
-    except (TypeError, ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        with unreadable_as_value_error():
+            read = x509.load_pem_x509_csr(request)
+            key, is_signed = read.public_key(), read.is_signature_valid
+    except ValueError as error:
         raise ValueError(f"it is not a certificate request: {error}") from None
     if not is_signed:
         raise ValueError("it is not signed with its own key")

@@ -5,6 +5,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lgi_protocol.x509_errors import unreadable_as_value_error
+
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
     from lgi_protocol.x509_builder import PrivateKey
@@ -52,8 +54,9 @@ def read_key(path: Path) -> "PrivateKey":
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    except (ValueError, TypeError) as error:
+        with unreadable_as_value_error():
+            key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except ValueError as error:
         raise ValueError(f"{path} contains no usable key: {error}") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise ValueError(f"{path} contains a key that is neither EC nor RSA")

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lgi_protocol.x509_errors import unreadable_as_value_error
+
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
     from cryptography import x509
@@ -61,7 +63,8 @@ def unpack(path: Path, password: str) -> Bundle:
     from cryptography.hazmat.primitives.serialization import pkcs12
 
     try:
-        key, certificate, others = pkcs12.load_key_and_certificates(path.read_bytes(), password.encode())
+        with unreadable_as_value_error():
+            key, certificate, others = pkcs12.load_key_and_certificates(path.read_bytes(), password.encode())
     except ValueError as error:
         raise ValueError(f"{path} cannot be opened: {error}") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) or certificate is None:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from lgi_protocol.x509_errors import unreadable_as_value_error
+
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
     from cryptography import x509
@@ -74,8 +76,9 @@ def is_signed_by(certificate: "x509.Certificate", authority: "x509.Certificate")
     from cryptography.exceptions import InvalidSignature
 
     try:
-        certificate.verify_directly_issued_by(authority)
-    except (InvalidSignature, TypeError, ValueError):
+        with unreadable_as_value_error():
+            certificate.verify_directly_issued_by(authority)
+    except (InvalidSignature, ValueError):
         return False
     return True
 

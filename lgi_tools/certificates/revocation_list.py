@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lgi_protocol.x509_errors import unreadable_as_value_error
 from lgi_tools.certificates import keys, profiles
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ def read(path: Path) -> "x509.CertificateRevocationList":
     from cryptography import x509
 
     try:
-        return x509.load_pem_x509_crl(path.read_bytes())
+        with unreadable_as_value_error():
+            return x509.load_pem_x509_crl(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path} contains no revocation list: {error}") from None
 

@@ -20,6 +20,7 @@ from lgi_protocol.https_session import session_with
 from lgi_protocol.reply import read_text
 from lgi_protocol.transport_errors import root_cause
 from lgi_protocol.x509_builder import PrivateKey
+from lgi_protocol.x509_errors import unreadable_as_value_error
 from lgi_tools.certificates import csr
 from lgi_tools.certificates.profiles import Kind
 from lgi_tools.joining import tokens
@@ -59,8 +60,9 @@ def fetch_ca(url: str, token: Token) -> str:
     with session_with(with_deadline(context), None, check_host=False) as session:
         pem = _text(session, "GET", f"{url}/ca.crt", None)
     try:
-        known = tokens.fingerprint(x509.load_pem_x509_certificate(pem.encode()))
-    except (ValueError, TypeError) as error:
+        with unreadable_as_value_error():
+            known = tokens.fingerprint(x509.load_pem_x509_certificate(pem.encode()))
+    except ValueError as error:
         raise JoinError(f"{url} did not send a CA certificate: {error}") from None
     if not compare_digest(known, token.authority):
         raise JoinError(
@@ -117,13 +119,15 @@ def _post(url: str, body: Mapping[str, str], ca: str) -> Joined:
 def check_certificate(joined: Joined, key: PrivateKey) -> None:
     """Raise JoinError when the certificate of an answer does not fit the key or what the answer says."""
     try:
-        made = x509.load_pem_x509_certificate(joined.certificate.encode())
-        made.verify_directly_issued_by(x509.load_pem_x509_certificate(joined.ca.encode()))
+        with unreadable_as_value_error():
+            made = x509.load_pem_x509_certificate(joined.certificate.encode())
+            made.verify_directly_issued_by(x509.load_pem_x509_certificate(joined.ca.encode()))
+            is_for_key = made.public_key() == key.public_key()
         (found,) = made.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         named = common_name.parse(str(found.value))
-    except (ValueError, TypeError, InvalidSignature) as error:
+    except (ValueError, InvalidSignature) as error:
         raise JoinError(f"the received certificate cannot be used: {error or 'wrong CA'}") from None
-    if made.public_key() != key.public_key():
+    if not is_for_key:
         raise JoinError("the received certificate is for another key")
     if named.name != joined.name or not all(named.allows_project(one) for one in joined.projects):
         raise JoinError(f"the received certificate is for {found.value!r}")

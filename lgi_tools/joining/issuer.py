@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from lgi_protocol import common_name
 from lgi_protocol.certificate_files import file_stem
+from lgi_protocol.x509_errors import unreadable_as_value_error
 from lgi_tools.certificates import csr, inventory, profiles
 from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.ca import LEAF_DAYS, Authority
@@ -185,15 +186,17 @@ class Issuer:
 
         try:
             key = csr.key_of(request.csr)
-            shown = x509.load_pem_x509_certificate(request.certificate)
+            with unreadable_as_value_error():
+                shown = x509.load_pem_x509_certificate(request.certificate)
+                is_its_key = shown.public_key() == key
             name = common_name.parse(inventory.name_of(shown)).name
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             raise BadRequestError(str(error)) from None
         try:
             self.authority.check_signed(shown, Path(f"the certificate of {name}"))
         except ValueError as error:
             raise RefusedRenewalError(str(error)) from None
-        if shown.public_key() != key:
+        if not is_its_key:
             raise RefusedRenewalError("the request is not signed with the key of the certificate")
         if profiles.kind_of(shown) is not Kind.USER:
             raise RefusedRenewalError("only certificates of users are renewed here")

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 
 from lgi_protocol import expiry
+from lgi_protocol.x509_errors import unreadable_as_value_error
 from lgi_server.auth.crl import Revocation
 from lgi_server.cli.setup.check.finding import Finding, error, warning
 from lgi_server.config.model import Config
@@ -41,8 +42,9 @@ def _pair(config: Config, certificate: Path, key: Path, now: datetime) -> Iterat
     """Check a certificate and its key."""
     try:
         found, ca = _read(certificate), _read(config.ca_certificate)
-        private = load_pem_private_key(key.read_bytes(), password=None)
-    except (OSError, TypeError, ValueError) as why:
+        with unreadable_as_value_error():
+            private = load_pem_private_key(key.read_bytes(), password=None)
+    except (OSError, ValueError) as why:
         yield error(f"{certificate} with {key}: {why}", "make both again with LGI_certificates ... --force")
         return
     name = _name(found)
@@ -59,6 +61,7 @@ def _pair(config: Config, certificate: Path, key: Path, now: datetime) -> Iterat
         yield level(f"{key} can be read by others than its owner", f"chmod 600 {key}")
 
 
+@unreadable_as_value_error()
 def _read(path: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificate(path.read_bytes())
 
@@ -71,8 +74,9 @@ def _name(certificate: x509.Certificate) -> str:
 
 def _is_signed(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
     try:
-        certificate.verify_directly_issued_by(ca)
-    except (InvalidSignature, TypeError, ValueError):
+        with unreadable_as_value_error():
+            certificate.verify_directly_issued_by(ca)
+    except (InvalidSignature, ValueError):
         return False
     return True
 
