@@ -27,6 +27,8 @@ pytestmark = pytest.mark.slow
 
 NAME = "res1@cluster"
 HELLO = "hello_world"
+# Seconds: far from the 20 of the waits, also on a machine that has much else to do.
+PROMPT = 6.0
 
 
 def ask(resource: ResourceCalls, seconds: int = 20, known: str = "", applications: str = HELLO) -> Reply:
@@ -70,7 +72,7 @@ def test_a_request_for_work_is_answered_as_soon_as_there_is_some(grid: Grid) -> 
     reply, seconds = while_waiting(lambda: work(resource, 20), user.submit)
 
     assert reply.number("number_of_jobs") == 1
-    assert seconds < 1.5
+    assert seconds < PROMPT
     assert len(grid.rows("SELECT job_id FROM running_locks")) == 1
 
 
@@ -82,7 +84,7 @@ def test_a_wait_ends_when_its_time_is_over(grid: Grid) -> None:
     reply = work(resource, 1)
 
     assert reply.number("number_of_jobs") == 0
-    assert 0.9 < time.monotonic() - began < 3
+    assert 0.9 < time.monotonic() - began < 1 + PROMPT
 
 
 def test_a_request_without_wait_is_answered_at_once(grid: Grid) -> None:
@@ -91,7 +93,7 @@ def test_a_request_without_wait_is_answered_at_once(grid: Grid) -> None:
     began = time.monotonic()
 
     assert resource.request_work(HELLO, 0, 5).jobs == ()
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < PROMPT
 
 
 def test_a_resource_is_told_of_jobs_it_could_take_and_none_is_locked(grid: Grid) -> None:
@@ -108,7 +110,7 @@ def test_a_resource_is_told_of_jobs_it_could_take_and_none_is_locked(grid: Grid)
 
     assert reply.value("job", "job_id") == str(job[0])
     assert reply.number("number_of_jobs") == 1
-    assert seconds < 1.5
+    assert seconds < PROMPT
     assert grid.rows("SELECT job_id FROM running_locks") == []
 
 
@@ -140,7 +142,7 @@ def test_an_abort_is_told_to_the_resource_that_has_the_job(grid: Grid) -> None:
     assert resource.poll_work([HELLO], told, 1) == ()
     assert reply.value("job", "state") == "aborting"
     assert reply.value("job", "job_id") == str(job)
-    assert seconds < 1.5
+    assert seconds < PROMPT
     assert ask(other, 1).number("number_of_jobs") == 0
 
 
