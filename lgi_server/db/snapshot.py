@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pymysql
 from pymysql.cursors import SSCursor
 
-from lgi_server.config.database import MariaDBAddress, SQLiteAddress, parse_address
+from lgi_server.config.database import MariaDBAddress, SQLiteAddress, parse_address, without_password
 
 Values = tuple[Any, ...]
 
@@ -39,7 +39,7 @@ def opened(address: str) -> Iterator[Snapshot]:
             with _mariadb(place) as server:
                 yield _MariaDBSnapshot(server)
     except (sqlite3.Error, pymysql.Error) as error:
-        raise ValueError(f"the database cannot be read: {error}") from error
+        raise ValueError(f"the database {without_password(address)} cannot be read: {error}") from error
 
 
 @contextmanager

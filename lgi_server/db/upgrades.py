@@ -63,7 +63,8 @@ def apply(database: Database, step: Step) -> None:
 
 
 def _store_version(transaction: Transaction, version: int) -> None:
-    transaction.run("DELETE FROM schema_version")
+    # A later number stays: of an upgrade by another front end that was faster.
+    transaction.run("DELETE FROM schema_version WHERE version <= %s", version)
     transaction.run("INSERT INTO schema_version (version) VALUES (%s)", version)
 
 

@@ -263,6 +263,18 @@ def test_one_of_two_backups_to_the_same_file_is_refused(lone_grid: Grid) -> None
     assert archive.check(file)
 
 
+def test_a_backup_that_was_killed_at_its_end_is_not_overwritten(lone_grid: Grid) -> None:
+    """It has two names then; whoever renames it and makes another one keeps both."""
+    file = backups.backup(lone_grid)
+    file.with_name(f"{file.name}.partial").hardlink_to(file)
+    former = file.rename(file.with_name("former.tar"))
+
+    backups.backup(lone_grid)
+
+    assert archive.check(former)
+    assert archive.check(file)
+
+
 def test_a_backup_that_does_not_fit_on_the_disk_leaves_nothing(lone_grid: Grid) -> None:
     """It says so, whichever file was being written."""
     _url, directory = new_repository(lone_grid)
@@ -277,7 +289,8 @@ def test_a_backup_that_does_not_fit_on_the_disk_leaves_nothing(lone_grid: Grid) 
     )
 
     assert done.returncode == 1
-    assert done.stderr == "LGI_setup: [Errno 27] File too large\n"
+    advice = "make room, or raise the limit, and run the command again"
+    assert done.stderr == f"LGI_setup: [Errno 27] File too large; {advice}\n"
     assert not list(file.parent.glob("b.tar*"))
 
 

@@ -293,7 +293,8 @@ def test_a_restore_onto_a_full_disk_says_so_and_starts_again(backup: Path, tmp_p
     again = backups.setup("restore", large, "--into", new)
 
     assert (done.returncode, is_started) == (1, False)
-    assert done.stderr == "LGI_setup: [Errno 27] File too large\n"
+    advice = "make room, or raise the limit, and run the command again"
+    assert done.stderr == f"LGI_setup: [Errno 27] File too large; {advice}\n"
     assert again.returncode == 0, again.stderr
 
 

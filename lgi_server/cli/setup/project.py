@@ -50,17 +50,17 @@ def add(
     On a slave --master fetches the project from its master, where this server is registered. Nothing is left
     of what fails. The server knows the project after a restart.
     """
-    config = parser.load(configuration)
     if not xml.is_name(name):
         raise AdministrationError(f"{name!r} cannot be the name of a project: letters, digits, '_.-'")
-    if name in config.projects:
-        shown = without_password(config.projects[name].database)
-        click.echo(f"{configuration} has the project {name} already, in {shown}: nothing was changed")
-        return
-    asked = _options(config, name, master)
-    if asked.master:
-        bootstrap.check(asked.master, asked.server_name, asked.url)
     with journal.unfinished(configuration.absolute().parent, grid_database.undo(database_admin)) as (made, _):
+        config = parser.load(configuration)
+        if name in config.projects:
+            shown = without_password(config.projects[name].database)
+            click.echo(f"{configuration} has the project {name} already, in {shown}: nothing was changed")
+            return
+        asked = _options(config, name, master)
+        if asked.master:
+            bootstrap.check(asked.master, asked.server_name, asked.url)
         where = grid_database.prepare(address, database_admin, name, asked.directory, made) or asked.database
         is_new = _add(config, replace(asked, database=where), made)
     click.echo(f"Project  : {name}")
@@ -124,6 +124,14 @@ def _give(config: Config, asked: SetupOptions) -> None:
 def _write_as(path: Path, text: str, model: Path) -> None:
     """Write a file with owner and mode of another one, on the disk before this returns."""
     status = model.stat()
+    try:
+        _write(path, text, status)
+    except OSError as error:
+        # The errors of a descriptor have no name.
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _write(path: Path, text: str, status: os.stat_result) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
         opened.write(text)
         opened.flush()
@@ -142,26 +150,34 @@ def remove(name: str, configuration: Path, yes: bool) -> None:
 
     Its database stays, and is named. The scheduler removes the files of its jobs after orphan_age, a day.
     """
-    config = parser.load(configuration)
-    if name not in config.projects:
-        click.echo(f"{configuration} has no project {name}, only {', '.join(config.projects)}")
-        return
+    with journal.unfinished(configuration.absolute().parent, {}) as (made, _):
+        config = parser.load(configuration)
+        if name not in config.projects:
+            click.echo(f"{configuration} has no project {name}, only {', '.join(config.projects)}")
+            return
+        _remove(config, name, yes, made)
+    click.echo(f"Removed  : project {name}")
+    click.echo(
+        f"Database : {without_password(config.projects[name].database)} stays: make a copy, or remove it"
+    )
+    click.echo("Next     : restart LGI_server")
+
+
+def _remove(config: Config, name: str, yes: bool, made: Journal) -> None:
+    """Write the configuration without a project, which may be asked for before."""
     if name == config.default_project:
         why = "set default_project to another one first, or remove the server"
-        raise AdministrationError(f"{name} is the default project of {configuration}: {why}")
-    address = config.projects[name].database
+        raise AdministrationError(f"{name} is the default project of {config.path}: {why}")
     if not yes:
-        jobs = _number_of_jobs(address)
+        jobs = _number_of_jobs(config.projects[name].database)
         click.confirm(
             f"{name} has {jobs} jobs, whose files are lost after a day. Remove it?", abort=True, err=True
         )
-    draft = configuration.with_name(f"{configuration.name}.new")
-    _write_as(draft, without_project(configuration.read_text("utf-8"), name), configuration)
+    draft = config.path.with_name(f"{config.path.name}.new")
+    made.note_paths(draft)
+    _write_as(draft, without_project(config.path.read_text("utf-8"), name), config.path)
     parser.load(draft)
-    draft.replace(configuration)
-    click.echo(f"Removed  : project {name}")
-    click.echo(f"Database : {without_password(address)} stays: make a copy, or remove it")
-    click.echo("Next     : restart LGI_server")
+    draft.replace(config.path)
 
 
 def _number_of_jobs(address: str) -> int:

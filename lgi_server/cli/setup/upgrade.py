@@ -1,15 +1,21 @@
 """LGI_setup upgrade: the tables of a server's projects become those of this version."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
+from lgi_server.cli.setup import journal
+from lgi_server.cli.setup.journal import Journal
 from lgi_server.config.database import SQLiteAddress, parse_address
-from lgi_server.config.model import Config
+from lgi_server.config.model import Config, ProjectConfig
 from lgi_server.config.parser import load
 from lgi_server.db import backup, open_database, schema_check, schema_files, upgrades
+from lgi_server.db.explanation import explained
 from lgi_server.db.pool import Database
+from lgi_server.db.upgrades import Step
 
 
 @click.command(epilog="\b\nExample:\n  LGI_setup upgrade --dry-run server/LGI_server.cfg")
@@ -24,16 +30,29 @@ def upgrade(configuration: Path, dry_run: bool, no_backup: bool) -> None:
     interrupted.
     """
     config = load(configuration)
-    for project in config.projects.values():
-        database = open_database(project.database)
-        try:
-            _upgrade(config, project.name, database, dry_run, not no_backup)
-        finally:
-            database.close()
+    if dry_run:
+        for project in config.projects.values():
+            with _opened(project) as database:
+                _missing(project.name, database)
+        return
+    # One at a time; a copy that was not finished is removed by the next one.
+    with journal.unfinished(configuration.absolute().parent, {}) as (made, _):
+        for project in config.projects.values():
+            with _opened(project) as database, explained(project.database):
+                _upgrade(config, project.name, database, None if no_backup else made)
 
 
-def _upgrade(config: Config, project: str, database: Database, dry_run: bool, with_backup: bool) -> None:
-    """Upgrade one database; ValueError for one that this program cannot upgrade, OSError for a file."""
+@contextmanager
+def _opened(project: ProjectConfig) -> Iterator[Database]:
+    database = open_database(project.database)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _missing(project: str, database: Database) -> tuple[int, list[Step]]:
+    """Show and return the version and the missing steps; ValueError for what cannot be upgraded."""
     version = upgrades.version_of(database)
     if version == 0:
         raise ValueError(f"the database of project {project} has no tables: LGI_setup DIRECTORY makes them")
@@ -45,19 +64,28 @@ def _upgrade(config: Config, project: str, database: Database, dry_run: bool, wi
     steps = upgrades.missing_steps(version)
     if not steps:
         click.echo(f"{project}: version {version} already, nothing to do")
-        return
+        return version, steps
     missing = ", ".join(f"{step.version} ({step.title})" for step in steps)
     click.echo(f"{project}: version {version}, missing {missing}")
-    if dry_run:
-        return
-    if with_backup:
+    return version, steps
+
+
+def _upgrade(config: Config, project: str, database: Database, copies: Journal | None) -> None:
+    """Upgrade one database; ``copies`` lists the copy of it while it is made, None for no copy.
+
+    Raises ValueError for a database that this program cannot upgrade, OSError for a file.
+    """
+    version, steps = _missing(project, database)
+    if steps and copies:
         target = _backup_file(config, project, version)
+        copies.note_paths(target)
         backup.save(config.projects[project].database, target)
+        copies.forget()
         click.echo(f"{project}: the former database is in {target}")
     for step in steps:
         upgrades.apply(database, step)
         click.echo(f"{project}: version {step.version}")
-    if differences := schema_check.differences(database, schema_files.text()):
+    if steps and (differences := schema_check.differences(database, schema_files.text())):
         raise ValueError(f"the database of project {project} still differs: {'; '.join(differences)}")
 
 

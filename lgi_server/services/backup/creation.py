@@ -65,6 +65,7 @@ def make(config: Config, target: Path, with_repositories: bool) -> Summary:
 
     Raises FileExistsError, OSError, ConfigError, or ValueError for a database that cannot be read.
     """
+    _remove_complete(_partial_name(target))
     if os.path.lexists(target):
         raise FileExistsError(f"{target} is there already: choose another name, or remove it")
     with _partial(target) as (path, opened):
@@ -79,13 +80,23 @@ def make(config: Config, target: Path, with_repositories: bool) -> Summary:
         return replace(summary, size=target.stat().st_size)
 
 
+def _partial_name(target: Path) -> Path:
+    return target.with_name(f"{target.name}.partial")
+
+
+def _remove_complete(path: Path) -> None:
+    """Remove the second name of a backup that was killed when it was complete: it must not be overwritten."""
+    if path.exists() and path.lstat().st_nlink > 1:
+        path.unlink(missing_ok=True)
+
+
 @contextmanager
 def _partial(target: Path) -> Iterator[tuple[Path, IO[bytes]]]:
     """Provide a private file beside the target, which is removed at the end of the block.
 
     One that was left by a backup that was killed is overwritten; FileExistsError while another one writes it.
     """
-    path = target.with_name(f"{target.name}.partial")
+    path = _partial_name(target)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "r+b") as opened:
         try:
