@@ -1,6 +1,5 @@
 """The URL of LGI_certificates listen, as far as the directory of the CA and this machine tell it."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
@@ -17,6 +16,9 @@ def listener_url(directory: Path) -> str:
     Without any it is this machine. Raises OSError or ValueError for a certificate that cannot be read.
     """
     hosts = sorted(_hosts(directory))
+    # Slow to load, and help needs none.
+    import socket
+
     own = socket.getfqdn()
     return of_host(own if own in hosts or not hosts else hosts[0], DEFAULT_PORT)
 
