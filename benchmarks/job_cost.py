@@ -71,12 +71,16 @@ class CountedDaemon(DaemonProcess):
 
 @dataclass(frozen=True)
 class Cost:
-    """Milliseconds of processor of the parts, and requests, of some jobs together."""
+    """Milliseconds of processor of the parts, and requests, of some jobs together.
+
+    ``repository`` are those of the requests that are for files of repositories.
+    """
 
     server: float
     daemon: float
     scripts: float
     requests: float
+    repository: float
 
     def since(self, before: "Cost", jobs: int) -> "Cost":
         """Return the cost of one of the jobs between two measurements."""
@@ -90,19 +94,23 @@ def cost(grid: Grid, daemon: DaemonProcess) -> Cost:
     assert daemon.process is not None  # noqa: S101 - it was started
     own, children = processes.of_parent(daemon.process.pid)
     server = processes.used(grid.process.pid, 0).server
-    return Cost(1000 * server, 1000 * own, 1000 * children, _requests(grid))
+    return Cost(1000 * server, 1000 * own, 1000 * children, *_requests(grid))
 
 
-def _requests(grid: Grid) -> float:
-    """Return how many requests the server has answered, those of users and of this benchmark left out."""
+def _requests(grid: Grid) -> tuple[float, float]:
+    """Return how many requests the server has answered, and how many of them were for files.
+
+    Calls of users and of this benchmark are left out.
+    """
     client = grid.user().client
     text = client.session.get(f"{grid.url}/metrics", timeout=30).text
-    found = 0.0
+    calls = files = 0.0
     for line in text.splitlines():
         is_call = line.startswith("lgi_calls_total{") and 'call="interface_' not in line
         is_file = line.startswith("lgi_pages_total{") and 'page="repository' in line
-        found += float(line.split()[-1]) if is_call or is_file else 0.0
-    return found
+        calls += float(line.split()[-1]) if is_call else 0.0
+        files += float(line.split()[-1]) if is_file else 0.0
+    return calls + files, files
 
 
 def run_jobs(grid: Grid, daemon: DaemonProcess, user: UserCalls, jobs: int) -> float:

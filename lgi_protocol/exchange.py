@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from lgi_protocol.errors import ServerError
 from lgi_protocol.job_description import JobDescription
 from lgi_protocol.job_end import NO_END, End
+from lgi_protocol.job_repository import SmallFile
 
-# The version that servers announce at the sign-up.
-VERSION = 1
+# The versions that servers announce at the sign-up: from the second one on reports may have files.
+VERSION, WITH_FILES = 1, 2
 # How many of each an exchange may have, and bytes of its text.
 MOST_REPORTS, MOST_HOLDS, MOST_WANTS, MOST_REFERENCES = 256, 1024, 64, 256
 MOST_TEXT = 8 * 1024 * 1024
@@ -22,7 +23,7 @@ class Report:
     """The new state of a job: an end, ``running``, or ``queued`` to give it back before anything ran.
 
     ``output`` is stored only if it is not empty, as are ``job_specifics``. ``end.reason`` of a job that is
-    given back says why.
+    given back says why. ``files`` are stored in the job's repository before; for servers with WITH_FILES.
     """
 
     job_id: str
@@ -31,6 +32,7 @@ class Report:
     output: bytes = b""
     end: End = NO_END
     job_specifics: str = ""
+    files: tuple[SmallFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,10 @@ class Exchange:
 
 @dataclass(frozen=True)
 class JobAnswer:
-    """What the server says of one reported or held job: its present state, or the ``error`` about it."""
+    """What the server says of one reported or held job: its present state, or the ``error`` about it.
+
+    ``files`` is how many files of a report are stored.
+    """
 
     job_id: str
     daemon_reference: str
@@ -91,6 +96,7 @@ class JobAnswer:
     job_specifics: str = ""
     target_resources: tuple[str, ...] = ()
     error: ServerError | None = None
+    files: int = 0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
-from lgi_protocol import comma_lists, hexcode, xml
+from lgi_protocol import comma_lists, hexcode, job_repository, xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.exchange import (
     Exchange,
@@ -56,6 +56,8 @@ def _report(one: Report) -> Element:
         ("exit_signal", one.end.exit_signal),
         ("end_reason", one.end.reason),
         ("job_specifics", one.job_specifics),
+        ("files", job_repository.listing(one.files) if one.files else ""),
+        ("file_contents", hexcode.encode(b"".join(file.data for file in one.files))),
     )
     given = [Element(name, value) for name, value in optional if value not in {None, ""}]
     return Element("report", (*_job(one), Element("state", one.state), *given))
@@ -119,6 +121,7 @@ def _job_answer(text: str) -> JobAnswer:
         job_specifics=xml.value(text, "job_specifics"),
         target_resources=comma_lists.split(xml.value(text, "target_resources")),
         error=_error(text),
+        files=leading_number(xml.value(text, "files")),
     )
 
 

@@ -75,14 +75,19 @@ def is_of_user(name: str) -> bool:
     return not name.startswith(_RESERVED)
 
 
-def store(client: Client, url: str, files: Sequence[SmallFile]) -> None:
-    """Store files, all in one request where the server takes it. Raise RepositoryError, TransportError."""
+def listing(files: Sequence[SmallFile]) -> str:
+    """Return the list of files whose contents are posted as one, in JSON."""
     listed = [
         {"name": one.name, "size": len(one.data), "date": date, "executable": bool(executable)}
         for one in files
         for date, executable in [one.properties.listed()]
     ]
-    parts: dict[str, str | tuple[str, bytes, str]] = {"files": json.dumps(listed)}
+    return json.dumps(listed)
+
+
+def store(client: Client, url: str, files: Sequence[SmallFile]) -> None:
+    """Store files, all in one request where the server takes it. Raise RepositoryError, TransportError."""
+    parts: dict[str, str | tuple[str, bytes, str]] = {"files": listing(files)}
     if contents := b"".join(one.data for one in files):
         parts["uploaded_file_1"] = ("contents", contents, "application/octet-stream")
     import urllib3

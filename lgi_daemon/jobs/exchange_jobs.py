@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 # Errors of a held job that is not here any more, for the server.
 _TAKEN = (*LOST, ErrorNumber.NOT_YOUR_LOCK)
+# Errors of files in a report: they are stored before it then, which finds out whether a retry helps.
+_FILES = frozenset({ErrorNumber.UPLOAD, ErrorNumber.FILE_TOO_BIG, ErrorNumber.POST_TOO_BIG})
 # Bytes of the reports of one exchange; the others are in the next.
 MOST_REPORT_BYTES = MOST_TEXT // 2
 
@@ -55,9 +57,18 @@ class ExchangeJobs:
         self._isolation = isolation
 
     def reports(
-        self, jobs: Iterable[LocalJob], calls: ResourceCalls, locks: ExitStack, most: int = MOST_REPORTS
+        self,
+        jobs: Iterable[LocalJob],
+        calls: ResourceCalls,
+        locks: ExitStack,
+        most: int = MOST_REPORTS,
+        *,
+        takes_files: bool = False,
     ) -> list[Reported]:
-        """Return the reports that are due, at most ``most``; their jobs are locked until ``locks`` ends."""
+        """Return the reports that are due, at most ``most``; their jobs are locked until ``locks`` ends.
+
+        With ``takes_files`` they have the streams of their jobs, which are stored beforehand otherwise.
+        """
         reported: list[Reported] = []
         left = MOST_REPORT_BYTES
         for job in jobs:
@@ -67,7 +78,7 @@ class ExchangeJobs:
                 continue
             locks.callback(job.lock.release)
             with self._isolation.guard(job):
-                if self._report_due(job) and (report := self._report(job, calls)):
+                if self._report_due(job) and (report := self._report(job, calls, takes_files)):
                     reported.append(Reported(job, report))
                     left -= exchange_text.size(report)
         return reported
@@ -75,19 +86,21 @@ class ExchangeJobs:
     def _report_due(self, job: LocalJob) -> bool:
         return job.awaits_report and not job.removed and job.schedule.report_due(self._clock.now)
 
-    def _report(self, job: LocalJob, calls: ResourceCalls) -> Report | None:
+    def _report(self, job: LocalJob, calls: ResourceCalls, takes_files: bool) -> Report | None:
         """Return the report of a locked job; None when its streams cannot be stored now."""
         record = job.record
         state = reported_state(job.intent, State(record.ending))
         if State(record.ending) is State.QUEUED:
             return Report(record.job_id, record.reference, str(state), end=record.end)
         try:
-            ending = read_ending(job, calls)
+            ending = read_ending(job, calls, takes_files=takes_files)
         except (RepositoryError, TransportError) as error:
             log.warning("%s: reporting it %s failed: %s", job.title, state, error)
             job.schedule.report_failed(self._clock.now)
             return None
-        return Report(record.job_id, record.reference, str(state), ending.output, ending.end)
+        return Report(
+            record.job_id, record.reference, str(state), ending.output, ending.end, files=ending.files
+        )
 
     def holds(self, jobs: Iterable[LocalJob], reported: Sequence[Reported]) -> list[Held]:
         """Return what to say of the jobs that are not reported; those that were named last come last."""
@@ -112,6 +125,7 @@ class ExchangeJobs:
         now = self._clock.now
         for job in jobs:
             if job.awaits_report:
+                job.files_refused = True
                 job.schedule.report_failed(now)
             else:
                 job.schedule.polled(now)
@@ -122,11 +136,14 @@ class ExchangeJobs:
             raise ValueError("it does not name the jobs that were reported")
         for one, answer in zip(reported, answers, strict=True):
             with self._isolation.guard(one.job):
-                self._apply_report(one, answer.error)
+                self._apply_report(one, answer)
 
-    def _apply_report(self, one: Reported, error: ServerError | None) -> None:
-        job, report, now = one.job, one.report, self._clock.now
-        if error is None:
+    def _apply_report(self, one: Reported, answer: JobAnswer) -> None:
+        job, report, error, now = one.job, one.report, answer.error, self._clock.now
+        if error is None and answer.files < len(report.files):
+            # An older server has answered. It is reported again, which changes nothing more.
+            job.files_refused = True
+        elif error is None:
             if report.state == State.QUEUED:
                 log.debug("%s: given back: %s", job.title, report.end.reason)
             else:
@@ -142,6 +159,7 @@ class ExchangeJobs:
         else:
             log.warning("%s: reporting it %s failed: %s", job.title, report.state, error)
             job.schedule.report_failed(now)
+            job.files_refused |= error.number in _FILES
             if error.number == ErrorNumber.STATE:
                 # The server has another state, which it says when the job is held.
                 job.schedule.poll_failed(now)

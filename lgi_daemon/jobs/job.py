@@ -46,6 +46,8 @@ class LocalJob:
         # Further variables for the script that runs. And how often its streams could not be stored.
         self.hints: dict[str, str] = {}
         self.stream_failures = 0
+        # Its server has not taken its streams with a report: they are stored by a request of their own.
+        self.files_refused = False
         # What its server has answered and the record does not show yet; set without the lock.
         self.unapplied_answer: job_description.JobDescription | ServerError | None = None
         # No process of it was left, and no script was started since.

@@ -11,7 +11,7 @@ from lgi_daemon.servers.connections import BackingOffError
 from lgi_daemon.servers.sessions import SessionPool
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.job_end import End, normalize_reason
-from lgi_protocol.job_repository import RepositoryError
+from lgi_protocol.job_repository import RepositoryError, SmallFile
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.states import State, normalized
 
@@ -28,21 +28,23 @@ class Ending:
 
     output: bytes
     end: End
+    files: tuple[SmallFile, ...] = ()
 
 
-def read_ending(job: LocalJob, calls: ResourceCalls) -> Ending:
-    """Return what to report of a job that has ended, and store its streams.
+def read_ending(job: LocalJob, calls: ResourceCalls, *, takes_files: bool = False) -> Ending:
+    """Return what to report of a job that has ended, and store its streams unless the report takes files.
 
     Raise RepositoryError or TransportError when they cannot be stored now.
     """
     record = job.record
-    if loss := streams.store(job, calls):
+    files = streams.for_report(job) if takes_files else ()
+    if not files and (loss := streams.store(job, calls)):
         end = replace(record.end, reason=normalize_reason("; ".join(filter(None, (record.end.reason, loss)))))
         record = replace(record, end=end, remark="; ".join(filter(None, (record.remark, loss))))
     output, problem = job.run.files(record).output(record.max_output_size, record.remark, record.end)
     if problem:
         log.warning("%s: %s", job.title, problem)
-    return Ending(output, record.end)
+    return Ending(output, record.end, files)
 
 
 def report(job: LocalJob, ending: State, sessions: SessionPool) -> bool:

@@ -87,20 +87,25 @@ def _are_short(state: Path) -> bool:
     return all(stat.S_ISREG(one.st_mode) and one.st_size <= LONGEST for one in found)
 
 
+def for_report(job: LocalJob) -> tuple[SmallFile, ...]:
+    """Return the streams of a job for its report; none if `store` must store them, or say why not."""
+    if job.files_refused or not _are_left(job):
+        return ()
+    try:
+        return _files(job)
+    except (DamagedFileError, OSError):
+        return ()
+
+
 def store(job: LocalJob, calls: ResourceCalls) -> str:
     """Store the streams of a job if its epilogue has left them; return why not, empty when they are stored.
 
     Raise RepositoryError when a retry may help, and TransportError without an answer.
     """
-    state = job.run.state(job.record)
-    if not job.record.uses_library or not os.path.lexists(state / MARK):
+    if not _are_left(job):
         return ""
-    if not job_repository.is_at(job.record.server, _url(job)):
-        return ""
-    owner = job.run.files(job.record).owner
     try:
-        files = [_read(state, name, owner) for name in STREAMS]
-        calls.store_files(_url(job), files)
+        calls.store_files(_url(job), _files(job))
     except (DamagedFileError, OSError) as error:
         return f"not all files were stored: {error}"
     except RepositoryError as error:
@@ -109,6 +114,18 @@ def store(job: LocalJob, calls: ResourceCalls) -> str:
             raise
         return f"not all files were stored: {error}"
     return ""
+
+
+def _are_left(job: LocalJob) -> bool:
+    """Return whether the epilogue of a job has left its streams to the daemon."""
+    if not job.record.uses_library or not os.path.lexists(job.run.state(job.record) / MARK):
+        return False
+    return job_repository.is_at(job.record.server, _url(job))
+
+
+def _files(job: LocalJob) -> tuple[SmallFile, ...]:
+    state, owner = job.run.state(job.record), job.run.files(job.record).owner
+    return tuple(_read(state, name, owner) for name in STREAMS)
 
 
 def _read(state: Path, name: str, owner: int | None) -> SmallFile:

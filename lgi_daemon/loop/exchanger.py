@@ -95,9 +95,10 @@ class Exchanger:
         project, server = announcement.project, announcement.server
         jobs = self.jobs_of(project, server)
         returned = self.returned_jobs.reports(project, server) if locks else []
-        reported = (
-            self.exchange_jobs.reports(jobs, calls, locks, MOST_REPORTS - len(returned)) if locks else []
-        )
+        reported: list[Reported] = []
+        if locks:
+            most, takes_files = MOST_REPORTS - len(returned), announcement.takes_files
+            reported = self.exchange_jobs.reports(jobs, calls, locks, most, takes_files=takes_files)
         self._reject(project, server, reported)
         vacancies, references = self._wanted(announcement, reported, [one.job_id for one in returned])
         return OutgoingExchange(

@@ -30,6 +30,11 @@ class Announcement:
         """Whether the server has the call, in a version that this daemon knows."""
         return self.sign_up.exchange >= exchange.VERSION
 
+    @property
+    def takes_files(self) -> bool:
+        """Whether reports in exchanges may have files for the repositories of their jobs."""
+        return self.sign_up.exchange >= exchange.WITH_FILES
+
 
 class ExchangeServers:
     """The announcements of all servers, for several threads."""

@@ -73,6 +73,11 @@ class CallContext(CallRequest, ABC):
         return principals.project_name(who, form.line(fields.PROJECT), runtime.config)
 
     @classmethod
+    def prepare(cls, request: CallRequest) -> CallRequest:
+        """Do what a call does once, before its transaction; return the request for that."""
+        return request
+
+    @classmethod
     def run(
         cls, view: Callable[[Self], Elements], request: CallRequest, transaction: Transaction
     ) -> Elements:

@@ -186,7 +186,7 @@ def _parse(
         # Whoever follows a link, or fetches a page in advance, means no change.
         raise LGIError(ErrorNumber.FORGERY, message="This call changes something: it has to be posted")
     project = runtime.projects[route.context.project_name(form, who, runtime)]
-    return CallRequest(
+    call = CallRequest(
         runtime=runtime,
         project=project,
         who=who,
@@ -197,6 +197,8 @@ def _parse(
         uploads=files,
         entries=bulk_manifest.read(form, files(), runtime.config) if route.bulk else (),
     )
+    prepared: CallRequest = route.context.prepare(call)
+    return prepared
 
 
 def repository_writer(runtime: Runtime) -> RepositoryWriter:

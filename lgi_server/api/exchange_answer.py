@@ -1,7 +1,7 @@
 """The answer of an exchange (wire.md 6, ours)."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -10,6 +10,7 @@ from lgi_protocol.errors import LGIError
 from lgi_protocol.job_repository import is_of_user
 from lgi_protocol.xml import Element
 from lgi_server.api.exchange_context import ExchangeContext
+from lgi_server.api.exchange_form import FormReport
 from lgi_server.api.responses import Elements, Incomplete
 from lgi_server.auth import client_certificate
 from lgi_server.auth.job_ca import read_request
@@ -27,7 +28,7 @@ def elements(call: ExchangeContext, outcome: ExchangeOutcome) -> Elements:
         for number, given in enumerate(outcome.jobs, 1)
     ]
     return (
-        Element("reports", tuple(Element("report", _verdict(call, one)) for one in outcome.reports)),
+        Element("reports", tuple(Element("report", one) for one in _reports(call, outcome))),
         Element("holds", tuple(Element("hold", _hold(call, one)) for one in outcome.held.verdicts)),
         Element("watched", comma_lists.join(map(str, outcome.watched))),
         Element("spent", comma_lists.join(outcome.handout.spent)),
@@ -58,6 +59,14 @@ def _verdict(call: ExchangeContext, one: Verdict) -> Elements:
         return (*named, *_error(one.error))
     now = ("state", "state_time_stamp")
     return (*named, *(call.answers.element(one.job, name) for name in now if one.job is not None))
+
+
+def _reports(call: ExchangeContext, outcome: ExchangeOutcome) -> Iterator[Elements]:
+    """Provide what is said of each report; how many files are stored only where files were posted."""
+    for report, one in zip(call.exchange.reports, outcome.reports, strict=True):
+        stored = report.stored if isinstance(report, FormReport) and one.error is None else 0
+        files = (Element("files", stored),) if stored else ()
+        yield (*_verdict(call, one), *files)
 
 
 def _hold(call: ExchangeContext, one: Verdict) -> Elements:

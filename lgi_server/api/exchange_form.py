@@ -29,7 +29,7 @@ _REPORT = frozenset(
     one.name
     for one in (
         *(fields.JOB_ID, fields.OWN_REFERENCE, fields.NEW_STATE, fields.OUTPUT, fields.ECHOED_SPECIFICS),
-        *(fields.EXIT_CODE, fields.EXIT_SIGNAL, fields.END_REASON),
+        *(fields.EXIT_CODE, fields.EXIT_SIGNAL, fields.END_REASON, fields.FILES, fields.FILE_CONTENTS),
     )
 )
 _Item = TypeVar("_Item")
@@ -37,9 +37,10 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class FormReport(PostedReport):
-    """A report with all of its fields."""
+    """A report with all of its fields; ``stored`` is how many of its files are in the job's repository."""
 
     form: Form
+    stored: int = 0
 
 
 @dataclass(frozen=True)

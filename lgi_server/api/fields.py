@@ -91,6 +91,8 @@ USAGE_BY = _field("by", SHORT, E.STATE_TOO_BIG)
 USAGE_MONTH = _field("month", INTEGER, E.LIMIT_TOO_BIG)
 # Ours: the text of an exchange, and what its elements have beside the fields of other calls.
 EXCHANGE = Field("exchange", exchange.MOST_TEXT + 1, E.POST_TOO_BIG, E.UPLOAD)
+FILES = _field("files", 2**16, E.UPLOAD)
+FILE_CONTENTS = _field("file_contents", 2**20, E.UPLOAD)
 COUNT = _field("count", INTEGER, E.LIMIT_TOO_BIG, E.LIMIT_TOO_BIG)
 CORES = _field("cores", INTEGER, E.LIMIT_TOO_BIG)
 MEMORY = _field("memory", INTEGER, E.LIMIT_TOO_BIG)

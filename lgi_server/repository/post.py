@@ -14,9 +14,9 @@ from lgi_protocol.xml import Element
 from lgi_server.api.form_parser import FormRequest, why_it_ended
 from lgi_server.api.uploads import PageRequest, UploadFile
 from lgi_server.auth import browser_guard
-from lgi_server.repository import file_list
 from lgi_server.runtime import Runtime
 from lgi_server.services.access.repositories import RepositoryAccess
+from lgi_server.storage import file_list
 from lgi_server.storage.copies import copied, store_all
 from lgi_server.storage.repository import Upload
 from lgi_server.storage.upload_budget import UploadBudget

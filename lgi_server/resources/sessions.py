@@ -1,6 +1,6 @@
 """The calls by which resources begin and end their sessions (wire.md 6)."""
 
-from lgi_protocol.exchange import VERSION
+from lgi_protocol.exchange import VERSION, WITH_FILES
 from lgi_protocol.xml import Element
 from lgi_server.api import fields, project_elements
 from lgi_server.api.context import ResourceContext, SessionContext
@@ -20,7 +20,8 @@ def resource_signup_resource(call: ResourceContext) -> Elements:
     longest = Element("longest_wait", call.runtime.config.longest_wait)
     session = Element("session_id", session_id)
     certificates = (Element("job_certificates", 1),) if call.runtime.trust.jobs else ()
-    exchange = Element("exchange", VERSION)
+    # Files in a repository on another host are stored there, not by this server.
+    exchange = Element("exchange", VERSION if call.runtime.config.remote else WITH_FILES)
     other_daemons = (Element("other_daemons", others),) if others else ()
     return (
         *header,

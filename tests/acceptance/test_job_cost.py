@@ -29,3 +29,11 @@ def test_a_job_of_command_starts_three_programs_and_no_more(is_root: bool) -> No
     assert daemon.execs < 4, daemon
     assert daemon.forks < 4, daemon
     assert daemon.syncs <= 12, daemon
+
+
+def test_a_job_of_command_makes_no_request_for_its_files() -> None:
+    """Its streams come with its report, and it has no other files; reports and new jobs share exchanges."""
+    used, _rate = job_cost.measure("command", False, JOBS)
+
+    assert used.repository == 0.0, used
+    assert used.requests <= 2.5, used

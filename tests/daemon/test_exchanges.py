@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from lgi_daemon.config.rules import LimitRules
+from lgi_daemon.jobs import streams
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.loop.lifetime import Lifetime
 from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.exchange import GivenJob
+from lgi_protocol.file_properties import FileProperties
+from lgi_protocol.job_repository import SmallFile
 from tests.support.fake_server import URL, FakeServer, refused
 from tests.support.workshop import FAST, SLOW, Workshop, only, until
 
@@ -571,6 +574,91 @@ def test_an_exchange_that_is_refused_is_not_repeated_at_once(exchanging: Worksho
 
     assert tries <= 3
     assert server.jobs["1"].state == "finished"
+
+
+@pytest.fixture
+def streaming(exchanging: Workshop, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The jobs whose streams were stored by a request of their own; each job has one stream."""
+    stored: list[str] = []
+    left = (SmallFile("joblog.txt", b"hello", FileProperties()),)
+    monkeypatch.setattr(streams, "for_report", lambda job: () if job.files_refused else left)
+    monkeypatch.setattr(streams, "store", lambda job, _calls: stored.append(job.record.job_id) or "")
+    exchanging.server.exchange = 2
+    return stored
+
+
+def test_a_report_has_the_streams_of_its_job(exchanging: Workshop, streaming: list[str]) -> None:
+    """They need no request of their own."""
+    daemon = exchanging.daemon()
+    exchanging.tick(daemon)
+    finish(exchanging, daemon)
+
+    exchanging.tick(daemon, 1.0)
+
+    reports = [report for exchange in exchanging.server.exchanges for report in exchange.reports]
+    assert [[file.name for file in report.files] for report in reports] == [["joblog.txt"]]
+    assert (exchanging.server.jobs["1"].state, len(daemon.jobs), streaming) == ("finished", 0, [])
+
+
+def test_a_server_of_the_first_version_gets_no_streams_in_reports(
+    exchanging: Workshop, streaming: list[str]
+) -> None:
+    """They are stored before, as ever."""
+    exchanging.server.exchange = 1
+    daemon = exchanging.daemon()
+    exchanging.tick(daemon)
+    finish(exchanging, daemon)
+
+    exchanging.tick(daemon, 1.0)
+
+    assert [report.files for each in exchanging.server.exchanges for report in each.reports] == [()]
+    assert (exchanging.server.jobs["1"].state, streaming) == ("finished", ["1"])
+
+
+def test_streams_that_an_older_server_has_read_over_are_stored_before_the_job_is_gone(
+    exchanging: Workshop, streaming: list[str]
+) -> None:
+    """The server was replaced since the sign-up: it has ended the job, and says nothing of files."""
+    daemon = exchanging.daemon()
+    exchanging.tick(daemon)
+    finish(exchanging, daemon)
+    exchanging.server.exchange = 1
+
+    exchanging.tick(daemon, 1.0)
+
+    assert (exchanging.server.jobs["1"].state, len(daemon.jobs), streaming) == ("finished", 0, ["1"])
+
+
+@pytest.mark.parametrize("error", [ErrorNumber.UPLOAD, ErrorNumber.FILE_TOO_BIG, ErrorNumber.POST_TOO_BIG])
+def test_a_report_whose_streams_are_refused_is_made_without_them(
+    exchanging: Workshop, streaming: list[str], error: ErrorNumber
+) -> None:
+    """The request of their own says why, and whether a retry helps."""
+    daemon = exchanging.daemon()
+    exchanging.tick(daemon)
+    finish(exchanging, daemon)
+    exchanging.server.refusals["1"] = error
+    exchanging.tick(daemon, 1.0)
+    before = exchanging.server.jobs["1"].state
+    exchanging.server.refusals.clear()
+
+    exchanging.tick(daemon, SLOW)
+
+    assert before == "running"
+    assert (exchanging.server.jobs["1"].state, streaming) == ("finished", ["1"])
+
+
+def test_a_refused_exchange_is_made_again_without_streams(exchanging: Workshop, streaming: list[str]) -> None:
+    """A front end may take no request as large as that."""
+    daemon = exchanging.daemon()
+    exchanging.tick(daemon)
+    finish(exchanging, daemon)
+    exchanging.server.is_impossible = lambda one: any(report.files for report in one.reports)
+
+    exchanging.tick(daemon, 1.0)
+    exchanging.tick(daemon, SLOW)
+
+    assert (exchanging.server.jobs["1"].state, streaming) == ("finished", ["1"])
 
 
 def test_the_output_of_a_watched_job_is_sent(exchanging: Workshop) -> None:

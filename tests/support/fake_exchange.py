@@ -4,7 +4,16 @@ from typing import TYPE_CHECKING
 
 from lgi_protocol import comma_lists, exchange_text, xml
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_protocol.exchange import Exchange, ExchangeAnswer, GivenJob, Hold, JobAnswer, Report, Want
+from lgi_protocol.exchange import (
+    WITH_FILES,
+    Exchange,
+    ExchangeAnswer,
+    GivenJob,
+    Hold,
+    JobAnswer,
+    Report,
+    Want,
+)
 from lgi_protocol.job_description import JobDescription
 from lgi_protocol.states import has_ended
 
@@ -49,7 +58,9 @@ class FakeExchange:
             job = self._reported(report)
         except ServerError as error:
             return JobAnswer(report.job_id, report.daemon_reference, error=error)
-        return JobAnswer(report.job_id, report.daemon_reference, job.state, job.state_time_stamp)
+        # An older one does not know the element.
+        files = len(report.files) if self.server.exchange >= WITH_FILES else 0
+        return JobAnswer(report.job_id, report.daemon_reference, job.state, job.state_time_stamp, files=files)
 
     def _reported(self, report: Report) -> JobDescription:
         job = self._ours(report)
