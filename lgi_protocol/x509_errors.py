@@ -11,7 +11,7 @@ def unreadable_as_value_error() -> Iterator[None]:
     A version or an algorithm that it does not know, an extension that stands there twice, or a name of a
     strange type is none of ValueError there. Bytes of others must not end a program with it.
     """
-    # Slow to load, and whoever reads a certificate has loaded it.
+    # Slow to load; a program that reads a certificate has loaded it already.
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
 

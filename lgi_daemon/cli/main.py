@@ -221,7 +221,7 @@ def _serve(
 
 
 def pause_after(used: float) -> float:
-    """Return the seconds after a tick that has used so many of the processor, in which nothing wakes it.
+    """Return the seconds to sleep after a tick, whatever happens, by the processor time that it used.
 
     Workers and children wake the daemon often: even with many jobs, ticks use little of the processor.
     """

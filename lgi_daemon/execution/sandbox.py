@@ -20,8 +20,8 @@ LOWEST_UID = 1000
 # One more means "do not change" to the system.
 HIGHEST_UID = 2**32 - 2
 _SAMPLE_SIZE = 1000
-# So many uids are drawn one by one: of a million nearly each is free, and to look for all uids that any
-# process has, in a thousand drawn ones, costs as much as the start of a job.
+# How many uids are tried one by one: of a million nearly each is free, and a search for those that any
+# process has costs as much as the start of a job.
 _DRAWS = 3
 _NEVER: Mapping[int, int] = {}
 SETPRIV = shutil.which("setpriv") or ""

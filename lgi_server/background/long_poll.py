@@ -150,7 +150,7 @@ class LongPollHub(Generic[_Subscription]):
             self._is_running = False
 
     def _pause(self, taken: float) -> None:
-        """Wait after a query that has taken so many seconds: the database is idle most of the time."""
+        """Wait after a query that took ``taken`` seconds: the database is idle most of the time."""
         usual = min(max(QUERY_SECONDS, 2 * taken), LONGEST_PAUSE)
         shortest = min(max(SHORTEST_PAUSE, 9 * taken), usual)
         began = time.monotonic()

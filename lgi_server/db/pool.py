@@ -29,7 +29,7 @@ log = logging.getLogger("lgi.database")
 Result = TypeVar("Result")
 TRIES_SECONDS = 10.0
 POOL_SIZE = 8
-# So many times work is repeated because another transaction has stored a row with the same unique key: a
+# How often work is repeated because another transaction has stored a row with the same unique key: a
 # daemon may make several exchanges at once, each of which gives out jobs under some of the same references.
 MOST_COLLISIONS = 5
 

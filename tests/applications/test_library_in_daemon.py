@@ -100,7 +100,7 @@ def test_the_defaults_of_the_daemon_are_those_of_the_library() -> None:
 
 
 def written(job: Bench) -> tuple[bool, str]:
-    """Return whether the daemon writes the output of an ended job, and what is there then."""
+    """Return whether the daemon writes the output of an ended job, and which files there are then."""
     place = job.directory / "LGI_output"
     if place.is_file() and os.access(place, os.W_OK):
         place.write_text("earlier")

@@ -46,7 +46,7 @@ def read(
 ) -> ExchangeRows:
     """Return the jobs with these numbers and references, read with one round trip.
 
-    The reported ones are read first: whoever makes the same exchange at the same time waits there.
+    The reported ones are read first: the same exchange made at the same time waits there.
     """
     queries: dict[str, Query] = {}
     if reported:

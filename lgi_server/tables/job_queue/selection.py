@@ -9,7 +9,7 @@ from lgi_server.tables.job_access import LABEL, label_key
 
 # Jobs of each label that are counted to find the label of the fewest.
 _COUNTED = 1000
-# So many numbers are looked up one by one.
+# How many numbers are looked up one by one.
 _LISTED = 1000
 Parameters = list[str | int]
 
