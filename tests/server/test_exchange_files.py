@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -25,11 +26,16 @@ def given_job(grid: Grid) -> tuple[int, ExchangingDaemon, GivenJob]:
     return job_id, one, given
 
 
-def stored(grid: Grid, job_id: int) -> Mapping[str, bytes]:
-    """The files of a job's repository without LGI's own."""
+def repository(grid: Grid, job_id: int) -> Path:
+    """The directory of a job's repository."""
     (row,) = grid.rows("SELECT repository FROM job_queue WHERE job_id = %s", job_id)
     (place,) = grid.config.repository.glob(f"*/{row['repository']}")
-    files = {one.name: one.read_bytes() for one in place.iterdir() if one.is_file()}
+    return place
+
+
+def stored(grid: Grid, job_id: int) -> Mapping[str, bytes]:
+    """The files of a job's repository without LGI's own."""
+    files = {one.name: one.read_bytes() for one in repository(grid, job_id).iterdir() if one.is_file()}
     return {name: data for name, data in files.items() if job_repository.is_of_user(name)}
 
 
@@ -54,8 +60,7 @@ def test_files_of_a_report_are_stored_in_the_repository_of_its_job(grid: Grid) -
     assert (first.error, first.state, first.files) == (None, "finished", 2)
     assert again == first
     assert stored(grid, job_id) == {"joblog.txt": b"hello\n", "joberr.txt": b""}
-    (place,) = grid.config.repository.glob("*/*/joblog.txt")
-    assert place.stat().st_mtime == 1_700_000_000.5
+    assert (repository(grid, job_id) / "joblog.txt").stat().st_mtime == 1_700_000_000.5
     assert pending(grid) == []
 
 
