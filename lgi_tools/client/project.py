@@ -8,6 +8,7 @@ from typing import Self, Unpack
 
 from lgi_protocol import comma_lists, hexcode
 from lgi_protocol.client import Client
+from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply
 from lgi_protocol.states import State
 from lgi_tools.client import settings
@@ -183,7 +184,10 @@ class Project:
         """
         fields = {"job_id": str(id_of(job)), "offset": str(offset)} | _held(wait)
         reply = self._call("job_tail", fields)
-        data = read_element(self.server, reply, "tail", lambda text: hexcode.decode(text.strip()))
+        try:
+            data = hexcode.decode(reply.value("tail"))
+        except ValueError as error:
+            raise TransportError(self.server, f"the answer has a tail that cannot be read: {error}") from None
         live, complete = reply.number("told") > 0, reply.number("complete") > 0
         return Tail(reply.value("state"), reply.number("offset"), data, live, complete)
 
