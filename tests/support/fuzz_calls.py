@@ -175,6 +175,12 @@ def calls() -> list[Call]:
             errors={33, 65, 68},
         ),
         _user(
+            *("interface_resubmit_jobs", f.JOB_IDS),
+            good={"job_ids": JOBS["finished"]},
+            errors={19, 33, 47, 65},
+            echoes=(),
+        ),
+        _user(
             *("interface_job_state", f.LISTED_STATE, f.LISTED_APPLICATION, f.START, f.LIMIT, f.ENDED),
             good={"state": "any", "application": "any"},
             errors={25, 45, 46, 48, 49},
