@@ -26,7 +26,7 @@ from lgi_protocol import LGI_VERSION
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-# After a tick the daemon sleeps this many times the processor time that the tick took above so many seconds.
+# A tick may use SHORT_TICK seconds of processor time; the daemon then sleeps SLEEP_FACTOR times the rest.
 SLEEP_FACTOR, SHORT_TICK = 10.0, 0.001
 # No wait of the system takes every number.
 _POSITIVE = click.IntRange(1, 10**9)

@@ -264,7 +264,7 @@ def test_one_of_two_backups_to_the_same_file_is_refused(lone_grid: Grid) -> None
 
 
 def test_a_backup_that_was_killed_at_its_end_is_not_overwritten(lone_grid: Grid) -> None:
-    """It has two names then; whoever renames it and makes another one keeps both."""
+    """It has two names then; a rename followed by another backup keeps both files."""
     file = backups.backup(lone_grid)
     file.with_name(f"{file.name}.partial").hardlink_to(file)
     former = file.rename(file.with_name("former.tar"))

@@ -32,7 +32,7 @@ def world() -> Iterator[World]:
 
 @pytest.mark.parametrize("what", COMMANDS)
 def test_a_command_without_rights_says_so_and_changes_nothing(world: World, what: str) -> None:
-    """Whoever runs it can read everything; the message names what cannot be written."""
+    """Its user can read all files; the message names what cannot be written."""
     if os.geteuid():
         pytest.skip("only root can be somebody else")
     world.begin(what)

@@ -169,7 +169,7 @@ def test_a_list_is_filtered_by_owner_resource_time_and_number(grid: Grid) -> Non
 
 
 def test_an_answer_repeats_the_filters_it_knows(grid: Grid) -> None:
-    """Older servers read over them: whoever deletes what a list has must know."""
+    """Older servers ignore them: a command that deletes what a list has must know that."""
     user = grid.user()
     filters = {
         "job_name": "x",

@@ -165,7 +165,7 @@ def test_an_explanation_names_a_drained_resource(grid: Grid) -> None:
 
 
 def test_lists_show_a_drain_and_nothing_of_it_otherwise(grid: Grid) -> None:
-    """Old programs see the list of LGI as long as nobody is drained."""
+    """Old programs see the list of LGI as long as no resource is drained."""
     user = grid.user()
     grid.resource()
     before = user.post("interface_project_resource_list").content
