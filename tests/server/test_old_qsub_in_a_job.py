@@ -28,10 +28,10 @@ def post(session: requests.Session, job: JobClaims, call: str, **fields: str) ->
 
 
 def tables(grid: Grid) -> object:
-    """What a session would be seen in."""
+    """What a session would be seen in, without the times that the server stores some seconds after a call."""
     names = ("running_sessions", "running_locks", "active_resources")
     return [
-        {name: value for name, value in row.items() if name != "last_call_time"}
+        {name: value for name, value in row.items() if name not in ("last_call_time", "session_time_stamp")}
         for name in names
         for row in grid.rows(f"SELECT * FROM {name}")
     ]
