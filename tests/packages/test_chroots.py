@@ -1,5 +1,6 @@
 """The packages on a machine of their own: installed, used, updated and removed, in this order."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -142,7 +143,7 @@ def test_the_same_commit_builds_the_same_packages(kind: str, build: Build) -> No
     assert [name for name in first if first[name] != again[name]] == []
 
 
-def test_the_checkers_of_packages_find_no_error(kind: str, build: Build) -> None:
+def test_the_checkers_of_packages_find_no_error(kind: str, build: Build, tmp_path: Path) -> None:
     """Lintian and rpmlint, but for what specs/ says, with reasons."""
     command = ["lintian", "--fail-on", "error"] if kind == "deb" else ["rpmlint", "-c", "specs/rpmlint.toml"]
     if shutil.which(command[0]) is None:
@@ -151,6 +152,8 @@ def test_the_checkers_of_packages_find_no_error(kind: str, build: Build) -> None
     done = subprocess.run(
         [*command, *build(SCRIPTS[kind], 1)],
         cwd=ROOT,
+        # Lintian leaves files behind.
+        env=os.environ | {"TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=600,
