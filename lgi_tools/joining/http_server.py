@@ -19,14 +19,22 @@ from typing import Any
 from lgi_protocol import common_name
 from lgi_tools.joining import tokens
 from lgi_tools.joining.client_limiter import ClientLimiter
-from lgi_tools.joining.issuer import BadRequestError, Issuer, RefusedRenewalError, read_renewal, read_request
+from lgi_tools.joining.issuer import (
+    BadRequestError,
+    Issuer,
+    JoinAnswer,
+    RefusedRenewalError,
+    read_renewal,
+    read_request,
+)
+from lgi_tools.joining.registration import RegistrationTimeoutError
 
 log = logging.getLogger(__name__)
 
 # In bytes: of a request, and of what is read and ignored of a longer one.
 LARGEST_BODY = 16 * 1024
 LARGEST_IGNORED = 1024 * 1024
-# For a whole connection, including its handshake.
+# For a connection from its handshake to its request, and for the answer; the registration has its own limit.
 CONNECTION_SECONDS = 15.0
 
 
@@ -87,9 +95,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         # A second descriptor of the same connection: its shutdown ends any wait on the first one.
         self._end = self.request.dup()
         self._end.settimeout(seconds)
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.daemon = True
-        self._timer.start()
+        self._start_timer()
         try:
             self.request.settimeout(seconds)
             self.request = self.server.tls.wrap_socket(self.request, server_side=True)
@@ -109,6 +115,11 @@ class RequestHandler(BaseHTTPRequestHandler):
         finally:
             self._stop_timer()
             self.request.close()
+
+    def _start_timer(self) -> None:
+        self._timer = threading.Timer(self.server.connection_seconds, self._cut)
+        self._timer.daemon = True
+        self._timer.start()
 
     def _cut(self) -> None:
         try:
@@ -147,14 +158,22 @@ class RequestHandler(BaseHTTPRequestHandler):
         return None
 
     def _issue(self, body: bytes, address: str) -> None:
-        issuer = self.server.issuer
+        is_join = self.path == "/join"
+        # The client has sent all, and now waits for the registration.
+        self._timer.cancel()
         try:
-            is_join = self.path == "/join"
-            answer = issuer.join(read_request(body)) if is_join else issuer.renew(read_renewal(body))
+            answer = self._answer_of(body, is_join)
         except (tokens.InvalidTokenError, RefusedRenewalError) as refused:
             self._refuse(403, str(refused))
         except BadRequestError as malformed:
             self._refuse(400, str(malformed))
+        except RegistrationTimeoutError as late:
+            log.error("the registration is not done: %s", late)
+            self._refuse(
+                503,
+                "the registration at the project server takes too long: give the same command"
+                " again; the token stays valid for this key until it expires",
+            )
         except (OSError, ValueError) as error:
             log.error("the certificate could not be issued: %s", error)
             self._refuse(500, "the certificate could not be issued; see the log of LGI_certificates listen")
@@ -163,6 +182,14 @@ class RequestHandler(BaseHTTPRequestHandler):
             whom = "; ".join(filter(None, (answer["name"], *lists)))
             log.info("%s: %s certificate for %s", address, "issued a" if is_join else "sent the", whom)
             self._answer(200, json.dumps(answer).encode(), "application/json")
+
+    def _answer_of(self, body: bytes, is_join: bool) -> JoinAnswer:
+        """Return the answer to a request; the time limit of the connection begins anew when it is found."""
+        issuer = self.server.issuer
+        try:
+            return issuer.join(read_request(body)) if is_join else issuer.renew(read_renewal(body))
+        finally:
+            self._start_timer()
 
     def _refuse(self, status: int, why: str) -> None:
         if self._is_muted():

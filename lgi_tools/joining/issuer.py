@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from lgi_protocol import common_name
 from lgi_protocol.certificate_files import file_stem
@@ -18,7 +19,12 @@ from lgi_tools.certificates.subject import Subject
 from lgi_tools.joining import tokens
 from lgi_tools.joining.tokens import Grant, InvalidTokenError
 
-# Registers who has joined with the project server. Returns the reason when it fails, empty on success.
+if TYPE_CHECKING:
+    # Slow to load: csr imports it when it needs it.
+    from lgi_protocol.x509_builder import PublicKey
+
+# Registers who has joined with the project server. Returns the reason when it fails, empty on success;
+# raises RegistrationTimeoutError when it is not known to have failed.
 Register = Callable[[Grant, Path], str]
 # A certificate is renewed when it is valid for less than this; before that the present one is the answer.
 RENEWAL = timedelta(days=90)
@@ -120,9 +126,10 @@ class Issuer:
         self._days = days
 
     def join(self, request: JoinRequest) -> JoinAnswer:
-        """Issue a certificate. After InvalidTokenError and BadRequestError the token stays valid.
+        """Issue a certificate. The first request for it binds the token to its key.
 
-        Raises OSError when the certificate could not be written; the token is used up then.
+        The same request may be repeated after any error, and after an answer that was lost. Raises
+        InvalidTokenError, BadRequestError, RegistrationTimeoutError, OSError when nothing could be written.
         """
         now = datetime.now(UTC)
         tokens.find(self._directory, request.secret, now, request.kind)
@@ -130,15 +137,39 @@ class Issuer:
             key = csr.key_of(request.csr)
         except ValueError as error:
             raise BadRequestError(str(error)) from None
-        grant = tokens.redeem(self._directory, request.secret, now, request.kind)
-        # Opened again, because the CA's certificate may have been renewed.
-        self.authority = Authority.open(self._directory)
+        named = tokens.key_fingerprint(key)
+        with tokens.redeem(self._directory, request.secret, now, named, request.kind) as token:
+            grant = token.grant
+            # Opened again, because the CA's certificate may have been renewed.
+            self.authority = Authority.open(self._directory)
+            if token.is_issued:
+                file = self._issued(grant, key)
+            else:
+                file = self._sign(grant, key, is_repeated=bool(token.key))
+        return self._answer(grant.kind, file, registered=self._is_registered(grant, file))
+
+    def _sign(self, grant: Grant, key: "PublicKey", *, is_repeated: bool) -> Path:
+        """Return the new certificate, or that which the interrupted request has made."""
         subject = Subject(grant.kind, grant.name, grant.groups, grant.projects)
+        if is_repeated:
+            with suppress(InvalidTokenError):
+                return self._issued(grant, key)
         try:
-            file = self.authority.sign(key, subject, Validity.of_days(self._days), grant.force)
+            return self.authority.sign(key, subject, Validity.of_days(self._days), grant.force)
         except FileExistsError:
             raise InvalidTokenError(f"{grant.name} has received a certificate in the meantime") from None
-        return self._answer(grant.kind, file, registered=self._is_registered(grant, file))
+
+    def _issued(self, grant: Grant, key: "PublicKey") -> Path:
+        """Return the present certificate of a name, if it is for the key. Raises InvalidTokenError."""
+        file = self._directory / f"{file_stem(grant.name)}.crt"
+        try:
+            latest = read_certificate(file)
+            self.authority.check_signed(latest, file)
+        except (FileNotFoundError, ValueError):
+            raise InvalidTokenError(f"the certificate of {grant.name} was revoked or removed") from None
+        if latest.public_key() != key:
+            raise InvalidTokenError(f"{grant.name} has received a certificate for another key since")
+        return file
 
     def _is_registered(self, grant: Grant, file: Path) -> bool:
         """Register a resource, or the rule of a user, and return whether that is done."""

@@ -3,12 +3,18 @@
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from lgi_tools.certificates.profiles import Kind
 from lgi_tools.joining.tokens import Grant
 
+# For all commands; the client waits a little longer.
 SECONDS = 60.0
+
+
+class RegistrationTimeoutError(Exception):
+    """A command has not ended in time; it may be repeated."""
 
 
 def command(name: str, projects: tuple[str, ...], certificate: str, config: str) -> list[list[str]]:
@@ -34,7 +40,10 @@ def rules(grant: Grant, config: str) -> list[list[str]]:
 
 
 def register(config: Path, grant: Grant, certificate: Path) -> str:
-    """Run the commands for a new resource, or a user with a limit. Returns an empty text, or the error."""
+    """Run the commands for a new resource, or a user with a limit. Returns an empty text, or the error.
+
+    Raises RegistrationTimeoutError. What was registered before may be registered again.
+    """
     if grant.kind is Kind.USER:
         commands = rules(grant, str(config)) if grant.limit else []
     else:
@@ -49,6 +58,7 @@ def _run(commands: list[list[str]]) -> str:
     program = str(installed) if installed.exists() else shutil.which("ManageDB")
     if program is None:
         return "ManageDB is not installed here"
+    deadline = time.monotonic() + SECONDS
     for words in commands:
         try:
             # Arguments without a shell; all of them come from the administrator.
@@ -57,10 +67,14 @@ def _run(commands: list[list[str]]) -> str:
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
-                timeout=SECONDS,
+                timeout=max(0.0, deadline - time.monotonic()),
                 check=False,
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except subprocess.TimeoutExpired:
+            raise RegistrationTimeoutError(
+                f"{' '.join(words)} did not end in {SECONDS:.0f} seconds"
+            ) from None
+        except OSError as error:
             return str(error)
         if done.returncode:
             return (done.stderr or done.stdout).strip()

@@ -1,23 +1,26 @@
 """One-time tokens, which entitle their holder to one certificate within a short time.
 
-The CA stores the SHA-256 of a token as the name of a file, never the token. Redeeming a token removes that
-file, which succeeds for only one of several concurrent attempts.
+The CA stores the SHA-256 of a token as the name of a file, never the token. The first use of a token binds it
+to the key of that request: until it expires, whoever has that key may repeat the request, and nobody else.
 """
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lgi_protocol import comma_lists, common_name
-from lgi_tools.certificates import keys
+from lgi_tools.certificates import archive, keys
 from lgi_tools.certificates.profiles import Kind
 
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
     from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 DIRECTORY = "tokens"
 # The first word of a token says what it is for, so that no program sends one of the other kind.
@@ -51,6 +54,15 @@ class Grant:
 
 
 @dataclass(frozen=True)
+class Redemption:
+    """A token in use: its grant, and as it was before, the key it is bound to and whether that was issued."""
+
+    grant: Grant
+    key: str = ""
+    is_issued: bool = False
+
+
+@dataclass(frozen=True)
 class Token:
     """A token as printed. ``authority`` is the fingerprint by which the CA is authenticated."""
 
@@ -80,13 +92,17 @@ def _other_kind(kind: Kind) -> str:
 
 
 def fingerprint(authority: "x509.Certificate") -> str:
-    """Return the SHA-256 of a CA's public key in hexadecimal digits; a renewed certificate keeps it."""
+    """Return the fingerprint of a CA's public key; a renewed certificate keeps it."""
+    return key_fingerprint(authority.public_key())
+
+
+def key_fingerprint(key: "CertificatePublicKeyTypes") -> str:
+    """Return the SHA-256 of a public key in hexadecimal digits."""
     import hashlib
 
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    key = authority.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(key).hexdigest()
+    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
 def check(grant: Grant) -> None:
@@ -106,14 +122,18 @@ def check(grant: Grant) -> None:
 
 def make(directory: Path, grant: Grant) -> str:
     """Store a new token in a CA's directory. Returns its secret, which is not stored."""
-    import json
     import secrets
 
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     tokens = directory / DIRECTORY
     tokens.mkdir(mode=0o700, exist_ok=True)
+    _write(_file(directory, secret), _stored(grant))
+    return secret
+
+
+def _stored(grant: Grant) -> dict[str, object]:
     # A user has another field than a resource: a listener of an older version refuses such a token.
-    stored = {
+    return {
         _NAMES[grant.kind]: grant.name,
         "projects": list(grant.projects),
         "ends": grant.ends.timestamp(),
@@ -121,53 +141,80 @@ def make(directory: Path, grant: Grant) -> str:
         "groups": list(grant.groups),
         "limit": grant.limit,
     }
-    # Written atomically: a listener that reads at the same time sees a complete file or none.
-    keys.write_file(_file(directory, secret), json.dumps(stored).encode(), keys.SECRET, replace=True)
-    return secret
+
+
+def _write(file: Path, stored: dict[str, object]) -> None:
+    """Write a token's file atomically: a listener that reads at the same time sees all of it or none."""
+    import json
+
+    keys.write_file(file, json.dumps(stored).encode(), keys.SECRET, replace=True)
 
 
 def find(directory: Path, secret: str, now: datetime, kind: Kind = Kind.RESOURCE) -> Grant:
     """Return the grant of a token. Raises InvalidTokenError for an unknown, expired or other one."""
-    grant = _read_grant(_file(directory, secret))
-    if grant is None:
+    return _find(directory, secret, now, kind).grant
+
+
+def _find(directory: Path, secret: str, now: datetime, kind: Kind) -> Redemption:
+    found = _read(_file(directory, secret))
+    if found is None:
         raise InvalidTokenError(_UNKNOWN)
-    if now >= grant.ends:
+    if now >= found.grant.ends:
         _file(directory, secret).unlink(missing_ok=True)
         raise InvalidTokenError("the token has expired: ask for a new one")
-    if grant.kind is not kind:
-        raise InvalidTokenError(_other_kind(grant.kind))
-    return grant
+    if found.grant.kind is not kind:
+        raise InvalidTokenError(_other_kind(found.grant.kind))
+    return found
 
 
-def redeem(directory: Path, secret: str, now: datetime, kind: Kind = Kind.RESOURCE) -> Grant:
-    """Return the grant and use up the token. Of concurrent attempts one succeeds: InvalidTokenError."""
-    grant = find(directory, secret, now, kind)
-    try:
-        _file(directory, secret).unlink()
-    except FileNotFoundError:
-        raise InvalidTokenError(_UNKNOWN) from None
+@contextmanager
+def redeem(
+    directory: Path, secret: str, now: datetime, key: str, kind: Kind = Kind.RESOURCE
+) -> Iterator[Redemption]:
+    """Use a token for a key, named by its fingerprint; at the end without an error it counts as used.
+
+    Other uses of tokens wait meanwhile. The token is bound to the key before the block begins, so that no
+    crash gives it to another key. InvalidTokenError is raised for a token that is bound to another one.
+    """
+    file = _file(directory, secret)
+    # The directory exists when there is a token.
+    find(directory, secret, now, kind)
+    with archive.exclusive_lock(directory / DIRECTORY):
+        found = _find(directory, secret, now, kind)
+        if found.key not in {"", key}:
+            raise InvalidTokenError(_UNKNOWN)
+        if not found.key:
+            _bind(file, found.grant, key, issued=False)
+        yield found
+        if not found.is_issued:
+            _bind(file, found.grant, key, issued=True)
+
+
+def _bind(file: Path, grant: Grant, key: str, *, issued: bool) -> None:
+    # The name is in another place: for a listener of an older version such a token is none.
+    _write(file, {"key": key, "issued": issued, "grant": _stored(grant)})
     # Synced, so that a power failure cannot restore the token.
-    _sync(directory / DIRECTORY)
-    return grant
+    _sync(file.parent)
 
 
 def remove_expired(directory: Path, now: datetime) -> None:
     """Remove the files of expired tokens."""
     for path in (directory / DIRECTORY).glob("*.json"):
-        grant = _read_grant(path)
-        if grant is None or now >= grant.ends:
+        found = _read(path)
+        if found is None or now >= found.grant.ends:
             path.unlink(missing_ok=True)
 
 
-def _read_grant(path: Path) -> Grant | None:
-    """Return the grant in a token's file, None when it does not exist or is invalid."""
+def _read(path: Path) -> Redemption | None:
+    """Return what a token's file says, None when it does not exist or is invalid."""
     import json
 
     try:
-        stored = json.loads(path.read_bytes())
+        used = json.loads(path.read_bytes())
+        stored = used.get("grant", used)
         ends = datetime.fromtimestamp(stored["ends"], UTC)
         kind = next(kind for kind, field in _NAMES.items() if field in stored)
-        return Grant(
+        grant = Grant(
             stored[_NAMES[kind]],
             tuple(stored["projects"]),
             ends,
@@ -176,7 +223,8 @@ def _read_grant(path: Path) -> Grant | None:
             tuple(stored.get("groups", ())),
             str(stored.get("limit", "")),
         )
-    except (FileNotFoundError, KeyError, StopIteration, TypeError, ValueError):
+        return Redemption(grant, str(used.get("key", "")), used.get("issued") is True)
+    except (AttributeError, FileNotFoundError, KeyError, StopIteration, TypeError, ValueError):
         return None
 
 

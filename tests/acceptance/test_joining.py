@@ -5,16 +5,26 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from lgi_server.db.transaction import Transaction
+from lgi_server.services.project import recorded_changes
+from lgi_tools.joining import registration
+from lgi_tools.joining.registration import RegistrationTimeoutError
+from lgi_tools.joining.tokens import Grant
 from tests.support.grid import BIN, Grid, free_port, wait_for
 
 pytestmark = pytest.mark.slow
 
 RESOURCE = "new@cluster"
+# Whose key the project has.
+LATE = "late@cluster"
 HELLO = Path(__file__).parents[2] / "applications" / "hello_world"
 
 
@@ -107,6 +117,39 @@ def test_a_resource_whose_batch_system_is_not_there_is_told_so_when_it_joins(
         "Warning       : no jobs of LGI/hello_world would be fetched now: check_system_limits_script exits "
         "with 127: squeue: not found\n" in joined.stdout
     )
+
+
+def test_a_registration_that_did_not_end_in_time_is_repeated(
+    clean: Grid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a database that others hold; what was stored is found, and another certificate is refused."""
+    issued = clean.people.resource(LATE)
+    grant = Grant(LATE, ("LGI",), datetime.now(UTC))
+    held, done = threading.Event(), threading.Event()
+
+    def hold(transaction: Transaction) -> None:
+        recorded_changes.check_master(transaction, clean.server_name)
+        held.set()
+        done.wait(20)
+
+    with ThreadPoolExecutor(1) as pool, monkeypatch.context() as patched:
+        holder = pool.submit(clean.database.run, hold)
+        held.wait(10)
+        patched.setattr(registration, "SECONDS", 2.0)
+        with pytest.raises(RegistrationTimeoutError, match="did not end in 2 seconds"):
+            registration.register(clean.config_file, grant, issued.certificate)
+        done.set()
+        holder.result()
+
+    before = clean.rows("SELECT MAX(version) AS version FROM updates")[0]["version"]
+    again = [registration.register(clean.config_file, grant, issued.certificate) for _ in range(2)]
+    other = clean.people.authority.issue_resource(LATE, force=True).certificate
+    refused = registration.register(clean.config_file, grant, other)
+
+    assert again == ["", ""]
+    assert "is registered already: delete it first" in refused
+    after = clean.rows("SELECT MAX(version) AS version FROM updates")[0]["version"]
+    assert int(str(after)) == int(str(before)) + 1
 
 
 def test_an_administrator_away_from_the_project_server_is_given_the_command(

@@ -23,12 +23,15 @@ from lgi_tools.certificates import csr, inventory
 from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.keys import KeyType, make_key, read_key
+from lgi_tools.certificates.profiles import Kind, Validity
+from lgi_tools.certificates.subject import Subject
 from lgi_tools.joining import client, client_limiter, http_server, resource_directory, tokens
 from lgi_tools.joining.client import Joined, JoinError
 from lgi_tools.joining.client_limiter import ClientLimiter
 from lgi_tools.joining.command import main
 from lgi_tools.joining.http_server import EnrolmentServer, serve, tls_context
 from lgi_tools.joining.issuer import Issuer
+from lgi_tools.joining.registration import RegistrationTimeoutError
 from lgi_tools.joining.tokens import Grant, Token
 from tests.support.grid import BIN
 
@@ -44,6 +47,9 @@ class Office:
         self.authority = Authority.create(directory)
         self.host = self.authority.issue_server("localhost")
         self.registered: list[Grant] = []
+        # How long a registration takes, in seconds, and how it ends.
+        self.takes = 0.0
+        self.fails: Exception | None = None
         self.tls = tls_context(self.host.certificate, self.host.key)
         issuer = Issuer(directory, "https://no.where/LGI", self.register)
         self.listener = EnrolmentServer(("127.0.0.1", 0), self.tls, issuer, connection_seconds)
@@ -53,6 +59,9 @@ class Office:
 
     def register(self, grant: Grant, _certificate: Path) -> str:
         self.registered.append(grant)
+        time.sleep(self.takes)
+        if self.fails is not None:
+            raise self.fails
         return ""
 
     def token(self, name: str = NAME, force: bool = False, hours: int = 1) -> Token:
@@ -126,8 +135,10 @@ def test_exactly_one_of_many_who_come_at_once_is_served(office: Office) -> None:
     assert len(office.registered) == 1
 
 
-def test_a_crash_in_the_middle_leaves_no_token(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing was made and nothing can be: another token is."""
+def test_a_key_is_served_again_after_a_crash_in_the_middle(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was made; the token is good for this key, and for no other one."""
     token = office.token()
     monkeypatch.setattr(
         Authority, "sign", lambda *_words, **_options: (_ for _ in ()).throw(OSError("crash"))
@@ -135,10 +146,62 @@ def test_a_crash_in_the_middle_leaves_no_token(office: Office, monkeypatch: pyte
 
     first = office.post({"token": token.secret, "request": REQUEST})
     monkeypatch.undo()
+    made = (office.authority.directory / f"{NAME}.crt").exists()
+    other = office.post({"token": token.secret, "request": csr.make(make_key(KeyType.EC)).decode()})
     second = office.post({"token": token.secret, "request": REQUEST})
 
-    assert (first.status_code, second.status_code) == (500, 403)
-    assert not (office.authority.directory / f"{NAME}.crt").exists()
+    assert [answer.status_code for answer in (first, other, second)] == [500, 403, 200]
+    assert not made
+
+
+def test_a_request_whose_answer_was_lost_is_answered_with_the_same_certificate(office: Office) -> None:
+    """The registration is repeated too; another key gets nothing."""
+    token = office.token()
+
+    answers = [office.post({"token": token.secret, "request": REQUEST}).json() for _ in range(2)]
+    other = office.post({"token": token.secret, "request": csr.make(make_key(KeyType.EC)).decode()})
+
+    assert answers[0] == answers[1]
+    assert answers[0]["registered"] is True
+    assert len(office.registered) == 2
+    assert other.status_code == 403
+
+
+def test_a_certificate_that_was_made_before_a_crash_is_the_answer(office: Office) -> None:
+    """The CA signs no second one, though the token does not count as used."""
+    token = office.token()
+    key, subject = csr.key_of(REQUEST.encode()), Subject(Kind.RESOURCE, NAME, projects=("LGI",))
+    now = datetime.now(UTC)
+    with (
+        suppress(OSError),
+        tokens.redeem(office.authority.directory, token.secret, now, tokens.key_fingerprint(key)),
+    ):
+        made = office.authority.sign(key, subject, Validity.of_days(9))
+        raise OSError("crash")
+
+    answer = office.post({"token": token.secret, "request": REQUEST}).json()
+
+    assert answer["certificate"] == made.read_text()
+
+
+@pytest.mark.parametrize("change", ["revoked", "replaced"])
+def test_a_used_token_brings_no_certificate_back(office: Office, change: str) -> None:
+    """What the administrator has revoked, or replaced with another token, stays so."""
+    token = office.token(force=True)
+    office.post({"token": token.secret, "request": REQUEST})
+    if change == "revoked":
+        office.authority.revoke(NAME)
+    else:
+        other = csr.make(make_key(KeyType.EC)).decode()
+        office.post({"token": office.token(force=True).secret, "request": other})
+    before = (office.authority.directory / f"{NAME}.crt").read_bytes()
+
+    answer = office.post({"token": token.secret, "request": REQUEST})
+
+    told = {"revoked": "was revoked or removed", "replaced": "a certificate for another key since"}[change]
+    assert answer.status_code == 403
+    assert told in answer.json()["error"]
+    assert (office.authority.directory / f"{NAME}.crt").read_bytes() == before
 
 
 def test_a_token_that_has_ended_is_refused(office: Office) -> None:
@@ -269,6 +332,34 @@ def impatient_office(tmp_path: Path) -> Iterator[Office]:
 
 
 @pytest.mark.slow
+def test_a_registration_may_take_longer_than_a_request(
+    run: Run, impatient_office: Office, tmp_path: Path
+) -> None:
+    """The client is waiting for it: the time limit of a connection is for what the client sends and reads."""
+    impatient_office.takes = 1.5
+
+    _, out, err = run(
+        main, impatient_office.url, str(impatient_office.token()), "--directory", tmp_path / "node"
+    )
+
+    assert "Configuration : " in out, err
+
+
+def test_a_registration_that_takes_too_long_costs_no_token(run: Run, office: Office, tmp_path: Path) -> None:
+    """The same command is said to be repeated, and succeeds."""
+    words = (office.url, str(office.token()), "--directory", tmp_path / "node")
+    office.fails = RegistrationTimeoutError("ManageDB did not end in 60 seconds")
+    first, _, err = run(main, *words)
+    office.fails = None
+
+    _, out, _ = run(main, *words)
+
+    assert first == 1
+    assert "takes too long: give the same command again; the token stays valid for this key" in err
+    assert "Configuration : " in out
+    assert len(office.registered) == 2
+
+
 def test_a_slow_client_is_cut_off_and_holds_up_nobody(impatient_office: Office) -> None:
     """A drip of bytes is no use: the whole connection has its time, before and after the handshake."""
     office = impatient_office
@@ -537,7 +628,7 @@ def test_the_log_never_holds_a_token(office: Office, caplog: pytest.LogCaptureFi
     caplog.set_level(logging.INFO)
     token = office.token()
     office.post({"token": token.secret, "request": REQUEST})
-    office.post({"token": token.secret, "request": REQUEST})
+    office.post({"token": token.secret, "request": csr.make(make_key(KeyType.EC)).decode()})
 
     assert "a certificate for node@cluster; LGI" in caplog.text
     assert "refused with 403" in caplog.text

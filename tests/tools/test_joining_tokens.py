@@ -1,5 +1,6 @@
 """One-time tokens: for one resource, once, for an hour, and kept nowhere."""
 
+import json
 import os
 import socket
 import threading
@@ -16,23 +17,51 @@ from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.profiles import Validity
 from lgi_tools.commands.certificates import main
 from lgi_tools.joining import tokens
-from lgi_tools.joining.tokens import Grant, InvalidTokenError, Token
+from lgi_tools.joining.tokens import Grant, InvalidTokenError, Redemption, Token
 
 Run = Callable[..., tuple[int, str, str]]
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 GRANT = Grant("node@cluster", ("LGI", "Other"), NOW + timedelta(hours=1))
 
 
-def test_a_token_is_good_once(tmp_path: Path) -> None:
-    """A check does not use it up; its use returns what it was issued for."""
+def redeem(directory: Path, secret: str, now: datetime = NOW, key: str = "key") -> Redemption:
+    """Use a token up, without an error."""
+    with tokens.redeem(directory, secret, now, key) as token:
+        return token
+
+
+def test_a_token_is_good_for_one_key(tmp_path: Path) -> None:
+    """A check does not use it up; its use returns what it was issued for, to the same key again."""
     secret = tokens.make(tmp_path, GRANT)
 
     looked = tokens.find(tmp_path, secret, NOW)
-    spent = tokens.redeem(tmp_path, secret, NOW)
+    used = [redeem(tmp_path, secret) for _ in range(2)]
 
-    assert looked == spent == GRANT
+    assert looked == GRANT
+    assert used == [Redemption(GRANT), Redemption(GRANT, "key", is_issued=True)]
     with pytest.raises(InvalidTokenError, match="was used"):
-        tokens.redeem(tmp_path, secret, NOW)
+        redeem(tmp_path, secret, key="other")
+
+
+def test_a_token_whose_use_failed_is_good_for_the_same_key(tmp_path: Path) -> None:
+    """And for no other one; it does not count as issued."""
+    secret = tokens.make(tmp_path, GRANT)
+
+    with pytest.raises(OSError, match="crash"), tokens.redeem(tmp_path, secret, NOW, "key"):
+        raise OSError("crash")
+
+    with pytest.raises(InvalidTokenError, match="was used"):
+        redeem(tmp_path, secret, key="other")
+    assert redeem(tmp_path, secret) == Redemption(GRANT, "key", is_issued=False)
+
+
+def test_an_older_listener_takes_a_used_token_for_none(tmp_path: Path) -> None:
+    """It looks for the name at the top of the file."""
+    redeem(tmp_path, tokens.make(tmp_path, GRANT))
+
+    (stored,) = (tmp_path / tokens.DIRECTORY).iterdir()
+
+    assert set(json.loads(stored.read_text())).isdisjoint({"name", "user"})
 
 
 def test_a_token_ends(tmp_path: Path) -> None:
@@ -41,9 +70,22 @@ def test_a_token_ends(tmp_path: Path) -> None:
 
     assert tokens.find(tmp_path, secret, GRANT.ends - timedelta(seconds=1))
     with pytest.raises(InvalidTokenError, match="has expired"):
-        tokens.redeem(tmp_path, secret, GRANT.ends)
+        redeem(tmp_path, secret, GRANT.ends)
     with pytest.raises(InvalidTokenError, match="unknown token"):
-        tokens.redeem(tmp_path, secret, NOW)
+        redeem(tmp_path, secret)
+
+
+def test_a_used_token_ends(tmp_path: Path) -> None:
+    """As one that nobody used: its key gets nothing more."""
+    secret = tokens.make(tmp_path, GRANT)
+    redeem(tmp_path, secret)
+
+    tokens.remove_expired(tmp_path, NOW)
+    again = redeem(tmp_path, secret, GRANT.ends - timedelta(seconds=1))
+    tokens.remove_expired(tmp_path, GRANT.ends)
+
+    assert again.is_issued
+    assert list((tmp_path / tokens.DIRECTORY).iterdir()) == []
 
 
 def test_a_token_is_stored_as_its_hash(tmp_path: Path) -> None:
@@ -60,13 +102,13 @@ def test_a_token_is_stored_as_its_hash(tmp_path: Path) -> None:
 
 
 def test_exactly_one_of_many_at_once_spends_a_token(tmp_path: Path) -> None:
-    """Again and again: whether it is there is never asked apart from removing it."""
+    """Again and again: whose it is is never asked apart from saying so."""
     start = threading.Barrier(8)
 
     def spend(secret: str) -> int:
         start.wait(20)
         try:
-            tokens.redeem(tmp_path, secret, NOW)
+            redeem(tmp_path, secret, key=str(threading.get_ident()))
         except InvalidTokenError:
             return 0
         return 1
@@ -77,18 +119,18 @@ def test_exactly_one_of_many_at_once_spends_a_token(tmp_path: Path) -> None:
             assert sum(pool.map(spend, [secret] * 8)) == 1
 
 
-def test_a_spent_token_is_gone_before_anything_is_made_for_it(
+def test_a_token_is_bound_to_its_key_before_anything_is_made_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that no crash afterwards makes it good again: the disk knows before spend returns."""
+    """So that no crash afterwards makes it good for another one: the disk knows before the block begins."""
     secret = tokens.make(tmp_path, GRANT)
-    seen: list[bool] = []
-    directory = tmp_path / tokens.DIRECTORY
-    monkeypatch.setattr(os, "fsync", lambda _descriptor: seen.append(any(directory.iterdir())))
+    (stored,) = (tmp_path / tokens.DIRECTORY).iterdir()
+    synced: list[bool] = []
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: synced.append('"key"' in stored.read_text()))
 
-    tokens.redeem(tmp_path, secret, NOW)
-
-    assert seen == [False]
+    with tokens.redeem(tmp_path, secret, NOW, "key"):
+        # The new file before it gets its name, then the directory.
+        assert synced == [False, True]
 
 
 def test_tokens_nobody_used_are_removed(tmp_path: Path) -> None:

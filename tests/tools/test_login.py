@@ -306,22 +306,23 @@ def test_one_of_two_logins_at_once_wins(office: Office, tmp_path: Path) -> None:
     assert set(contents(place)) == FILES
 
 
-def killed(office: Office, place: Path, turn: int, *more: str) -> int:
+def killed(office: Office, word: str, place: Path, turn: int, *more: str) -> int:
     """The exit code of a login that is ended at a change of a name: 9, or 0 when there are fewer."""
-    words = [str(turn), office.url, str(token(office, force=True)), "-c", str(place), *more]
+    words = [str(turn), office.url, word, "-c", str(place), *more]
     done = subprocess.run(
         [sys.executable, "-c", KILLED, *words], capture_output=True, timeout=60, check=False
     )
     return done.returncode
 
 
-def turns(office: Office, start: Callable[[], tuple[Path, list[str]]]) -> Iterator[Path]:
-    """The directory after a login that was ended at its first, second ... change, until it is not."""
+def turns(office: Office, start: Callable[[], tuple[Path, list[str]]]) -> Iterator[tuple[Path, str]]:
+    """Directory and token after a login that was ended at its first, second ... change, until it is not."""
     for turn in range(1, 100):
         place, more = start()
-        if killed(office, place, turn, *more) == 0:
+        word = str(token(office, force=True))
+        if killed(office, word, place, turn, *more) == 0:
             return
-        yield place
+        yield place, word
     raise AssertionError("it never ends by itself")
 
 
@@ -329,7 +330,7 @@ def turns(office: Office, start: Callable[[], tuple[Path, list[str]]]) -> Iterat
 def test_a_login_that_is_killed_anywhere_is_repeated_or_finished(
     run: Run, office: Office, tmp_path: Path
 ) -> None:
-    """The next one works, with a new token where the former had not received its certificate."""
+    """The next one works with the same token, whether the former had received its certificate or not."""
     number = 0
 
     def start() -> tuple[Path, list[str]]:
@@ -338,8 +339,8 @@ def test_a_login_that_is_killed_anywhere_is_repeated_or_finished(
         return tmp_path / f"mine-{number}", []
 
     finished = 0
-    for place in turns(office, start):
-        code, _, err = run(main, office.url, str(token(office, force=True)), "-c", str(place))
+    for place, word in turns(office, start):
+        code, _, err = run(main, office.url, word, "-c", str(place))
 
         finished += "the former login, which was interrupted, is finished" in err
         if code:
@@ -362,7 +363,7 @@ def test_a_directory_is_whole_after_a_killed_replacement(run: Run, office: Offic
         run(main, office.url, str(token(office, force=True)), "-c", str(place))
         return place, ["--force"]
 
-    for place in turns(office, start):
+    for place, _ in turns(office, start):
         if not (place / ".login" / "complete").exists():
             assert fits(place)
         code, _, _ = run(main, office.url, str(token(office, force=True)), "-c", str(place), "--force")

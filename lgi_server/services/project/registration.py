@@ -11,7 +11,7 @@ from lgi_server.services.jobs import locking
 from lgi_server.services.jobs import updates as jobs_updates
 from lgi_server.services.project import recorded_changes
 from lgi_server.services.project.recorded_changes import AdministrationError
-from lgi_server.tables import active_resources
+from lgi_server.tables import active_resources, updates
 from lgi_server.tables import running_sessions as session_table
 from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE
 from lgi_server.tables.job_queue import positions
@@ -28,7 +28,10 @@ class NewResource:
 
 
 def add_resource(transaction: Transaction, new: NewResource, servers: str) -> int:
-    """Register a resource or server; return the version of the update. Raises AdministrationError."""
+    """Register a resource or server; return the version of the update. Raises AdministrationError.
+
+    Nothing changes when it is registered so already, as after an answer that was lost: the latest version.
+    """
     name = recorded_changes.check_name(new.name)
     der = client_certificate.der_of(new.certificate)
     if name == comma_lists.ANY:
@@ -39,15 +42,19 @@ def add_resource(transaction: Transaction, new: NewResource, servers: str) -> in
         )
     if not der:
         raise AdministrationError("the certificate file holds no PEM certificate")
-    if (held := client_certificate.read(der).name.name) != name:
-        raise AdministrationError(f"the certificate is for {held!r}, not for {name!r}")
+    if (holder := client_certificate.read(der).name.name) != name:
+        raise AdministrationError(f"the certificate is for {holder!r}, not for {name!r}")
     if new.project_server not in {NO_SERVER, MASTER, SLAVE}:
         raise AdministrationError("the project server flag is 0 (resource), 1 (master) or 2 (slave)")
     if new.project_server == MASTER and recorded_changes.masters(transaction):
         raise AdministrationError(
             f"{recorded_changes.masters(transaction)[0]} is the master already, a project has exactly one"
         )
-    if active_resources.named(transaction, name) and recorded_changes.is_meant(transaction, servers):
+    held = active_resources.named(transaction, name)
+    if held and recorded_changes.is_meant(transaction, servers):
+        kept = (client_certificate.der_of(held.client_certificate), held.url, held.project_server)
+        if kept == (der, new.url, new.project_server):
+            return updates.newest(transaction)
         raise AdministrationError(f"{name} is registered already: delete it first")
     pem = new.certificate.strip() + "\n"
     change = active_resources.add(name, recorded_changes.check_line(new.url), pem, new.project_server)
