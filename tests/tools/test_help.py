@@ -16,6 +16,7 @@ from lgi_tools.commands.certificates import main as certificates
 from lgi_tools.commands.clean import main as clean
 from lgi_tools.commands.explain import main as explain
 from lgi_tools.commands.filetransfer import main as filetransfer
+from lgi_tools.commands.get import main as get
 from lgi_tools.commands.history import main as history
 from lgi_tools.commands.history import usage_main as usage
 from lgi_tools.commands.qdel import main as qdel
@@ -43,6 +44,7 @@ TOOLS = {
     "LGI_tail": tail,
     "LGI_clean": clean,
     "LGI_resubmit": resubmit,
+    "LGI_get": get,
     "LGI_explain": explain,
     "LGI_join": join,
     "LGI_task": task,

@@ -1,0 +1,140 @@
+"""LGI_get: fetch the files and the output of jobs that have ended."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lgi_tools.cli import options, output_json, program, selection_options, terminal
+from lgi_tools.cli.progress import ProgressBar
+from lgi_tools.cli.session import open_project, selected, timing
+from lgi_tools.client.text import one_line
+from lgi_tools.commands import get_paths
+from lgi_tools.task.command_options import HANDS
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_tools.client.settings import Settings
+    from lgi_tools.commands.get_results import Fetched, Getter
+
+NAME = "LGI_get"
+
+
+@click.command(context_settings=options.CONTEXT, no_args_is_help=True)
+@click.option(
+    "-d",
+    "--directory",
+    type=options.DIRECTORY,
+    default=".",
+    show_default=True,
+    metavar="DIR",
+    help="Write below this directory, which is created if it is missing.",
+)
+@click.option(
+    "--as",
+    "pattern",
+    default=get_paths.DEFAULT,
+    show_default=True,
+    metavar="PATTERN",
+    help="Where each file goes: {id}, {name} and {application} are those of its job, {file} is its own name.",
+)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="GLOB",
+    help="Fetch only files with such names, as '*.dat'; may be repeated (default: all).",
+)
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="GLOB",
+    help="Leave out files with such names; may be repeated (default: none).",
+)
+@click.option("--force", is_flag=True, help="Replace local files that differ.")
+@HANDS
+@output_json.option
+@options.project_options
+@selection_options.selection_options
+@options.version
+@output_json.json_errors
+def command(
+    *,
+    directory: str,
+    pattern: str,
+    only: tuple[str, ...],
+    exclude: tuple[str, ...],
+    force: bool,
+    hands: int,
+    as_json: bool,
+    **given: Any,
+) -> int:
+    """Fetch the files of jobs that have ended, and their output as joblog.txt and joberr.txt.
+
+    JOB_ID is a number, a range as 12-40, or - for the numbers on standard input; options select jobs too.
+    Of a selection only those jobs are fetched that have ended.
+
+    What was fetched before and is unchanged is not fetched again, and a long file that was interrupted goes
+    on where it stopped: an LGI_get that failed is simply repeated. The files stay on the server.
+
+    Example: LGI_get --name sweep --only '*.dat' -d results
+    """
+    from lgi_tools.commands.get_results import Getter
+
+    try:
+        places = get_paths.PathPattern(pattern)
+    except ValueError as error:
+        raise click.UsageError(f"--as: {error}") from None
+    words = selection_options.split(given)
+    with open_project(dict(given), NAME) as project:
+        numbers = selected(project, words, lambda job: job.ended)
+        getter = Getter(places, Path(directory), only, exclude, force)
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        found = list(_fetch(options.resolve(given), numbers, hands, getter))
+    found.sort(key=lambda one: numbers.index(one.job_id))
+    return _show(found, as_json)
+
+
+def _fetch(chosen: "Settings", numbers: tuple[int, ...], hands: int, getter: "Getter") -> "Iterator[Fetched]":
+    """Fetch several jobs at once, each thread with its own connection."""
+    from lgi_tools.client.project import Project
+    from lgi_tools.task.parallel import map_parallel
+
+    times = timing()
+
+    def work(mine: Iterator[int], report: "Callable[[Fetched], None]") -> None:
+        with Project.of(chosen, times) as project:
+            for job_id in mine:
+                report(getter.get(project, job_id))
+
+    with closing(ProgressBar("fetching")) as bar:
+        for number, one in enumerate(map_parallel(numbers, work, min(hands, len(numbers))), 1):
+            bar(number, len(numbers))
+            yield one
+
+
+def _show(found: "Sequence[Fetched]", as_json: bool) -> int:
+    """Print what was fetched. Returns the exit code: 1 when a file is missing."""
+    for one in found:
+        for fault in one.faults:
+            terminal.warn(NAME, f"job {one.job_id}: {fault}")
+        if not as_json:
+            terminal.show("".join(f"{one_line(str(path))}\n" for path in one.files))
+    if as_json:
+        output_json.show({"jobs": [_document(one) for one in found]})
+    return 1 if any(one.faults for one in found) else 0
+
+
+def _document(one: "Fetched") -> dict[str, object]:
+    return {
+        "job_id": one.job_id,
+        "files": [str(path) for path in one.files],
+        "unchanged": one.kept,
+        "faults": list(one.faults),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run LGI_get and return its exit code: 0 only when all files of all selected jobs are here."""
+    return program.run(command, NAME, arguments)

@@ -1,0 +1,148 @@
+"""Fetches the files of ended jobs for LGI_get."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from threading import Lock
+
+from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_tools.cli import job_streams
+from lgi_tools.client.files import Files
+from lgi_tools.client.job import Details
+from lgi_tools.client.project import Project
+from lgi_tools.client.stored_file import STREAMS, StoredFile
+from lgi_tools.client.transfer_error import TransferError
+from lgi_tools.commands.get_paths import PathPattern, UnsafePathError, prepare
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The files of one job that are here now, new ones in ``files``, and why others are not."""
+
+    job_id: int
+    files: tuple[Path, ...] = ()
+    kept: int = 0
+    faults: tuple[str, ...] = ()
+
+
+@dataclass
+class Getter:
+    """What is fetched, and where to. One for all threads: no two jobs write the same file.
+
+    ``only`` and ``exclude`` are patterns of file names; ``force`` replaces files that differ.
+    """
+
+    pattern: PathPattern
+    directory: Path
+    only: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    force: bool = False
+    _taken: dict[str, int] = field(default_factory=dict)
+    _guard: Lock = field(default_factory=Lock)
+
+    def get(self, project: Project, job_id: int) -> Fetched:
+        """Fetch the files of a job that has ended. Raises ServerError for all but a missing job."""
+        try:
+            job = project.job(job_id)
+        except ServerError as error:
+            if error.number != ErrorNumber.NO_JOB:
+                raise
+            return Fetched(job_id, faults=("it does not exist, or you may not read it",))
+        if not job.ended:
+            return Fetched(job_id, faults=(f"it is {job.state}: LGI_wait waits until it has ended",))
+        return _Job(self, project, job).fetch()
+
+    def wants(self, name: str) -> bool:
+        """Return whether a file is to be fetched."""
+        chosen = not self.only or any(fnmatchcase(name, one) for one in self.only)
+        return chosen and not any(fnmatchcase(name, one) for one in self.exclude)
+
+    def place(self, job: Details, name: str) -> Path:
+        """Return where a file of a job is written. Raises UnsafePathError."""
+        relative = self.pattern.path(job, name)
+        with self._guard:
+            owner = self._taken.setdefault(relative, job.id)
+        if owner != job.id:
+            raise UnsafePathError(f"job {owner} has the same path {relative}: use a pattern with {{id}}")
+        return prepare(self.directory, relative)
+
+
+class _Job:
+    """One job, while its files are fetched."""
+
+    def __init__(self, getter: Getter, project: Project, job: Details) -> None:
+        self._getter = getter
+        self._project = project
+        self._job = job
+        self._files: list[Path] = []
+        self._faults: list[str] = []
+        self._kept = 0
+
+    def fetch(self) -> Fetched:
+        stored = self._job.files if self._job.repository_url else ()
+        files = self._project.files(self._job) if stored else None
+        for one in stored:
+            if files and self._getter.wants(one.name):
+                self._attempt(one.name, files, one)
+        self._streams({one.name for one in stored})
+        return Fetched(self._job.id, tuple(self._files), self._kept, tuple(self._faults))
+
+    def _attempt(self, name: str, files: Files, one: StoredFile) -> None:
+        try:
+            target = self._getter.place(self._job, name)
+            if _is_same(target, one):
+                self._kept += 1
+            elif self._may_write(name, target):
+                job_streams.fetch(files, name, target, self._project.timing)
+                self._files.append(target)
+        except (TransferError, UnsafePathError) as error:
+            self._faults.append(f"{name}: {error}")
+
+    def _may_write(self, name: str, target: Path) -> bool:
+        if target.exists() and not self._getter.force:
+            self._faults.append(f"{name}: {target} exists and differs: --force replaces it")
+            return False
+        return True
+
+    def _streams(self, stored: set[str]) -> None:
+        """Write the output that was reported, where the repository does not have it."""
+        if stored & set(STREAMS):
+            return
+        for name, stream in zip(STREAMS, job_streams.reported(self._job), strict=True):
+            if not self._getter.wants(name) or not (stream.size or name == next(iter(STREAMS))):
+                continue
+            try:
+                self._write(name, stream.data)
+            except UnsafePathError as error:
+                self._faults.append(f"{name}: {error}")
+            if not stream.is_whole:
+                self._faults.append(f"{name}: only {len(stream.data)} of {stream.size} bytes were reported")
+
+    def _write(self, name: str, data: bytes) -> None:
+        target = self._getter.place(self._job, name)
+        if target.exists() and target.read_bytes() == data:
+            self._kept += 1
+        elif self._may_write(name, target):
+            _replace(target, data)
+            self._files.append(target)
+
+
+def _is_same(target: Path, one: StoredFile) -> bool:
+    """Return whether a file was fetched before: a download sets the time that is listed, in seconds."""
+    try:
+        status = os.lstat(target)
+    except FileNotFoundError:
+        return False
+    return (status.st_size, int(status.st_mtime)) == (one.size, int(one.changed.timestamp()))
+
+
+def _replace(target: Path, data: bytes) -> None:
+    """Write a file as a whole or not at all."""
+    part = target.with_name(f".{target.name[:60]}.{os.getpid()}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
