@@ -20,14 +20,23 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[RUN] = RunDirectory()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests on MariaDB as slow: most run on SQLite as well."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests on MariaDB as slow: most run on SQLite as well. Those of one_database run on that alone.
+
+    The longest files come first.
+    """
+    doubled = [item for item in items if item.get_closest_marker("one_database") and _is_on_mariadb(item)]
+    config.hook.pytest_deselected(items=doubled)
+    left = [item for item in items if item not in set(doubled)]
+    items[:] = sorted(left, key=lambda item: item.get_closest_marker("long") is None)
     for item in items:
-        spec = getattr(item, "callspec", None)
-        if (spec and "mariadb" in spec.params.values()) or "private_mariadb" in getattr(
-            item, "fixturenames", ()
-        ):
+        if _is_on_mariadb(item) or "private_mariadb" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+
+
+def _is_on_mariadb(item: pytest.Item) -> bool:
+    spec = getattr(item, "callspec", None)
+    return spec is not None and "mariadb" in spec.params.values()
 
 
 @pytest.hookimpl(trylast=True)

@@ -87,6 +87,12 @@ class Connection:
             return None
         return now - self._since + (0 if self._waits else self._pace.window - self._left)
 
+    def end_answers(self) -> None:
+        """Let the client see the end of the last answer while the rest of its request is read."""
+        with suppress(OSError):
+            # Not the method of the TLS socket, which would refuse to read on.
+            gevent.socket.socket.shutdown(self._socket, socket.SHUT_WR)
+
     def cut(self) -> None:
         """Close the connection, also while another greenlet reads, writes or works on a request of it."""
         self.is_cut = True

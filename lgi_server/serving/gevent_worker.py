@@ -117,6 +117,7 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
             super().handle_request(listener_name, req, sock, addr)
         except StopIteration:
             # The connection is closed next: with unread bytes the answer would be lost.
+            sock.end_answers()
             with suppress(Exception):
                 _has_ended(req.body)
             raise

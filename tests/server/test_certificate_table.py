@@ -23,6 +23,8 @@ from tests.server.test_odd_certificates import LIST, NOW, Key, authority, named,
 from tests.support import certificates, running_jobs
 from tests.support.grid import Grid, wait_for
 
+pytestmark = pytest.mark.one_database
+
 USER = "mark@laptop"
 SUBJECT = named(USER)
 CURVE_KEY = partial(ec.generate_private_key, ec.SECP256R1())

@@ -13,6 +13,8 @@ from tests.server.test_repository import new_repository
 from tests.support.grid import Grid
 from tests.support.pages import Browser
 
+pytestmark = pytest.mark.one_database
+
 LGI_PY = "@$_Th1s_1s_th3_b0und@ry_@$"
 LIBCURL = "-" * 24 + "a1b2c3d4e5f60718"
 Fields = Mapping[str, str]

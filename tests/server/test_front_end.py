@@ -19,6 +19,8 @@ from tests.support import certificates
 from tests.support.front_ends import HEADER
 from tests.support.grid import Grid
 
+pytestmark = pytest.mark.one_database
+
 SECRET = "correct horse battery staple and more"
 FIELDS = {"project": "LGI", "user": "mark@laptop", "groups": "theor"}
 

@@ -8,6 +8,8 @@ from lgi_protocol.errors import ServerError
 from tests.server.test_http import LIST, exchange, post
 from tests.support.grid import Grid, refusal
 
+pytestmark = pytest.mark.one_database
+
 DELETE = "/LGI/interfaces/interface_delete_job.php"
 # The head of a request whose end two readers would look for at different places.
 FRAMINGS = {

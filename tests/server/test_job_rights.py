@@ -176,6 +176,7 @@ def test_every_other_call_is_refused(grid: Grid, job: JobClaims, name: str, suff
 
 
 @pytest.mark.slow
+@pytest.mark.one_database
 def test_every_page_is_refused(grid: Grid, job: JobClaims) -> None:
     """All there are, and all there will be: only what everybody may see, and repositories, are asked less."""
     open_to_all = {"landing", "ca_certificate", "crl", "document", "drawing", "static"}

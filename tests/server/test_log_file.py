@@ -11,7 +11,7 @@ import pytest
 from tests.server.test_scheduler_process import Server, command_line
 from tests.support.grid import BIN, Grid, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from lgi_server.serving.log_rate_limit import MOST, SECONDS, RateLimitFilter
 from tests.server.test_tls import anonymous
 from tests.support.grid import Grid, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 STRANGERS = 600
 

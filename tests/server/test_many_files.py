@@ -20,7 +20,7 @@ from tests.server.test_repository import ACCESS, ask, new_repository
 from tests.support.grid import Grid, UserCalls, running, wait_for
 from tests.support.running_jobs import started
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 Listed = list[dict[str, Any]]
 

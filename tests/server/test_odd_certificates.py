@@ -22,6 +22,8 @@ from lgi_protocol.errors import ServerError
 from lgi_tools.certificates.ca import Issued
 from tests.support.grid import Grid
 
+pytestmark = pytest.mark.one_database
+
 NOW = datetime.now(UTC)
 LIST = "interfaces/interface_project_server_list"
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey

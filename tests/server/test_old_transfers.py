@@ -10,6 +10,8 @@ from tests.server.test_http import exchange
 from tests.server.test_repository import new_repository
 from tests.support.grid import Grid
 
+pytestmark = pytest.mark.one_database
+
 FORMS = {
     "LGI_filetransfer": "{path}",
     "LGI.py": "https://localhost{path}",

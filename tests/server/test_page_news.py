@@ -184,6 +184,7 @@ def is_silent(connection: ssl.SSLSocket) -> bool:
         return True
 
 
+@pytest.mark.one_database
 # One kind of database is enough: what waits asks it nothing.
 @pytest.mark.slow
 @pytest.mark.parametrize("database_address", ["sqlite"], indirect=True)

@@ -15,6 +15,8 @@ from lgi_server.serving.tls_reload import CertificateReloader
 from lgi_tools.certificates.ca import Authority, Issued, read_certificate
 from tests.support.grid import Grid, wait_for
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Grid]:

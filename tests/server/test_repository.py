@@ -12,6 +12,8 @@ import requests
 from lgi_protocol import xml
 from tests.support.grid import Grid, UserCalls, wait_for
 
+pytestmark = pytest.mark.one_database
+
 ACCESS = ".LGI_repository_write_access"
 
 

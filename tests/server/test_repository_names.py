@@ -7,6 +7,8 @@ import pytest
 from tests.server.test_repository import ACCESS, ask, new_repository
 from tests.support.grid import SERVER_NAME, Grid
 
+pytestmark = pytest.mark.one_database
+
 
 def test_every_job_has_a_repository_with_a_name_of_its_own(grid: Grid) -> None:
     """JOB_ and 32 lowercase hexadecimal digits, below a directory of the last three; no two alike."""

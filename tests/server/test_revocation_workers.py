@@ -9,7 +9,7 @@ from lgi_tools.certificates.ca import read_certificate
 from tests.support import certificates
 from tests.support.grid import Grid, UserCalls, running, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 
 def sockets(grid: Grid) -> list[int]:

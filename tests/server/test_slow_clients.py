@@ -15,6 +15,8 @@ from lgi_server.api.form_parser import MOST_FORM
 from tests.server.test_repository import new_repository
 from tests.support.grid import Grid, running, wait_for
 
+pytestmark = pytest.mark.one_database
+
 # Seconds and bytes a second that a client has; a few times as long until something of it must be seen.
 WINDOW, RATE, HEAD, LATE = 2, 1000, 3, 12
 CALL = "/LGI/interfaces/interface_job_state"

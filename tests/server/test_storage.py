@@ -1,8 +1,12 @@
 """The application file_storage: a job of it stores files at a resource, or at the server itself."""
 
+import pytest
+
 from tests.server.test_repository import ask, listing
 from tests.server.test_resource_calls import refusal
 from tests.support.grid import SERVER_NAME, Grid
+
+pytestmark = pytest.mark.one_database
 
 STORAGE = "<file_storage> </file_storage>"
 REFERENCE = b"https://store.example.org/?data=5b0c2f"

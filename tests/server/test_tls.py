@@ -16,6 +16,8 @@ from lgi_tools.certificates.profiles import Validity
 from tests.support import certificates
 from tests.support.grid import Grid, refusal, running
 
+pytestmark = pytest.mark.one_database
+
 PRIVATE = [
     "/interfaces/interface_job_state.php",
     "/interfaces/interface_submit_job",

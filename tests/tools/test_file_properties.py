@@ -15,6 +15,8 @@ from tests.support.grid import PROJECT, Grid
 
 from .test_filetransfer import PLACE
 
+pytestmark = pytest.mark.one_database
+
 THEN = 1_234_567_890_123_456_789
 
 

@@ -12,6 +12,8 @@ from tests.support.canned_server import Answer, CannedServer
 
 from .test_tools_settings import write_job
 
+pytestmark = pytest.mark.one_database
+
 Run = Callable[..., tuple[int, str, str]]
 NAME = "JOB_75d8f2efe814c75e102a012925e8ceff"
 PLACE = f"/repository/eff/{NAME}"

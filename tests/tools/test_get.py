@@ -12,6 +12,8 @@ from lgi_tools.commands.get_paths import PathPattern
 from tests.support.grid import Grid
 from tests.tools.test_selection import tool
 
+pytestmark = pytest.mark.one_database
+
 Run = Callable[..., tuple[int, str, str]]
 __all__ = ["tool"]
 OUTPUT = b"standard output\n[LGI: standard error]\nan error\n[LGI: exit code 0]\n"

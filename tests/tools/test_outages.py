@@ -11,7 +11,7 @@ from lgi_tools.commands.tail import main as tail
 from lgi_tools.commands.wait import main as wait
 from tests.support.canned_server import Answer, CannedServer, end_fields, lgi
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 Run = Callable[..., tuple[int, str, str]]
 SUBMIT, STATE = "interfaces/interface_submit_job", "interfaces/interface_job_state"

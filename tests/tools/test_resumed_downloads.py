@@ -17,7 +17,7 @@ from lgi_tools.client.timing import Timing
 from lgi_tools.commands import filetransfer
 from tests.support.canned_server import Answer, CannedServer, Request
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.one_database]
 
 main = partial(filetransfer.main, timing=Timing(download=Backoff(0.0, 0.0), download_retries=2))
 Run = Callable[..., tuple[int, str, str]]

@@ -14,6 +14,8 @@ from tests.support.canned_server import CannedServer
 
 from .test_filetransfer import LISTING, PLACE, done
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 def repository(server: CannedServer, authority: Authority, mark: Issued) -> Repository:

@@ -28,6 +28,8 @@ from tests.support.uids import UID
 
 from .test_filetransfer import LISTING, PLACE, done, listing
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 def job(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:

@@ -5,7 +5,7 @@ import pytest
 from tests.torture import course
 from tests.torture.plan import Plan
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 SECONDS = 60.0
 SEED = 20_261_129
