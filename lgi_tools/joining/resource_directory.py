@@ -8,7 +8,9 @@ from pathlib import Path
 
 from lgi_protocol import xml
 from lgi_tools.certificates import keys
+from lgi_tools.joining import machine_limits
 from lgi_tools.joining.client import Joined
+from lgi_tools.joining.machine_limits import MachineLimits
 
 KEY, CERTIFICATE, CA, CONFIGURATION, RUN = "resource.key", "resource.crt", "ca.crt", "LGI.cfg", "runhere"
 EXAMPLE = "LGI.cfg.example"
@@ -115,10 +117,11 @@ def configuration(
     joined: Joined, applications: tuple[ApplicationTemplate, ...], run_directory: str = f"./{RUN}"
 ) -> str:
     """Return the first application's commented example with all projects and applications."""
-    first = applications[0]
+    first, limits = applications[0], machine_limits.of_this_machine()
+    has_queue = not all(machine_limits.is_local(one.backend) for one in applications)
     project = _only(_PROJECT, first.example, first.source)
     sections = "\n".join(
-        application.section.replace("number='1'", f"number='{number}'", 1)
+        _section(application, limits if has_queue else None).replace("number='1'", f"number='{number}'", 1)
         for number, application in enumerate(applications, 1)
     )
     inside = _APPLICATION.sub(lambda _: sections, project)
@@ -138,12 +141,22 @@ def configuration(
         "number_of_projects": str(len(joined.projects)),
     }.items():
         text = _with(text, tag, value)
+    text = machine_limits.raised(text, limits, has_queue)
+    if not has_queue:
+        text = machine_limits.bounded(text, limits)
     return (
         f"<!-- The resource {xml.escape(joined.name).replace('--', '- -')}, written by LGI_join.\n"
         "     Relative paths start at the directory of this file. All tags are required unless a comment\n"
         "     says otherwise. After a change: LGI_daemon --check LGI.cfg, then SIGHUP to the daemon. -->\n"
         f"{text}"
     )
+
+
+def _section(application: ApplicationTemplate, limits: MachineLimits | None) -> str:
+    """Return the section of an application; beside a batch system only plain processes are bounded."""
+    if limits is None or not machine_limits.is_local(application.backend):
+        return application.section
+    return machine_limits.bounded(application.section, limits)
 
 
 def _with(text: str, tag: str, value: str) -> str:

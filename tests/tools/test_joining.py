@@ -18,14 +18,14 @@ from pathlib import Path
 import pytest
 import requests
 
-from lgi_daemon.config.model import load
+from lgi_daemon.config.model import Configuration, load
 from lgi_tools.certificates import csr, inventory
 from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.keys import KeyType, make_key, read_key
 from lgi_tools.certificates.profiles import Kind, Validity
 from lgi_tools.certificates.subject import Subject
-from lgi_tools.joining import client, client_limiter, http_server, resource_directory, tokens
+from lgi_tools.joining import client, client_limiter, http_server, machine_limits, resource_directory, tokens
 from lgi_tools.joining.client import Joined, JoinError
 from lgi_tools.joining.client_limiter import ClientLimiter
 from lgi_tools.joining.command import main
@@ -621,6 +621,21 @@ def test_every_shipped_application_is_configured_as_the_daemon_wants_it(tmp_path
         assert project.applications[1].check_system_limits_script == tmp_path / "node" / "command" / script
     assert "<!-- Maximum number of jobs per owner" in file.read_text()
     assert file.read_text().startswith(f"<!-- The resource {NAME}, written by LGI_join.")
+    _check_limits(configuration, backend)
+
+
+def _check_limits(configuration: Configuration, backend: str) -> None:
+    """The machine bounds plain processes, a batch system its own; an owner may have all of the jobs."""
+    limits = machine_limits.of_this_machine()
+    plain, other = configuration.projects[0].applications
+    whole = configuration.rules
+    jobs = 100 if backend == "command:slurm" else max(20, limits.cores)
+    for rules in (whole, configuration.projects[0].rules, plain.rules, other.rules):
+        assert (rules.limit_of("anybody"), rules.job_limit) == (jobs, jobs)
+    is_bounded = [bool(rules.cpu_limit) for rules in (whole, plain.rules, other.rules)]
+    assert is_bounded == [backend != "command:slurm", backend == "command:slurm", False]
+    bound = plain.rules if backend == "command:slurm" else whole
+    assert (bound.cpu_limit, bound.memory_limit) == (limits.cores, limits.memory)
 
 
 def test_the_log_never_holds_a_token(office: Office, caplog: pytest.LogCaptureFixture) -> None:

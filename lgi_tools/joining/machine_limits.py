@@ -1,0 +1,58 @@
+"""The limits of a new resource: the cores and the memory of this machine, for plain processes."""
+
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+# Jobs at a time where cores and memory bound them as well, and where a batch system does.
+FEWEST_JOBS, QUEUED_JOBS = 20, 100
+# Back-ends whose jobs run on this machine.
+_LOCAL = frozenset({"", "process", "container"})
+_OWNERS = re.compile(r"(<owner_allow> *<any>)[^<]*(</any>)")
+_JOBS = re.compile(r"(<job_limit>)[^<]*(</job_limit>)")
+
+
+@dataclass(frozen=True)
+class MachineLimits:
+    """The cores of a machine that jobs may use, and its memory for them in MB."""
+
+    cores: int
+    memory: int
+
+
+def of_this_machine() -> MachineLimits:
+    """Return the cores that this process may use, and nine tenths of the memory."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    # In a container, of which this is the root of its control groups.
+    with suppress(OSError, ValueError):
+        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return MachineLimits(len(os.sched_getaffinity(0)), total // 2**20 * 9 // 10)
+
+
+def is_local(backend: str) -> bool:
+    """Return whether jobs of a back-end run on this machine; others are counted by their batch system."""
+    return backend in _LOCAL
+
+
+def raised(text: str, limits: MachineLimits, has_queue: bool) -> str:
+    """Return a configuration that allows each owner as many jobs as there may be in all."""
+    jobs = QUEUED_JOBS if has_queue else max(FEWEST_JOBS, limits.cores)
+    for pattern in (_OWNERS, _JOBS):
+        text = pattern.sub(rf"\g<1> {jobs} \g<2>", text)
+    return text
+
+
+def bounded(text: str, limits: MachineLimits) -> str:
+    """Return a section with the limits of the machine behind its first job_limit."""
+    found = re.search(r"^( *)<job_limit>.*\n", text, re.MULTILINE)
+    if found is None:
+        return text
+    lines = (
+        f"{found[1]}<!-- What all jobs here may request together: the cores, and nine tenths of the memory in\n"
+        f"{found[1]}     MB, of the machine where this was written. A job without a request counts as one core. -->\n"
+        f"{found[1]}<cpu_limit> {limits.cores} </cpu_limit>\n"
+        f"{found[1]}<memory_limit> {limits.memory} </memory_limit>\n"
+    )
+    return f"{text[: found.end()]}{lines}{text[found.end() :]}"
