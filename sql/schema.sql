@@ -34,6 +34,7 @@ CREATE TABLE job_queue (
     labels            VARCHAR(2200) NOT NULL DEFAULT '',
     submitted         BIGINT       NULL,
     started           BIGINT       NULL,
+    has_dependents    SMALLINT     NOT NULL DEFAULT 0,
     queued_for        VARCHAR(255) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
         CASE WHEN INSTR(target_resources, ',') > 0 THEN ',' ELSE target_resources END END) STORED,
     queued_by         VARCHAR(254) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
@@ -57,6 +58,31 @@ CREATE TABLE running_locks (
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 CREATE UNIQUE INDEX lock_job ON running_locks (job_id);
 CREATE INDEX lock_session ON running_locks (session_id);
+
+-- Ours: what keeps a queued job from being given out. A job that is queued, not locked, and has a row here has lock_state 2;
+-- a job with lock_state 2 costs a claim nothing. reason is user, after (other jobs), retry or array; until is in Unix seconds,
+-- NULL for a hold without an end. held_by is "user NAME" or "job NUMBER".
+CREATE TABLE job_holds (
+    job_id   INTEGER      NOT NULL,
+    reason   VARCHAR(8)   NOT NULL,
+    since    BIGINT       NOT NULL,
+    until    BIGINT       NULL,
+    held_by  VARCHAR(254) NOT NULL DEFAULT '',
+    text     VARCHAR(254) NOT NULL DEFAULT '',
+    PRIMARY KEY (job_id, reason)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX hold_until ON job_holds (until);
+
+-- Ours: job_id waits for the end of after_id. kind ok: it must have succeeded, any: ended in whatever way. kept 1: should it
+-- fail, job_id is held for its users instead of being aborted. The rows go with the end; after_id is always the lower number.
+CREATE TABLE job_dependencies (
+    job_id    INTEGER    NOT NULL,
+    after_id  INTEGER    NOT NULL,
+    kind      VARCHAR(3) NOT NULL,
+    kept      SMALLINT   NOT NULL DEFAULT 0,
+    PRIMARY KEY (job_id, after_id)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX dependency_after ON job_dependencies (after_id, job_id);
 
 -- Resources and project servers (project_server 1 is the master, 2 a slave). The last two columns are ours: since when a
 -- resource is drained, 0 for one that is not, and why.
@@ -283,4 +309,4 @@ CREATE TABLE update_undo (
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (6);
+INSERT INTO schema_version (version) VALUES (8);

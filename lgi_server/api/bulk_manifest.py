@@ -20,7 +20,8 @@ from lgi_server.storage.threadpool import run_in_thread
 _FIELDS = frozenset(
     {
         *("request_id", "application", "target_resources", "job_specifics"),
-        *("input", "output", "read_access", "write_access", "job_name", "labels"),
+        *("input", "output", "read_access", "write_access", "job_name", "labels", "hold"),
+        *("after", "after_any", "keep_after_failure"),
     }
 )
 _BLOCK = 2**20

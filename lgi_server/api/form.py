@@ -21,6 +21,10 @@ class Form:
         """Return whether a field was posted, even if it is empty."""
         return name in self._posted
 
+    def has_any(self, names: Collection[str]) -> bool:
+        """Return whether one of these fields was posted, even if it is empty."""
+        return not self._posted.keys().isdisjoint(names)
+
     def text(self, field: Field, digits: int = 1) -> str:
         """Return a value without leading and trailing blanks, empty when an optional field is not posted.
 

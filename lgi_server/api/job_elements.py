@@ -5,17 +5,35 @@ from typing import Protocol
 
 from lgi_protocol import labels
 from lgi_protocol.xml import Element
+from lgi_server.tables.job_holds import Hold
 from lgi_server.tables.job_queue.jobs import JobRow
 
 Elements = tuple[Element, ...]
 
 
 def more(job: JobRow, shown: Collection[str]) -> Elements:
-    """Return, ours, what a caller has asked for, if it is known: ``labels`` with the name, ``times``."""
+    """Return, ours, what is ``shown`` and known: ``labels`` with the name, ``times``, ``holds``."""
     times = {"submitted": job.submitted, "started": job.started}
     times["ended"] = job.state_time_stamp if job.ended else None
     known = times.items() if "times" in shown else ()
-    return (*named(job, shown), *[Element(name, value) for name, value in known if value is not None])
+    held = holds(job) if "holds" in shown else ()
+    return (*named(job, shown), *[Element(name, value) for name, value in known if value is not None], *held)
+
+
+def holds(job: JobRow) -> Elements:
+    """Return, ours, why a queued job is not given out, as far as it was read with the job."""
+    return tuple(map(_hold, job.holds))
+
+
+def _hold(one: Hold) -> Element:
+    values = (
+        ("reason", one.reason),
+        ("since", one.since),
+        ("until", one.until),
+        ("held_by", one.held_by or None),
+        ("text", one.text or None),
+    )
+    return Element("hold", tuple(Element(name, value) for name, value in values if value is not None))
 
 
 class _HasName(Protocol):

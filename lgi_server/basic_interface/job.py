@@ -11,10 +11,11 @@ from lgi_server.background.timestamp_batcher import Timestamp
 from lgi_server.basic_interface import filters
 from lgi_server.basic_interface.registry import AfterCommit, Answer, Download, PageContext, Template
 from lgi_server.runtime import Runtime
-from lgi_server.services.jobs import explanation, history, live_output, updates
+from lgi_server.services.jobs import explanation, history, holds, live_output, updates
 from lgi_server.services.jobs.explanation import ResourceVerdict
 from lgi_server.services.jobs.live_output import OutputView
 from lgi_server.storage import repository
+from lgi_server.tables.job_holds import USER
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.job_queue.positions import MOST
 
@@ -28,6 +29,7 @@ def job(visit: PageContext, job_id: int) -> Answer:
         found = seen(visit, job_id)
     except LGIError as refused:
         return _gone(visit, job_id, refused)
+    (found,) = holds.with_holds(visit.transaction, [found])
     tail = _tail(visit, found)
     values = {
         "job": found,
@@ -39,6 +41,7 @@ def job(visit: PageContext, job_id: int) -> Answer:
         "waits": _explanation(visit, found),
         "may_change": may_change(visit, found),
         "has_ended": states.has_ended(found.state),
+        "is_held": any(one.reason == USER for one in found.holds),
         "removable": states.removable(found.state),
     }
     server = visit.visitor.server

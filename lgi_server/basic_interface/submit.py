@@ -12,7 +12,7 @@ from flask import request
 from lgi_protocol import comma_lists, labels
 from lgi_protocol.daemon_reference import without_reference
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.api import fields, uploads
+from lgi_server.api import fields, plan_fields, uploads
 from lgi_server.api.form import Form
 from lgi_server.background.timestamp_batcher import Timestamp
 from lgi_server.basic_interface import filters
@@ -20,20 +20,21 @@ from lgi_server.basic_interface.job import seen
 from lgi_server.basic_interface.registry import Answer, PageContext, Redirect, Template
 from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.services.jobs import idempotency, resubmission, submission
-from lgi_server.services.jobs.submit_request import JobPayload, SubmitContext, SubmitRequest
+from lgi_server.services.jobs.submit_request import NO_PLAN, JobPayload, SubmitContext, SubmitRequest
 from lgi_server.services.jobs.targets import applications_of
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import NO_SERVER
 
 # The fields of the form, named as in the call; those in the second line are check boxes.
-_PLAIN = ("application", "job_specifics", "read_access", "write_access", "input", "job_name", "labels")
+_NAMED = ("job_name", "labels")
+_PLAIN = ("application", "job_specifics", "read_access", "write_access", "input", *_NAMED, *fields.PLANS)
 _BOXES = ("target_resources", "groups")
 _FIELDS = (
     *(fields.APPLICATION, fields.TARGETS, fields.GROUPS, fields.INPUT),
     *(fields.SPECIFICS, fields.READ_ACCESS, fields.WRITE_ACCESS),
 )
 # Fields of ours, which are named at the begin of a message.
-_OURS = (fields.JOB_NAME.name, fields.LABELS.name)
+_OURS = (fields.JOB_NAME.name, fields.LABELS.name, *fields.PLANS)
 LIKE = fields.Field("like", fields.INTEGER, fields.E.JOB_ID_TOO_BIG, fields.E.JOB_ID)
 # The check box for the files of that job.
 WITH_FILES = "with_files"
@@ -159,5 +160,6 @@ def _details(form: Form, source: str) -> JobPayload:
         output=b"",
         job_name=form.checked(fields.JOB_NAME, labels.check_name),
         labels=form.checked(fields.LABELS, labels.normalize_labels),
+        plan=plan_fields.posted(form) if form.has_any(fields.PLANS) else NO_PLAN,
         source=source,
     )

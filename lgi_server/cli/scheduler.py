@@ -19,7 +19,7 @@ from lgi_server.config.model import Config
 from lgi_server.config.source import ConfigError
 from lgi_server.db import open_database, schema
 from lgi_server.db.pool import Database
-from lgi_server.services.jobs import licences
+from lgi_server.services.jobs import dependencies, holds, licences
 from lgi_server.services.project import orphans, peers
 from lgi_server.services.scheduling import accounting, ordering, reaper
 from lgi_server.services.scheduling.ordering import Rule
@@ -41,6 +41,8 @@ RETRY_SECONDS = 60
 PULSE_MAX_DELAY = 300
 # The tasks are queued again after so many seconds, in case the table of events was emptied.
 BEGIN_SECONDS = 60.0
+# Holds that end and jobs that follow others have events; the tasks look for others after so many seconds.
+HOLDS_PERIOD = 60
 
 
 class ProjectScheduler:
@@ -90,6 +92,7 @@ def periodic_tasks(
     def sessions(now: int) -> None:
         limit = settings.session_limit
         ended = reaper.end_idle_sessions(database, limit, now), reaper.free_stale_locks(database, limit, now)
+        holds.repair(database)
         if any(ended):
             log.info("project %s: %d sessions ended, %d locks freed", project, *ended)
 
@@ -122,6 +125,14 @@ def periodic_tasks(
         if changed := ordering.order_queue(database, rule, settings.share_half_life, now):
             log.debug("project %s: %d jobs have another priority", project, changed)
 
+    def release(now: int) -> None:
+        if released := holds.release_due(database, now):
+            log.info("project %s: the holds of %d jobs have ended", project, released)
+
+    def settle(now: int) -> None:
+        if settled := dependencies.settle_left(database, now):
+            log.info("project %s: %d jobs followed others that have ended", project, settled)
+
     def old_history(now: int) -> None:
         if settings.history_age:
             accounting.forget_old(database, now - settings.history_age)
@@ -129,6 +140,8 @@ def periodic_tasks(
 
     return {
         event_queue.SCHEDULE_CYCLE: PeriodicTask(settings.schedule_period, order),
+        event_queue.RELEASE_HOLDS: PeriodicTask(HOLDS_PERIOD, release),
+        event_queue.SETTLE_DEPENDENTS: PeriodicTask(HOLDS_PERIOD, settle),
         event_queue.CHECK_UPDATES: PeriodicTask(settings.updates_period, updates),
         "jobs_without_pulse": PeriodicTask(
             settings.pulse_period,

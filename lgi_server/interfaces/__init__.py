@@ -2,7 +2,7 @@
 
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.registry import Route
-from lgi_server.interfaces import explain, history, jobs, output, project, submit
+from lgi_server.interfaces import explain, history, holds, jobs, output, project, submit
 
 ROUTES = (
     Route(submit.interface_submit_job, InterfaceContext, takes_files=True),
@@ -10,6 +10,8 @@ ROUTES = (
     Route(submit.interface_resubmit_jobs, InterfaceContext),
     Route(jobs.interface_job_state, InterfaceContext, writes=False),
     Route(jobs.interface_delete_job, InterfaceContext),
+    Route(holds.interface_hold_jobs, InterfaceContext),
+    Route(holds.interface_release_jobs, InterfaceContext),
     Route(output.interface_job_tail, InterfaceContext, writes=False),
     Route(explain.interface_explain_job, InterfaceContext, writes=False),
     Route(history.interface_job_history, InterfaceContext, writes=False),

@@ -2,11 +2,12 @@
 
 from lgi_protocol import comma_lists
 from lgi_protocol.xml import Element
-from lgi_server.api import fields, project_elements, responses
+from lgi_server.api import fields, job_elements, project_elements, responses
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.responses import Elements
 from lgi_server.services.jobs import explanation
 from lgi_server.services.jobs.explanation import Explanation, LicenceNeed, ResourceVerdict
+from lgi_server.tables.job_dependencies import AwaitedJob
 from lgi_server.tables.job_queue.positions import MOST
 
 
@@ -48,6 +49,8 @@ def _explanation(found: Explanation) -> Elements:
     return (
         Element("reason", found.reason.value),
         Element("message", _message(found)),
+        *job_elements.holds(found.job),
+        *map(_awaited, found.waits),
         *locked,
         *queue,
         Element("number_of_licences", len(found.needs)),
@@ -55,6 +58,11 @@ def _explanation(found: Explanation) -> Elements:
         Element("number_of_resources", len(found.verdicts)),
         *(_resource(one, number) for number, one in enumerate(found.verdicts, 1)),
     )
+
+
+def _awaited(one: AwaitedJob) -> Element:
+    parts = (Element("job_id", one.job_id), Element("kind", one.kind), Element("state", one.state))
+    return Element("after", parts)
 
 
 def _licence(need: LicenceNeed, number: int) -> Element:

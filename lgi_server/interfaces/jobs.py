@@ -6,7 +6,7 @@ from lgi_server.api import end_fields, fields, list_filters
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.responses import Elements
 from lgi_server.background.long_poll_users import KnownJobState
-from lgi_server.services.jobs import updates
+from lgi_server.services.jobs import holds, updates
 from lgi_server.tables.job_queue import listing
 from lgi_server.tables.job_queue.selection import Selection
 
@@ -28,6 +28,8 @@ def interface_job_state(call: InterfaceContext) -> Elements:
         if known.is_current(job.state):
             call.wait_for(known)
     shown = call.form.names(fields.SHOW)
+    if "holds" in shown:
+        (job,) = holds.with_holds(call.transaction, [job])
     return (*call.header(), Element("number_of_jobs", 1), call.answers.details(job, 1, shown))
 
 
@@ -49,11 +51,13 @@ def _list(call: InterfaceContext) -> Elements:
     )
     if limit == 0:
         return (*header, Element("number_of_jobs", listing.count(call.transaction, selection)))
-    found = listing.select(call.transaction, selection, start, limit)
+    found, shown = listing.select(call.transaction, selection, start, limit), call.form.names(fields.SHOW)
+    if "holds" in shown:
+        found = holds.with_holds(call.transaction, found)
     return (
         *header,
         Element("number_of_jobs", len(found)),
-        *call.answers.listed(found, call.form.names(fields.SHOW)),
+        *call.answers.listed(found, shown),
     )
 
 

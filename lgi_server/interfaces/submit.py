@@ -6,14 +6,17 @@ from functools import partial
 
 from lgi_protocol import labels
 from lgi_protocol.xml import Element
-from lgi_server.api import fields, list_filters
+from lgi_server.api import fields, list_filters, plan_fields
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.form import Form
 from lgi_server.api.responses import Elements
 from lgi_server.services.jobs import bulk_submission, resubmission, submission
 from lgi_server.services.jobs.idempotency import IdempotencyKey
-from lgi_server.services.jobs.submit_request import JobPayload, SubmitRequest
+from lgi_server.services.jobs.submit_request import NO_PLAN, JobPayload, SubmitRequest
 from lgi_server.storage.repository import Upload
+
+# What a submit can plan here: clients that want it ask first, since older servers read over the fields.
+_PLANS = (Element("plans_hold", 1), Element("plans_after", 1))
 
 
 def interface_submit_job(call: InterfaceContext) -> Elements:
@@ -32,7 +35,8 @@ def interface_submit_jobs(call: InterfaceContext) -> Elements:
     outcomes = bulk_submission.submit_all_as_user(call.submit_context(), call.user, entries)
     request_ids = [entry.request_id for entry in call.entries]
     most = Element("most_jobs", call.runtime.config.max_jobs_at_once)
-    return (*call.header(), most, Element("file_times", 1), *call.answers.submitted(outcomes, request_ids))
+    known = (most, Element("file_times", 1), *_PLANS)
+    return (*call.header(), *known, *call.answers.submitted(outcomes, request_ids))
 
 
 def interface_resubmit_jobs(call: InterfaceContext) -> Elements:
@@ -74,4 +78,5 @@ def _details(form: Form, uploads: Callable[[], tuple[Upload, ...]]) -> JobPayloa
         output=form.data(fields.OUTPUT),
         job_name=form.checked(fields.JOB_NAME, labels.check_name),
         labels=form.checked(fields.LABELS, labels.normalize_labels),
+        plan=plan_fields.posted(form) if form.has_any(fields.PLANS) else NO_PLAN,
     )

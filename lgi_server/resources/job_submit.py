@@ -5,11 +5,11 @@ from functools import partial
 from lgi_protocol import labels
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
-from lgi_server.api import end_fields, fields, specifics
+from lgi_server.api import end_fields, fields, plan_fields, specifics
 from lgi_server.api.job_context import JobContext
 from lgi_server.api.responses import Elements
-from lgi_server.services.jobs import submission
-from lgi_server.services.jobs.submit_request import JobPayload, SubmitRequest
+from lgi_server.services.jobs import resource_submission
+from lgi_server.services.jobs.submit_request import NO_PLAN, JobPayload, SubmitRequest
 
 
 def resource_submit_job(call: JobContext) -> Elements:
@@ -23,7 +23,7 @@ def resource_submit_job(call: JobContext) -> Elements:
     parent = call.holder.job
     key = call.idempotency_key("job", str(parent.job_id))
     request = SubmitRequest(application, targets, partial(_details, call), key)
-    job = submission.submit_as_job(call.submit_context(), parent, request, owners)
+    job = resource_submission.submit_as_job(call.submit_context(), parent, request, owners)
     return (*call.header(), call.answers.details(job))
 
 
@@ -40,4 +40,5 @@ def _details(call: JobContext) -> JobPayload:
         end=end_fields.posted(form, State.QUEUED),
         job_name=form.checked(fields.JOB_NAME, labels.check_name),
         labels=form.checked(fields.LABELS, labels.normalize_labels),
+        plan=plan_fields.posted(form) if form.has_any(fields.PLANS) else NO_PLAN,
     )

@@ -3,11 +3,11 @@
 from functools import partial
 
 from lgi_protocol import labels
-from lgi_server.api import end_fields, fields, specifics
+from lgi_server.api import end_fields, fields, plan_fields, specifics
 from lgi_server.api.context import SessionContext
 from lgi_server.api.responses import Elements
-from lgi_server.services.jobs import submission, updates
-from lgi_server.services.jobs.submit_request import JobPayload, SubmitRequest
+from lgi_server.services.jobs import resource_submission, updates
+from lgi_server.services.jobs.submit_request import NO_PLAN, JobPayload, SubmitRequest
 
 
 def resource_submit_job(call: SessionContext) -> Elements:
@@ -19,7 +19,7 @@ def resource_submit_job(call: SessionContext) -> Elements:
     key = call.idempotency_key("resource", call.resource.resource_name)
     request = SubmitRequest(application, targets, partial(_details, call, state), key)
     session = (call.resource, call.session_id)
-    job = submission.submit_as_resource(call.submit_context(), session, request, state, owners)
+    job = resource_submission.submit_as_resource(call.submit_context(), session, request, state, owners)
     return (*call.header(), call.answers.details(job))
 
 
@@ -36,4 +36,5 @@ def _details(call: SessionContext, state: str) -> JobPayload:
         end=end_fields.posted(form, state),
         job_name=form.checked(fields.JOB_NAME, labels.check_name),
         labels=form.checked(fields.LABELS, labels.normalize_labels),
+        plan=plan_fields.posted(form) if form.has_any(fields.PLANS) else NO_PLAN,
     )

@@ -4,6 +4,8 @@ from lgi_server.db.transaction import Transaction
 
 SCHEDULE_CYCLE = "schedule_cycle"
 CHECK_UPDATES = "check_updates"
+RELEASE_HOLDS = "release_holds"
+SETTLE_DEPENDENTS = "settle_dependents"
 # Rows read by one search for due events, which is one range of the primary key.
 _AT_ONCE = 100
 _QUEUE = "REPLACE INTO event_queue (event_time_stamp, event) VALUES (%s, %s)"
@@ -23,6 +25,11 @@ def job_changed(transaction: Transaction, now: int) -> None:
     If the process is killed before that, the next periodic cycle takes its place (wire.md 8).
     """
     transaction.defer_to_batch(_QUEUE, now, SCHEDULE_CYCLE)
+
+
+def dependents_left(transaction: Transaction, now: int) -> None:
+    """Queue the settling of dependents within a second, as `job_changed` does."""
+    transaction.defer_to_batch(_QUEUE, now, SETTLE_DEPENDENTS)
 
 
 def due(transaction: Transaction, now: int) -> dict[str, int]:

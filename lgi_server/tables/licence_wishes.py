@@ -96,7 +96,7 @@ def is_used(transaction: Transaction, application: str, licences: str, states: S
     return bool(states) and bool(
         transaction.rows(
             f"SELECT 1 FROM job_queue WHERE application = %s AND state IN ({placeholders(states)})"
-            " AND lock_state IN (0, 1) AND licences = %s LIMIT 1",
+            " AND lock_state IN (0, 1, 2) AND licences = %s LIMIT 1",
             application,
             *states,
             licences,

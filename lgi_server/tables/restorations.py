@@ -7,7 +7,9 @@ the time to take it back; whoever asks for that very job gets it (`services.jobs
 from dataclasses import dataclass
 
 from lgi_server.db.transaction import Transaction
+from lgi_server.tables import job_holds
 from lgi_server.tables.job_queue.heartbeats import NO_DAEMON
+from lgi_server.tables.job_queue.jobs import UNLOCKED
 
 # The resource_id of the locks; no session has them.
 HOLDER = -2
@@ -43,7 +45,7 @@ def record(transaction: Transaction, now: int, quiet: int, made_at: int) -> None
     for name, value in ((_RESTORED, now), (_QUIET, -quiet), (_MADE, made_at)):
         transaction.run("INSERT INTO turns (name, turn) VALUES (%s, %s)", name, value)
     transaction.run(f"UPDATE job_queue SET daemon_pulse = %s WHERE state NOT IN ({NO_DAEMON})", now)
-    transaction.run("UPDATE job_queue SET lock_state = 0 WHERE lock_state <> 0")
+    transaction.run(f"UPDATE job_queue SET lock_state = {UNLOCKED} WHERE lock_state <> 0")
     if quiet:
         transaction.run(
             "INSERT INTO running_locks (job_id, resource_id, lock_time, session_id)"
@@ -80,7 +82,7 @@ def begin(transaction: Transaction, now: int) -> Restoration | None:
 def release(transaction: Transaction) -> int:
     """Free the jobs that are still held; return how many."""
     transaction.run(
-        "UPDATE job_queue SET lock_state = 0 WHERE job_id IN"
+        f"UPDATE job_queue SET lock_state = {UNLOCKED} WHERE job_id IN"
         " (SELECT job_id FROM running_locks WHERE resource_id = %s)",
         HOLDER,
     )
@@ -88,7 +90,11 @@ def release(transaction: Transaction) -> int:
 
 
 def free(transaction: Transaction, job_id: int, specifics: str) -> None:
-    """Free a held job, and store the specifics with the reference of the daemon that has it."""
+    """Free a held job, and store the specifics with the reference of the daemon that has it.
+
+    Since it was started before, nothing else holds it back any more.
+    """
+    job_holds.delete_all(transaction, [job_id])
     transaction.run("DELETE FROM running_locks WHERE job_id = %s AND resource_id = %s", job_id, HOLDER)
     transaction.run(
         "UPDATE job_queue SET lock_state = 0, job_specifics = %s WHERE job_id = %s", specifics, job_id

@@ -1,9 +1,11 @@
 """Jobs as JSON where no answer of a server is at hand; the keys are those of `output_json.job`."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     # Slow to load: only its fields are read.
+    from lgi_tools.client.hold import Hold
     from lgi_tools.client.job import Job
 
 
@@ -22,8 +24,19 @@ def of_job(job: "Job") -> dict[str, Any]:
         "exit_code": job.exit_code,
         "exit_signal": job.exit_signal,
         "end_reason": job.end_reason or None,
+        "holds": of_holds(job.holds) or None,
         "job_name": job.name or None,
         "labels": dict(job.labels) or None,
         **{name: int(time.timestamp()) if time else None for name, time in times.items()},
     }
     return {name: value for name, value in values.items() if value is not None}
+
+
+def of_holds(holds: "Sequence[Hold]") -> list[dict[str, Any]]:
+    """Return holds as JSON; ``until`` is left out for one without an end."""
+    found = []
+    for one in holds:
+        values = {"reason": one.reason, "since": int(one.since.timestamp()), "held_by": one.held_by}
+        values |= {"text": one.text}
+        found.append(values | ({"until": int(one.until.timestamp())} if one.until else {}))
+    return found

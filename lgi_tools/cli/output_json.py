@@ -105,6 +105,11 @@ def job(text: str) -> Values:
         values["job_name"] = texts["job_name"]
     if "<label>" in text:
         values["labels"] = read_label_elements(text)
+    if "<hold>" in text:
+        from lgi_tools.cli.output_jobs import of_holds
+        from lgi_tools.client.hold import read_holds
+
+        values["holds"] = of_holds(read_holds(text))
     return values | {name: leading_number(texts[name]) for name in _TIMES if texts[name]}
 
 

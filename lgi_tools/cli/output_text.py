@@ -5,6 +5,7 @@ import time
 from lgi_protocol import hexcode, xml
 from lgi_protocol.reply import Reply, leading_number
 from lgi_tools.cli import terminal
+from lgi_tools.client.hold import read_holds
 from lgi_tools.client.job_end import JobEnd
 from lgi_tools.client.label_elements import read_label_elements
 from lgi_tools.client.stored_file import file_name
@@ -70,6 +71,11 @@ def label_lines(text: str) -> str:
     lines = [("Job name", name)] if (name := xml.value(text, "job_name")) else []
     lines += [("Job label", f"{key}={value}") for key, value in read_label_elements(text).items()]
     return "".join(line(label, value) for label, value in lines)
+
+
+def hold_lines(text: str) -> str:
+    """Return a line for each hold of the job in a ``<job>``; empty for one that is not held."""
+    return "".join(line("Job held", f"by {one.summary}, since {one.since:%c}") for one in read_holds(text))
 
 
 def data_line(label: str, reply: Reply, name: str) -> bytes:

@@ -1,7 +1,7 @@
 """Option types for the requests of jobs, and the check whether any resource can meet them."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -11,19 +11,20 @@ if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
     from lgi_tools.client.resource import Resource
 
+_Value = TypeVar("_Value")
 # The number of resources that a warning names.
 _SHOWN = 3
 
 
-class TextParamType(click.ParamType[int]):
+class TextParamType(click.ParamType[_Value]):
     """A click type for a text such as 2G."""
 
-    def __init__(self, name: str, read: Callable[[str], int]) -> None:
+    def __init__(self, name: str, read: Callable[[str], _Value]) -> None:
         """Use ``read``, which raises ValueError for an invalid text."""
         self.name = name
         self._read = read
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> _Value:
         """Convert the text of an option; called by click."""
         try:
             return self._read(str(value))

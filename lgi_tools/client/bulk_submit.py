@@ -13,7 +13,7 @@ from lgi_protocol import file_properties, xml
 from lgi_protocol.client import Client, retry_on_busy
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply, leading_number
-from lgi_tools.client import idempotent_submit
+from lgi_tools.client import idempotent_submit, job_plan
 from lgi_tools.client.timing import DEFAULT, Timing
 
 # The limits of one call: bytes of the jobs' text, of which a server accepts a megabyte, and bytes of files.
@@ -57,12 +57,20 @@ def submit(
     """
     envelope = _asked(client, "interfaces/interface_project_server_list", caller, timing).envelope
     if idempotent_submit.version_in(envelope) < idempotent_submit.REMEMBERS:
-        yield from (_one(client, caller, job, timing) for job in jobs)
+        yield from (_one(client, caller, job, timing) for job in _checked(client.server, jobs, None))
         return
     about = _asked(client, _MANY, dict(caller) | {"jobs": "[]"}, timing)
+    jobs = _checked(client.server, jobs, about)
     keeps_times = about.number("file_times") > 0
     for batch in batches(jobs, max(1, about.number("most_jobs"))):
         yield from _many(client, caller, batch, keeps_times, timing)
+
+
+def _checked(server: str, jobs: Iterable[NewJob], about: Reply | None) -> Iterator[NewJob]:
+    """Yield jobs; TransportError at one that has a field which this server would read over."""
+    for job in jobs:
+        job_plan.check_known(server, job.fields, about)
+        yield job
 
 
 def _asked(client: Client, call: str, fields: Mapping[str, str], timing: Timing) -> Reply:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from lgi_protocol import xml
 from lgi_protocol.reply import leading_number
+from lgi_tools.client.hold import Hold, read_holds
 from lgi_tools.client.timestamp import parse_time
 
 
@@ -20,10 +21,19 @@ class LicenceUse:
 
 
 @dataclass(frozen=True)
+class AwaitedJob:
+    """A job that another one waits for, and its state, empty if it is deleted."""
+
+    job_id: int
+    state: str
+
+
+@dataclass(frozen=True)
 class Explanation:
     """The reason for a job's state. ``running`` is the number of jobs of its application per resource.
 
     ``locked_by`` is the resource that has locked the job, ``locked_since`` is known from newer servers only.
+    ``holds`` keep the job from being given out; it ``waits`` for other jobs.
     """
 
     message: str
@@ -33,6 +43,8 @@ class Explanation:
     running: Mapping[str, int]
     locked_by: str = ""
     locked_since: datetime | None = None
+    holds: tuple[Hold, ...] = ()
+    waits: tuple[AwaitedJob, ...] = ()
 
 
 def read_explanation(content: str) -> Explanation:
@@ -56,4 +68,9 @@ def read_explanation(content: str) -> Explanation:
         running={xml.value(one, "resource_name"): number(one, "running_jobs") for one in resources},
         locked_by=xml.value(content, "locked_by"),
         locked_since=parse_time(since) if (since := xml.value(content, "locked_since")) else None,
+        holds=read_holds(content),
+        waits=tuple(
+            AwaitedJob(number(found.inside, "job_id"), xml.value(found.inside, "state"))
+            for found in xml.find_all(content, "after")
+        ),
     )

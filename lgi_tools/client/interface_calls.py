@@ -7,7 +7,7 @@ from pathlib import Path
 from lgi_protocol.client import Client, retry_on_busy
 from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply
-from lgi_tools.client import idempotent_submit
+from lgi_tools.client import idempotent_submit, job_plan
 from lgi_tools.client.progress import ProgressCallback
 from lgi_tools.client.settings import Settings
 from lgi_tools.client.text import one_line, shortened
@@ -40,6 +40,8 @@ class Caller:
         every, call = self.fields | dict(fields), f"interfaces/interface_{name}"
         check_text(every)
         _log.info("calling %s of %s", name, self._client.server)
+        if name == SUBMIT and job_plan.is_planned(fields):
+            job_plan.check_known(self._client.server, fields, self._about())
         if name in {SUBMIT, RESUBMIT}:
             reply = idempotent_submit.submit_once(
                 self._client, call, every, files, timing=self._timing, watch=watch
@@ -49,6 +51,19 @@ class Caller:
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug("answered: %s", one_line(reply.content))
         return reply
+
+    def _about(self) -> Reply | None:
+        """Return the answer of a server to a submit of no jobs, None from one that knows no such call."""
+        nothing = self.fields | {"jobs": "[]"}
+        try:
+            return retry_on_busy(
+                lambda: self._client.post("interfaces/interface_submit_jobs", nothing),
+                self._timing.retry_seconds,
+            )
+        except TransportError as error:
+            if is_unknown_call(error):
+                return None
+            raise
 
 
 def check_text(fields: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from lgi_protocol import comma_lists, hexcode, job_end, states, whole_number, xml
 from lgi_protocol.reply import leading_number
+from lgi_tools.client.hold import Hold, read_holds
 from lgi_tools.client.job_end import JobEnd
 from lgi_tools.client.label_elements import read_label_elements
 from lgi_tools.client.stored_file import StoredFile, read_file, visible
@@ -19,7 +20,8 @@ class Job:
 
     ``specifics`` is XML; ``repository_url`` is empty for a job without repository. For an ended job
     ``exit_code`` or ``exit_signal`` is set when known; ``end_reason`` may give details. The times are None
-    when they are unknown, or not yet; ``started_at`` is the last start.
+    when they are unknown, or not yet; ``started_at`` is the last start. ``holds`` keep a queued job from
+    being given out.
     """
 
     id: int
@@ -40,11 +42,17 @@ class Job:
     submitted_at: datetime | None = field(default=None, kw_only=True)
     started_at: datetime | None = field(default=None, kw_only=True)
     ended_at: datetime | None = field(default=None, kw_only=True)
+    holds: tuple[Hold, ...] = field(default=(), kw_only=True)
 
     @property
     def ended(self) -> bool:
         """Whether the job is finished or aborted."""
         return states.has_ended(self.state)
+
+    @property
+    def shown_state(self) -> str:
+        """The state, but ``held`` for a job that is queued and not given out."""
+        return "held" if self.holds else self.state
 
     @property
     def end(self) -> JobEnd:
@@ -108,6 +116,7 @@ def _common(text: str) -> dict[str, Any]:
         "end_reason": end.reason,
         "name": texts["job_name"],
         "labels": read_label_elements(text),
+        "holds": read_holds(text),
         **{name: parse_time(texts[tag]) if texts[tag] else None for tag, name in _TIMES.items()},
     }
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from lgi_protocol import comma_lists, hexcode, labels
 from lgi_protocol.errors import ServerError
+from lgi_tools.client.job_plan import NO_PLAN, JobPlan
+from lgi_tools.client.selection import SHOW
 from lgi_tools.client.specifics import as_xml
 
 
@@ -15,7 +17,8 @@ class JobRequest:
 
     ``request_id`` has 1 to 64 letters, digits or characters of ``_.:-``. For a day, a submit that is repeated
     with the same id creates no second job, also after the program has ended. Without one each submit is new.
-    ``name`` and ``labels`` are what the job is found by; older servers do not keep them.
+    ``name`` and ``labels`` are what the job is found by; older servers do not keep them. ``plan`` says when
+    it is started.
     """
 
     application: str
@@ -28,6 +31,7 @@ class JobRequest:
     request_id: str = field(default="", kw_only=True)
     name: str = field(default="", kw_only=True)
     labels: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    plan: JobPlan = field(default=NO_PLAN, kw_only=True)
 
     def fields(self) -> dict[str, str]:
         """Return the fields of a submit that have a value. Raises ValueError for an invalid value."""
@@ -40,12 +44,13 @@ class JobRequest:
             "read_access": comma_lists.join(self.read_access),
             "write_access": comma_lists.join(self.write_access),
             **label_fields(self.name, self.labels),
+            **self.plan.fields(),
         }
         return {name: text for name, text in fields.items() if text}
 
     def show(self) -> dict[str, str]:
-        """Return the field by which an answer shows name and labels, if the job has any."""
-        return {"show": "labels, times"} if self.name or self.labels else {}
+        """Return the field by which an answer shows name, labels and holds, if the job has any."""
+        return SHOW if self.name or self.labels or self.plan != NO_PLAN else {}
 
     def paths(self) -> tuple[Path, ...]:
         """Return the files to send."""

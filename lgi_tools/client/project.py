@@ -6,33 +6,31 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
 
-from lgi_protocol import comma_lists, hexcode
+from lgi_protocol import comma_lists
 from lgi_protocol.client import Client
-from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply
 from lgi_protocol.states import State
 from lgi_tools.client import settings
 from lgi_tools.client.element import read_element
-from lgi_tools.client.explanation import Explanation, read_explanation
 from lgi_tools.client.files import Files
 from lgi_tools.client.interface_calls import SUBMIT, Caller
 from lgi_tools.client.job import AnyJob, Details, Job, id_of, read_details
+from lgi_tools.client.job_calls import JobCalls, held_for
+from lgi_tools.client.job_plan import PlanArguments, plan_of
 from lgi_tools.client.job_request import JobRequest, Submission
 from lgi_tools.client.polling import poll_until
 from lgi_tools.client.repository import Repository
 from lgi_tools.client.resource import Resource, read_resource
-from lgi_tools.client.resubmission import resubmit
 from lgi_tools.client.result import Result, result_of
 from lgi_tools.client.selected_jobs import selected_jobs
 from lgi_tools.client.selection import SHOW, Filters, Selection, selection_of
 from lgi_tools.client.settings import Settings
 from lgi_tools.client.submission import submit_many
-from lgi_tools.client.tail import Tail
 from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.client.transfer_error import TransferError
 
 
-class Project:
+class Project(JobCalls):
     """The jobs of a project on one of its servers, over persistent connections.
 
     Raises ServerError with LGI's number when the server refuses a call, TransportError without a valid
@@ -93,11 +91,15 @@ class Project:
         write_access: Iterable[str] = (),
         name: str = "",
         labels: Mapping[str, str] | None = None,
+        **plan: Unpack[PlanArguments],
     ) -> Details:
         """Queue a job; its files are streamed into its repository.
 
         ``specifics`` is XML, or a mapping to write as XML: ``{"cpus": 4, "walltime": "01:00:00"}``. The job
-        is found by ``name`` and ``labels``, as ``{"T": "300"}``.
+        is found by ``name`` and ``labels``, as ``{"T": "300"}``. With ``hold`` it is not started before it is
+        released, with ``after`` not before these jobs have succeeded, with ``after_any`` not before these
+        have ended. If a job of ``after`` fails it is aborted, with ``keep_after_failure`` held.
+        TransportError from a server that is too old for that.
         """
         request = JobRequest(
             application,
@@ -109,7 +111,12 @@ class Project:
             write_access=write_access,
             name=name,
             labels=labels or {},
+            plan=plan_of(**plan),
         )
+        return self.submit_request(request)
+
+    def submit_request(self, request: JobRequest) -> Details:
+        """Queue a job as `submit` does."""
         reply = self._call(SUBMIT, request.fields() | request.show(), request.paths())
         return read_element(self.server, reply, "job", read_details)
 
@@ -129,13 +136,6 @@ class Project:
             if report:
                 report(outcome)
         return outcomes
-
-    def resubmit(self, jobs: Iterable[AnyJob]) -> list[Submission]:
-        """Queue a job like each of these, which have ended, with its files; return the outcomes.
-
-        A refused job does not stop the others. Raises TransportError from an older server.
-        """
-        return list(resubmit(self._call, self.server, [id_of(job) for job in jobs]))
 
     def job(self, job: AnyJob) -> Details:
         """Return all data of one job. Raises ServerError NO_JOB."""
@@ -164,7 +164,7 @@ class Project:
         """
         job_id = id_of(job)
         return poll_until(
-            lambda held: self._details(job_id, _held(held)),
+            lambda held: self._details(job_id, held_for(held)),
             lambda found: found.ended,
             timeout,
             answered=self._answered,
@@ -174,28 +174,6 @@ class Project:
     def result(self, job: AnyJob, timeout: float | None = None) -> Result:
         """Wait until a job has ended and return its result. Raises TimeoutError after ``timeout`` seconds."""
         return result_of(self.wait(job, timeout))
-
-    def tail(self, job: AnyJob, offset: int = 0, wait: int = 0) -> Tail:
-        """Return the output of a running job from a byte offset on, as far as its resource has sent it.
-
-        The call makes the resource send output for half a minute. The server holds the call for up to
-        ``wait`` seconds while there is no new output. Raises TransportError, with `is_unknown_call`, from
-        an older server.
-        """
-        fields = {"job_id": str(id_of(job)), "offset": str(offset)} | _held(wait)
-        reply = self._call("job_tail", fields)
-        try:
-            data = hexcode.decode(reply.value("tail"))
-        except ValueError as error:
-            raise TransportError(self.server, f"the answer has a tail that cannot be read: {error}") from None
-        live, complete = reply.number("told") > 0, reply.number("complete") > 0
-        return Tail(reply.value("state"), reply.number("offset"), data, live, complete)
-
-    def explain(self, job: AnyJob) -> Explanation:
-        """Return why a job does not run. Raises TransportError (`is_unknown_call`) from an older server."""
-        reply = self._call("explain_job", {"job_id": str(id_of(job))})
-        (found,) = reply.all("explanation") or [""]
-        return read_explanation(found)
 
     def delete(self, job: AnyJob) -> bool:
         """Delete a job and return whether it is removed. A running job is aborted; delete it again later."""
@@ -240,7 +218,3 @@ class Project:
     def _details(self, job_id: int, more: Mapping[str, str]) -> Details:
         reply = self._call("job_state", {"job_id": str(job_id)} | SHOW | dict(more))
         return read_element(self.server, reply, "job", read_details)
-
-
-def _held(seconds: int) -> dict[str, str]:
-    return {"wait": str(seconds)} if seconds else {}

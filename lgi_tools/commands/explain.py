@@ -17,6 +17,7 @@ from lgi_tools.commands.wait import line_of
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
     from lgi_tools.client.explanation import Explanation
+    from lgi_tools.client.hold import Hold
     from lgi_tools.client.job import Details, Job
     from lgi_tools.client.project import Project
     from lgi_tools.client.resource import Resource
@@ -103,6 +104,11 @@ def explained(
         and not is_silent(one, now)
         and not capabilities.unavailable_reason(one.capabilities, job.application)
     ]
+    if explanation and explanation.holds:
+        yield f"job {job.id} has been queued {duration}, but is held: no resource gets it"
+        yield from (_hold(job.id, one, now) for one in explanation.holds)
+        yield from (f"  waits for job {one.job_id}: {one.state or 'deleted'}" for one in explanation.waits)
+        return
     yield (
         f"job {job.id} has been queued {duration}: "
         f"{explanation.message if explanation else summary(job, resources, len(able))}"
@@ -112,6 +118,14 @@ def explained(
         runs = explanation.running.get(one.name, 0) if explanation else 0
         at_work = f"; currently runs {runs} jobs of {job.application}" if runs else ""
         yield f"  {one.name}: {reason(job, one, now)}{at_work}"
+
+
+def _hold(job_id: int, one: "Hold", now: datetime) -> str:
+    """Return who or what holds a job, since when, and how that ends."""
+    until = f", for {age(one.until - now)} more" if one.until else ""
+    option = "" if one.reason == "user" else "--now "
+    advice = f"; LGI_release {option}{job_id} releases it" if one.reason in {"user", "after", "retry"} else ""
+    return f"  held for {age(now - one.since)} by {one.summary}{until}{advice}"
 
 
 def _in_its_way(found: "Explanation") -> Iterator[str]:

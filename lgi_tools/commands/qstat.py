@@ -139,10 +139,18 @@ def _refuse_choice(endings: int, others: bool, both: bool) -> None:
 
 def show_job(calls: UserCalls, job_id: str, shape: OutputFormat) -> int:
     """Show all details of one job. Returns the exit code."""
-    from lgi_tools.cli.output_text import data_line, end_lines, job_lines, label_lines, repository_line
+    from lgi_tools.cli.output_text import (
+        data_line,
+        end_lines,
+        hold_lines,
+        job_lines,
+        label_lines,
+        repository_line,
+    )
+    from lgi_tools.client.selection import SHOW
 
     try:
-        more = {} if shape is OutputFormat.XML else {"show": "labels, times"}
+        more = {} if shape is OutputFormat.XML else SHOW
         reply = calls.call("job_state", {"job_id": job_id} | more, "job")
     except CallError as failure:
         if shape is not OutputFormat.XML or not failure.content:
@@ -157,7 +165,7 @@ def show_job(calls: UserCalls, job_id: str, shape: OutputFormat) -> int:
         return 0
     terminal.show("\n" + job_lines(reply, write_first=True))
     found = reply.all("job")[0]
-    terminal.show(end_lines(found) + label_lines(found))
+    terminal.show(end_lines(found) + hold_lines(found) + label_lines(found))
     terminal.show(data_line("Input", reply, "input"))
     terminal.show(data_line("Output", reply, "output"))
     terminal.show(repository_line(reply) + "\n")

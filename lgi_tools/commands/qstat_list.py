@@ -92,7 +92,7 @@ def show(
     selects: JobFilter = everything,
 ) -> None:
     """Print the jobs as a table, as ``<job>`` elements numbered over all pages, or as JSON."""
-    more = SHOW if shape is OutputFormat.JSON else {}
+    more = {} if shape is OutputFormat.XML else SHOW
     pages = JobPager(calls, fields | more, newest, selects)
     documents: list[Values] = []
     if shape is OutputFormat.TEXT:
@@ -139,6 +139,8 @@ def row(cells: tuple[str, ...]) -> str:
 
 def _cells(number: int, text: str) -> tuple[str, ...]:
     values = xml.values(text, *_COLUMNS)
+    if "<hold>" in text:
+        values["state"] = "held"
     return (str(number), *(date(values[name]) if name == _TIME else values[name] for name in _COLUMNS))
 
 

@@ -49,7 +49,9 @@ def cells(job: Job, now: int) -> tuple[str, ...]:
 
 
 def state(job: Job) -> str:
-    """Return the state of a job with exit code or signal and reason, as ``finished, exit code 4``."""
+    """Return the state of a job with exit code, signal, reason or holds, as ``finished, exit code 4``."""
+    if job.holds:
+        return f"held by {', '.join(one.held_by or one.reason for one in job.holds)}"
     return job.end.text if job.ended else job.state
 
 
@@ -80,6 +82,6 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def summary(jobs: Sequence[Job]) -> str:
     """Return how many jobs there are in each state, with failed ones by themselves."""
-    kinds = ["failed" if job.end.outcome is Outcome.FAILED else job.state for job in jobs]
+    kinds = ["failed" if job.end.outcome is Outcome.FAILED else job.shown_state for job in jobs]
     counts = [f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds))]
     return f"{len(jobs)} jobs" + (f": {', '.join(counts)}" if counts else "")

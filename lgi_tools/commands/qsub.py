@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lgi_protocol.job_directory import JOB_CERTIFICATE, JobDirectory
-from lgi_tools.cli import label_options, options, output_json, program, terminal
+from lgi_tools.cli import label_options, options, output_json, plan_options, program, terminal
 from lgi_tools.cli.output_json import OutputFormat
 from lgi_tools.cli.program import CallError
 from lgi_tools.cli.progress import ProgressBar
@@ -82,6 +82,7 @@ NAME = "LGI_qsub"
     "-m", "--switch-mode", is_flag=True, help="Submit as resource instead of as user, or the reverse."
 )
 @label_options.label_options
+@plan_options.plan_options
 @click.option("-x", "--xml", "raw", is_flag=True, help="Print the answer of the server as XML.")
 @output_json.option
 @options.project_options
@@ -112,7 +113,7 @@ def command(
     from lgi_tools.client.interface_calls import check_text
 
     shape = output_json.shape(raw, as_json)
-    names = label_options.pop_fields(given)
+    names = label_options.pop_fields(given) | plan_options.pop_fields(given)
     # An empty option counts as given, but an empty setting as unknown.
     given["job_specifics"] = " " if job_specifics == "" else job_specifics or ""
     job = options.job(job_directory, NAME)
@@ -154,8 +155,9 @@ def submit_as_user(
 ) -> None:
     """Submit and show the new job."""
     from lgi_tools.cli.output_text import data_line, job_lines, repository_line
+    from lgi_tools.client.selection import SHOW
 
-    more = {"show": "labels, times"} if fields.get("job_name") or fields.get("labels") else {}
+    more = SHOW if fields.keys() & {"job_name", "labels", *plan_options.FIELDS} else {}
     with closing(ProgressBar("sending")) as bar:
         reply = UserCalls(chosen).submit(fields | more, files, bar)
     if more and not label_options.are_kept(fields, reply.value("job", "job_name")):

@@ -120,15 +120,7 @@ def _submit_batch(file: str, batch_id: str, job: options.Options, given: options
 def _submit(project: "Project", plan: Plan, wait: bool, as_json: bool) -> int:
     """Submit one job. Returns the exit code: with ``wait`` that of the job."""
     request = plan.request
-    job = project.submit(
-        request.application,
-        input=request.input,
-        files=request.files,
-        targets=request.targets,
-        specifics=request.specifics,
-        name=request.name,
-        labels=request.labels,
-    )
+    job = project.submit_request(request)
     if not label_options.are_kept(request.fields(), job.name):
         terminal.warn(NAME, label_options.NOT_KEPT)
     if wait:

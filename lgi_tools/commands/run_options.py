@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from lgi_protocol import comma_lists
-from lgi_tools.cli import label_options, options
+from lgi_tools.cli import label_options, options, plan_options
 from lgi_tools.cli.request_options import request_options
 from lgi_tools.client import command_line
 
@@ -19,15 +19,15 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 # The requests that resources announce limits for, by the name of the option.
 _REQUESTS = {"cpus": "cpus", "mem": "memory", "seconds": "walltime", "image": "image"}
 # The options that describe a job; of these three a line adds to those of the command line.
-_LISTS = ("resources", "files", "labels")
-_NAMES = (*_REQUESTS, *_LISTS, "targets", "output", "errors", "name")
+_LISTS = ("resources", "files", "labels", "after", "after_any")
+_NAMES = (*_REQUESTS, *_LISTS, "targets", "output", "errors", "name", "hold", "keep")
 
 
 def job_options(command: _Command) -> _Command:
     """Add the options of a job; the command gets them as keywords, as `split` expects them."""
     for option in reversed(_OPTIONS):
         command = option(command)
-    return request_options()(label_options.label_options(command))
+    return request_options()(label_options.label_options(plan_options.plan_options(command)))
 
 
 _OPTIONS = (
@@ -99,6 +99,7 @@ def plan(words: Sequence[str], given: options.Options, request_id: str = "") -> 
         request_id=request_id,
         name=given["name"],
         labels=label_options.read(given["labels"]),
+        plan=plan_options.of_options(given),
     )
     left = (f"the local file {word} is not sent: use -f {word} to send it" for word in line.left_here)
     warnings = (*left, *([line.flaw] if line.flaw else []))

@@ -155,7 +155,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "history": lambda one: (job_history.of_job(one, 7), job_history.record(one, CHANGE, CHANGE)),
     "history to account": lambda one: (job_history.take(one, 10), job_history.set_accounted(one, [7])),
     "old history": lambda one: (job_history.oldest(one, 10), job_history.delete(one, [7])),
-    "lock": lambda one: jobs.set_lock_state(one, [7, 8], 0),
+    "lock": lambda one: jobs.mark_unlocked(one, [7, 8]),
     "pulses": lambda one: heartbeats.store(one, [7, 8], 1),
     "repository": lambda one: jobs.with_repository(one, "JOB_7"),
     "reader by a job": lambda one: job_access.runs_for(one, "res1", ["user7"]),

@@ -55,7 +55,7 @@ def test_targets_groups_and_access_are_chosen(offered: Grid) -> None:
     )
 
     (job,) = offered.rows("SELECT * FROM job_queue")
-    assert boxes == ["res1@cluster", "res2@cluster", "mark@laptop", "theor", "cyttron"]
+    assert boxes == ["res1@cluster", "res2@cluster", "1", "1", "mark@laptop", "theor", "cyttron"]
     assert form.tree.xpath("//select[@id='application']/option/text()") == [
         "Choose one",
         "hello_world",
@@ -111,6 +111,22 @@ def test_a_job_gets_the_name_and_labels_of_the_form(offered: Grid) -> None:
     assert dict(row) == {"job_name": "sweep", "labels": "T=300\nkind=md"}
     assert refused.tree.xpath("//*[@aria-invalid='true']/@name") == ["labels"]
     assert "the label 'T' is not written as KEY=VALUE" in refused.text
+
+
+def test_a_job_is_held_and_released_on_its_page(offered: Grid) -> None:
+    """By buttons that those have who may change it; the page says who holds it, and lists show it as held."""
+    job_id = offered.user().submit(read_access="eve@laptop")
+    browser, reader = Browser(offered), Browser(offered, "eve@laptop", ("x",))
+
+    held = browser.fill(f"jobs/{job_id}", f"jobs/{job_id}/hold")
+    listed = browser.get("jobs")
+    released = browser.fill(f"jobs/{job_id}", f"jobs/{job_id}/release")
+
+    assert "by user mark@laptop since" in held.text
+    assert [row["State"] for row in listed.rows()] == ["held"]
+    assert "by user mark@laptop since" not in released.text
+    assert not reader.get(f"jobs/{job_id}").tree.xpath("//form[contains(@action, 'hold')]")
+    assert offered.rows("SELECT lock_state FROM job_queue") == [{"lock_state": 0}]
 
 
 def test_a_user_who_may_not_submit_is_told_so(offered: Grid) -> None:

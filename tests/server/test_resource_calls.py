@@ -11,7 +11,9 @@ from tests.support.grid import CAPABILITIES, PROJECT, Grid, wait_for
 
 INVARIANT = (
     "SELECT job.job_id FROM job_queue AS job LEFT JOIN running_locks AS held ON held.job_id = job.job_id"
-    " WHERE (job.lock_state > 0) <> (held.job_id IS NOT NULL)"
+    " WHERE (job.lock_state = 1) <> (held.job_id IS NOT NULL)"
+    " OR held.job_id IS NULL AND job.lock_state <> CASE WHEN job.state = 'queued' AND EXISTS"
+    " (SELECT 1 FROM job_holds WHERE job_holds.job_id = job.job_id) THEN 2 ELSE 0 END"
 )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_server.services.jobs.submit_request import JobPayload
+from lgi_server.services.jobs.submit_request import JobPayload, JobPlan
 from tests.server.test_submit_once import SUBMIT, jobs
 from tests.support.grid import Grid, refusal
 from tests.support.pages import Browser
@@ -21,16 +21,19 @@ FIELDS = {
     "output": "42",
     "job_name": "sweep",
     "labels": "T=300",
+    "hold": "1",
+    "keep_after_failure": "1",
 }
 END = {"exit_code": "0"}
 
 
 def test_all_fields_of_a_submit_are_tried_here() -> None:
     """A new one gets its value here; CONTRIBUTING.md has the list of its other places."""
-    known = {field.name for field in dataclasses.fields(JobPayload)}
+    known = {field.name for kind in (JobPayload, JobPlan) for field in dataclasses.fields(kind)}
 
-    # test_resubmit.py tries the source, which no submit has as a field.
-    assert known == FIELDS.keys() | {"uploads", "end", "source"}
+    # test_resubmit.py tries the source, which no submit has as a field; test_dependencies.py other jobs.
+    others = {"uploads", "end", "source", "plan", "after", "after_any"}
+    assert known == FIELDS.keys() - {"keep_after_failure"} | others | {"keep"}
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -81,3 +84,4 @@ def test_the_form_of_the_page_asks_for_each_field(grid: Grid) -> None:
     asked = set(form.xpath("//input/@name | //textarea/@name"))
 
     assert FIELDS.keys() - asked == {"output"}
+    assert asked >= {"after", "after_any"}

@@ -32,9 +32,10 @@ SERVER = RESOURCE | {39}
 # The fields of a submit.
 SUBMIT = (
     *(f.APPLICATION, f.TARGETS, f.SPECIFICS, f.INPUT, f.OUTPUT, f.READ_ACCESS, f.WRITE_ACCESS, f.REQUEST_ID),
+    *(f.HOLD, f.AFTER, f.AFTER_ANY, f.KEEP),
     Field("number_of_uploaded_files", f.INTEGER, f.E.UPLOAD, f.E.UPLOAD),
 )
-SUBMITTED = frozenset({18, 27, 28, 33, 46, 50, 51, 52, 53, 54, 55, 68, 70, 72})
+SUBMITTED = frozenset({15, 18, 19, 25, 34, 47, 27, 28, 33, 46, 50, 51, 52, 53, 54, 55, 68, 70, 72})
 ENDS = (f.EXIT_CODE, f.EXIT_SIGNAL, f.END_REASON)
 JOB_ERRORS = frozenset({15, 19, 47})
 
@@ -178,6 +179,18 @@ def calls() -> list[Call]:
             *("interface_resubmit_jobs", f.JOB_IDS),
             good={"job_ids": JOBS["finished"]},
             errors={19, 33, 47, 65},
+            echoes=(),
+        ),
+        _user(
+            *("interface_hold_jobs", f.JOB_IDS, f.HOLD_TEXT),
+            good={"job_ids": JOBS["queued"], "text": "why"},
+            errors={19, 25, 47, 65},
+            echoes=(),
+        ),
+        _user(
+            *("interface_release_jobs", f.JOB_IDS, f.HOLD_REASONS),
+            good={"job_ids": JOBS["queued"], "reasons": "user, after"},
+            errors={19, 25, 47, 65},
             echoes=(),
         ),
         _user(

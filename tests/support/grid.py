@@ -37,6 +37,8 @@ SERVER_NAME = "LGI@localhost"
 TABLES = [
     "job_queue",
     "running_locks",
+    "job_holds",
+    "job_dependencies",
     "active_resources",
     "running_sessions",
     "users_allowed",

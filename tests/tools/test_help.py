@@ -19,6 +19,8 @@ from lgi_tools.commands.filetransfer import main as filetransfer
 from lgi_tools.commands.get import main as get
 from lgi_tools.commands.history import main as history
 from lgi_tools.commands.history import usage_main as usage
+from lgi_tools.commands.hold import main as hold
+from lgi_tools.commands.hold import release_main as release
 from lgi_tools.commands.qdel import main as qdel
 from lgi_tools.commands.qstat import main as qstat
 from lgi_tools.commands.qsub import main as qsub
@@ -45,6 +47,8 @@ TOOLS = {
     "LGI_clean": clean,
     "LGI_resubmit": resubmit,
     "LGI_get": get,
+    "LGI_hold": hold,
+    "LGI_release": release,
     "LGI_explain": explain,
     "LGI_join": join,
     "LGI_task": task,

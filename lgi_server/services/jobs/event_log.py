@@ -49,6 +49,16 @@ def log_deleted(job: JobRow, state: str, user: str) -> None:
     log.info("job %d %a -> %a, by user %a", job.job_id, job.state, state, user)
 
 
+def log_held(job: JobRow, by: str, text: str) -> None:
+    """Log that a user holds a job."""
+    log.info("job %d is held by %a: %a", job.job_id, by, text)
+
+
+def log_released(job: JobRow, by: str) -> None:
+    """Log that a user has released a job."""
+    log.info("job %d is released by %a", job.job_id, by)
+
+
 def log_lost(old: JobRow, new: JobRow, why: str) -> None:
     """Log a change of a lost job by the scheduler."""
     log.info("job %d %a -> %a, by the scheduler: %s", old.job_id, old.state, new.state, why)

@@ -6,8 +6,9 @@ from functools import partial
 from lgi_protocol.daemon_reference import with_reference, without_reference
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.jobs import event_log, history, updates
+from lgi_server.services.jobs import dependencies, event_log, history, holds, updates
 from lgi_server.services.jobs.history import RecordedChange
+from lgi_server.services.jobs.stamps import next_stamp
 from lgi_server.services.jobs.updates import JobChange
 from lgi_server.tables import event_queue
 from lgi_server.tables.active_resources import ResourceRow
@@ -81,7 +82,7 @@ class ExchangeChanges:
             state=State.QUEUED.value,
             target_resources=targets,
             job_specifics=without_reference(job.job_specifics),
-            state_time_stamp=updates.next_stamp(job, self.now),
+            state_time_stamp=next_stamp(job, self.now),
             daemon_pulse=self.now,
             started=None,
         )
@@ -102,7 +103,9 @@ class ExchangeChanges:
             return
         history.record_changes(self.transaction, self._history)
         bulk_changes.store(self.transaction, [self._rows[job_id] for job_id in sorted(self._rows)])
+        holds.drop(self.transaction, [one.old for one in self._rows.values() if one.old.is_on_hold])
         self.transaction.news.extend(one.new for one in self._rows.values())
+        dependencies.settle(self.transaction, [one.new for one in self._rows.values()], self.now)
         if self._given:
             log = partial(event_log.log_given, self._given, self.resource.resource_name)
             self.transaction.on_commit(log)

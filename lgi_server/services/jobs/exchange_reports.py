@@ -13,6 +13,7 @@ from lgi_server.services.jobs.exchange_request import PostedReport, Verdict
 from lgi_server.services.jobs.licences import Amounts
 from lgi_server.services.jobs.updates import JobChange
 from lgi_server.tables import job_history
+from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.batches import HeldJob, LockedRow
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.running_locks import Lock
@@ -110,8 +111,8 @@ def check_held(job: JobRow | HeldJob, reference: str) -> None:
 
 
 def check_unlocked(job: JobRow, lock: Lock | None) -> None:
-    """Raise LGIError CANNOT_LOCK while a session has a job locked."""
-    if lock is not None or job.lock_state > 0:
+    """Raise LGIError CANNOT_LOCK while a session has a job locked; what a daemon has is not held any more."""
+    if lock is not None or job.lock_state not in {jobs.FREE, jobs.HELD}:
         raise LGIError(ErrorNumber.CANNOT_LOCK, f"job {job.job_id}")
 
 

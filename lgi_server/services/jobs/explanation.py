@@ -9,11 +9,12 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
-from lgi_server.services.jobs import licences, locking
+from lgi_server.services.jobs import holds, licences, locking
 from lgi_server.services.jobs.licences import Amounts
 from lgi_server.services.jobs.targets import offers as is_offered
-from lgi_server.tables import active_resources
+from lgi_server.tables import active_resources, job_dependencies
 from lgi_server.tables.active_resources import NO_SERVER, ResourceRow
+from lgi_server.tables.job_dependencies import AwaitedJob
 from lgi_server.tables.job_queue import jobs, positions
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.running_locks import Lock
@@ -30,6 +31,7 @@ class Reason(StrEnum):
     ABORTING = "aborting"
     LOCKED = "locked"
     HELD = "held"
+    ON_HOLD = "on_hold"
     NO_LICENCES = "no_licences"
     NO_OFFER = "no_offer"
     NO_TARGET = "no_target"
@@ -46,6 +48,7 @@ MESSAGES = {
     Reason.ABORTING: "it is being aborted",
     Reason.LOCKED: "a resource has it locked at this moment",
     Reason.HELD: "the server was restored from a backup: a daemon that has the job may take it back first",
+    Reason.ON_HOLD: "it is held",
     Reason.NO_LICENCES: "not all of the licences that it requests are free",
     Reason.NO_OFFER: "no resource offers its application now",
     Reason.NO_TARGET: "none of its target resources offers its application now",
@@ -93,7 +96,7 @@ class LicenceNeed:
 class Explanation:
     """Why a job does not run. ``before`` is the number of queued jobs before it, at most `positions.MOST`.
 
-    ``locked_since`` is in seconds.
+    ``locked_since`` is in seconds; ``waits`` are the jobs that a held one follows.
     """
 
     job: JobRow
@@ -103,6 +106,7 @@ class Explanation:
     before: int
     verdicts: Sequence[ResourceVerdict]
     needs: Sequence[LicenceNeed]
+    waits: Sequence[AwaitedJob] = ()
 
 
 def explain(
@@ -115,6 +119,7 @@ def explain(
     job, lock = found
     if not comma_lists.contains_any(job.read_access, user.names):
         raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
+    (job,) = holds.with_holds(transaction, [job])
     everyone = active_resources.everyone(transaction)
     needs = _needs(transaction, job, totals)
     if job.state != State.QUEUED:
@@ -124,7 +129,8 @@ def explain(
     verdicts = [_verdict(job, one, running.get(one.resource_name, 0), now) for one in resources]
     reason = _queued(job, lock, needs, verdicts)
     before = positions.count_ahead(transaction, job)
-    return Explanation(job, reason, *_holder(lock, everyone), before, verdicts, needs)
+    waits = job_dependencies.awaited(transaction, job_id) if job.is_on_hold else ()
+    return Explanation(job, reason, *_holder(lock, everyone), before, verdicts, needs, waits)
 
 
 def _not_queued(job: JobRow) -> Reason:
@@ -141,8 +147,10 @@ def _queued(
     """
     if locking.is_held(lock):
         return Reason.HELD
-    if lock is not None or job.lock_state > 0:
+    if locking.blocks(job, lock):
         return Reason.LOCKED
+    if job.is_on_hold:
+        return Reason.ON_HOLD
     for reason, passed in (
         (Reason.NO_OFFER, [one.is_offering for one in verdicts]),
         (Reason.NO_TARGET, [one.is_offering and one.is_target for one in verdicts]),

@@ -5,7 +5,7 @@ from the row of the job, which has all of it until then.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -30,6 +30,12 @@ def record_change(transaction: Transaction, old: JobRow, new: JobRow, by: str, w
     """
     if entry := _entry(old, new, by, why):
         job_history.record(transaction, *entry)
+
+
+def record_event(transaction: Transaction, job: JobRow, by: str, why: str, now: int) -> None:
+    """Record what happened to a job, at ``now`` in seconds, that does not change its state."""
+    event = _change(job.state, replace(job, state_time_stamp=now), by, why)
+    job_history.record(transaction, _submit(job), event)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from lgi_server.services.jobs import event_log
-from lgi_server.services.jobs.submit_request import PreparedJob, SubmitContext
-from lgi_server.tables import job_access, licence_wishes, submit_requests
+from lgi_server.services.jobs import dependencies, event_log
+from lgi_server.services.jobs.submit_request import NO_PLAN, PreparedJob, SubmitContext
+from lgi_server.tables import job_access, job_holds, licence_wishes, submit_requests
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.submit_requests import StoredRequest
@@ -23,8 +23,7 @@ def store_one(context: SubmitContext, prepared: PreparedJob) -> JobRow:
     store.create(name, prepared.repository)
     job = replace(job, repository=name)
     made = replace(job, job_id=jobs.insert(context.transaction, job))
-    _store_related(context, [prepared], [made])
-    return made
+    return _store_related(context, [prepared], [made])[0]
 
 
 def store_all(context: SubmitContext, prepared: Sequence[PreparedJob]) -> list[JobRow]:
@@ -37,12 +36,13 @@ def store_all(context: SubmitContext, prepared: Sequence[PreparedJob]) -> list[J
     new = [replace(one.job, repository=name) for one, name in zip(prepared, names, strict=True)]
     numbers = jobs.insert_all(context.transaction, new)
     made = [replace(job, job_id=numbers[job.repository]) for job in new]
-    _store_related(context, prepared, made)
-    return made
+    return _store_related(context, prepared, made)
 
 
-def _store_related(context: SubmitContext, prepared: Sequence[PreparedJob], made: Sequence[JobRow]) -> None:
-    """Store what belongs to new jobs in other tables, and log them after the commit."""
+def _store_related(
+    context: SubmitContext, prepared: Sequence[PreparedJob], made: Sequence[JobRow]
+) -> list[JobRow]:
+    """Store what belongs to new jobs in other tables; return them as they are then, and log them later."""
     _store_requests(context, prepared, made)
     new = {(one.job.application, one.job.licences) for one in prepared if one.has_new_licences}
     for application, licences in sorted(new):
@@ -50,7 +50,13 @@ def _store_related(context: SubmitContext, prepared: Sequence[PreparedJob], made
     for job in made:
         context.transaction.on_commit(partial(event_log.log_submitted, job))
     job_access.insert_all(context.transaction, made)
+    holds = [replace(hold, job_id=job.job_id) for job in made for hold in job.holds]
+    if holds:
+        job_holds.insert(context.transaction, holds)
     context.transaction.news.extend(made)
+    plans = {job.job_id: one.plan for one, job in zip(prepared, made, strict=True) if one.plan != NO_PLAN}
+    changed = dependencies.store(context.transaction, plans, context.now) if plans else {}
+    return [changed.get(job.job_id, job) for job in made]
 
 
 def _store_requests(context: SubmitContext, prepared: Sequence[PreparedJob], made: Sequence[JobRow]) -> None:

@@ -1,4 +1,7 @@
-"""Locks on jobs: at each commit lock_state is above 0 exactly when running_locks has a row (ruling 7).
+"""Locks on jobs: at each commit lock_state is 1 exactly when running_locks has a row (ruling 7).
+
+Without one it is 2 for a queued job that is held (`services.jobs.holds`), and 0 for any other. A hold keeps
+a job from daemons, not from users.
 
 An administrator or an older server may have left one without the other: each alone counts as a lock.
 Interfaces of LGI lock as resource -1 in session 0; ours lock the row of the job in the database until the
@@ -13,7 +16,7 @@ from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import licences
 from lgi_server.services.jobs.licences import Amounts
-from lgi_server.tables import active_resources, restorations, running_locks
+from lgi_server.tables import active_resources, job_holds, restorations, running_locks
 from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
@@ -49,7 +52,7 @@ def is_held(lock: Lock | None) -> bool:
 
 def blocks(job: JobRow, lock: Lock | None) -> bool:
     """Return whether a lock keeps users from a job."""
-    return not is_held(lock) and (lock is not None or job.lock_state > 0)
+    return not is_held(lock) and (lock is not None or job.lock_state not in {jobs.FREE, jobs.HELD})
 
 
 def lock(
@@ -74,7 +77,7 @@ def lock(
         message = "The job's licences are all in use"
         raise LGIError(ErrorNumber.CANNOT_LOCK, f"{job.licences}, job {job_id}", message=message)
     lock_id = running_locks.insert(transaction, job_id, resource.resource_id, session_id, now)
-    jobs.set_lock_state(transaction, [job_id], 1)
+    jobs.mark_locked(transaction, [job_id])
     return Lock(lock_id, job_id, resource.resource_id, now, session_id)
 
 
@@ -85,14 +88,14 @@ def lock_all(
     if held_jobs:
         job_ids = [job.job_id for job in held_jobs]
         running_locks.insert_all(transaction, job_ids, resource.resource_id, session_id, now)
-        jobs.set_lock_state(transaction, job_ids, 1)
+        jobs.mark_locked(transaction, job_ids)
 
 
 def unlock(transaction: Transaction, resource: ResourceRow, session_id: int, job_id: int) -> Lock:
     """Unlock a job that this session has locked, and return its lock; LGIError NOT_YOUR_LOCK."""
     lock = _own(running_locks.hold(transaction, job_id), resource, session_id, job_id)
     running_locks.delete(transaction, job_id)
-    jobs.set_lock_state(transaction, [job_id], 0)
+    jobs.mark_unlocked(transaction, [job_id])
     return lock
 
 
@@ -121,7 +124,7 @@ def lock_row(transaction: Transaction, job_id: int) -> tuple[JobRow, Lock | None
 
 def free_session(transaction: Transaction, session_id: int) -> None:
     """Unlock all jobs of a session, and none that another session has locked meanwhile."""
-    jobs.set_lock_state(transaction, running_locks.take_of_session(transaction, session_id), 0)
+    jobs.mark_unlocked(transaction, running_locks.take_of_session(transaction, session_id))
 
 
 def free_abandoned(transaction: Transaction, oldest: int, looks: int = running_locks.OLDEST) -> int:
@@ -129,14 +132,16 @@ def free_abandoned(transaction: Transaction, oldest: int, looks: int = running_l
     freed: list[int] = []
     if job_ids := running_locks.abandoned(transaction, oldest, looks):
         freed = running_locks.take_older(transaction, job_ids, oldest)
-        jobs.set_lock_state(transaction, freed, 0)
+        jobs.mark_unlocked(transaction, freed)
     return len(freed)
 
 
 def clear_orphaned_lock_state(transaction: Transaction, job_id: int) -> bool:
-    """Reset a lock_state above 0 of a job without a lock, and return whether it had one."""
+    """Reset a lock_state above 0 of a job with neither lock nor hold, and return whether it had one."""
     job, lock = jobs.lock_row(transaction, job_id) or (None, None)
-    if job is None or lock is not None or job.lock_state == 0:
+    if job is None or lock is not None or job.lock_state == jobs.FREE:
         return False
-    jobs.set_lock_state(transaction, [job_id], 0)
+    if job.is_on_hold and job_holds.of_jobs(transaction, [job_id]):
+        return False
+    jobs.mark_unlocked(transaction, [job_id])
     return True

@@ -9,6 +9,7 @@ from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import idempotency
 from lgi_server.services.jobs.idempotency import IdempotencyKey
 from lgi_server.storage.repository import NewRepository, RepositoryWriter, Upload
+from lgi_server.tables.job_dependencies import ANY, OK
 from lgi_server.tables.job_queue.jobs import JobRow
 
 
@@ -21,6 +22,28 @@ class SubmitContext:
     store: RepositoryWriter
     now: int
     licences: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JobPlan:
+    """When a new job that is queued is given out. ``hold``: not before a user releases it.
+
+    It follows the jobs ``after`` when these have succeeded, ``after_any`` when they have ended. If one of the
+    former fails it is aborted, with ``keep`` held for its users.
+    """
+
+    hold: bool = False
+    after: tuple[int, ...] = ()
+    after_any: tuple[int, ...] = ()
+    keep: bool = False
+
+    @property
+    def predecessors(self) -> dict[int, str]:
+        """The kind of dependency on each job that this one follows, by job_id."""
+        return {**dict.fromkeys(self.after_any, ANY), **dict.fromkeys(self.after, OK)}
+
+
+NO_PLAN = JobPlan()
 
 
 @dataclass(frozen=True)
@@ -40,6 +63,7 @@ class JobPayload:
     job_name: str = ""
     labels: str = ""
     source: str = ""
+    plan: JobPlan = NO_PLAN
 
 
 @dataclass(frozen=True)
@@ -61,7 +85,8 @@ class SubmitRequest:
         end = astuple(details.end) if details.end != NO_END else ()
         named = {"job_name": details.job_name, "labels": details.labels}
         source = {"source": details.source}
-        more_data = [one for one in (named, source) if any(one.values())]
+        plan = {"plan": astuple(details.plan) if details.plan != NO_PLAN else ()}
+        more_data = [one for one in (named, source, plan) if any(one.values())]
         data = (details.input, details.output, *end, *more_data)
         return idempotency.fingerprint(
             (*more, self.application, self.target_resources, *kept, *data), details.uploads
@@ -80,3 +105,4 @@ class PreparedJob:
     key: IdempotencyKey | None
     fingerprint: str
     has_new_licences: bool
+    plan: JobPlan = NO_PLAN

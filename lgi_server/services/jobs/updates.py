@@ -11,7 +11,8 @@ from lgi_protocol.job_end import NO_END, End, normalize_reason
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
-from lgi_server.services.jobs import event_log, history, locking
+from lgi_server.services.jobs import dependencies, event_log, history, holds, locking
+from lgi_server.services.jobs.stamps import next_stamp
 from lgi_server.services.jobs.targets import known_targets, offers
 from lgi_server.storage.repository import RepositoryWriter
 from lgi_server.tables import active_resources, event_queue
@@ -54,6 +55,7 @@ def update(
     history.record_change(transaction, old, new, f"resource {resource.resource_name}", history.end_text(new))
     transaction.on_commit(partial(event_log.log_updated, old, new, resource.resource_name))
     transaction.news.append(new)
+    dependencies.settle(transaction, [new], now)
     event_queue.job_changed(transaction, now)
     return new
 
@@ -204,6 +206,7 @@ def delete_by_user(
     new = replace(job, state=state, state_time_stamp=next_stamp(job, now))
     if state == states.DELETED:
         job_queue_states.delete(transaction, job_id)
+        holds.drop(transaction, [job] if job.is_on_hold else [])
         if job.repository:
             transaction.on_commit(partial(store.remove, job.repository))
     else:
@@ -211,6 +214,7 @@ def delete_by_user(
     history.record_change(transaction, job, new, f"user {user.name}")
     transaction.on_commit(partial(event_log.log_deleted, job, state, user.name))
     transaction.news.append(new)
+    dependencies.settle(transaction, [new], now)
     event_queue.job_changed(transaction, now)
     return new
 
@@ -234,9 +238,5 @@ def change_lost(transaction: Transaction, job: JobRow, state: State, why: str, n
         history.record_change(transaction, job, new, history.SCHEDULER, why)
         transaction.on_commit(partial(event_log.log_lost, job, new, why))
         transaction.news.append(new)
+        dependencies.settle(transaction, [new], now)
         event_queue.insert(transaction, event_queue.SCHEDULE_CYCLE, now)
-
-
-def next_stamp(job: JobRow, now: int) -> int:
-    """Return the state_time_stamp of a change at ``now``, in seconds: it is later than the one before."""
-    return max(now, job.state_time_stamp + 1)

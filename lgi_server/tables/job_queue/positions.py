@@ -9,10 +9,11 @@ MOST = 10_000
 
 
 def count_ahead(transaction: Transaction, job: JobRow, most: int = MOST) -> int:
-    """Return how many queued jobs of the same application are offered before a job, at most ``most``."""
+    """Return how many queued jobs of its application are offered before a job, at most ``most``."""
     row = transaction.row(
         "SELECT COUNT(*) AS n FROM (SELECT one.job_id FROM job_queue AS own JOIN job_queue AS one"
-        " ON one.application = own.application AND one.state = 'queued' AND (one.priority < own.priority"
+        " ON one.application = own.application AND one.state = 'queued' AND one.lock_state IN (0, 1)"
+        " AND (one.priority < own.priority"
         " OR one.priority = own.priority AND one.job_id < own.job_id)"
         " WHERE own.job_id = %s AND own.application = %s LIMIT %s) AS those",
         job.job_id,

@@ -82,7 +82,7 @@ def _of_target(transaction: Transaction, application: str, target: str) -> list[
 
 
 def heads(transaction: Transaction, some: Sequence[Queue], each: int) -> list[Queued]:
-    """Return the first jobs of some queues, at most ``each`` of every queue."""
+    """Return the first jobs of some queues that are not held, at most ``each`` of every queue."""
     found: list[Queued] = []
     for begin in range(0, len(some), _AT_ONCE):
         found += _heads(transaction, some[begin : begin + _AT_ONCE], each)
@@ -93,6 +93,7 @@ def _heads(transaction: Transaction, some: Sequence[Queue], each: int) -> list[Q
     parts = [
         "SELECT * FROM (SELECT job_id, priority, application, owners, target_resources, licences"
         " FROM job_queue WHERE application = %s AND queued_for = %s AND queued_by = %s AND queued_wish = %s"
+        " AND lock_state <> 2"
         f" ORDER BY priority, job_id LIMIT %s) AS queue{number}"
         for number in range(len(some))
     ]

@@ -1,0 +1,211 @@
+"""Holds: queued jobs that are not given out, for one or more reasons (`tables.job_holds`).
+
+A hold is stored, and taken away, while the transaction has locked the row of the job: so of several that
+take away the last holds of a job at once, exactly one sets it free. The holds of a job that a session has
+locked have effect when it is unlocked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from lgi_protocol import comma_lists
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.states import State
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
+from lgi_server.services.access.principals import UserPrincipal
+from lgi_server.services.jobs import event_log, history, locking
+from lgi_server.tables import event_queue, job_dependencies, job_holds
+from lgi_server.tables.job_holds import Hold
+from lgi_server.tables.job_queue import batches, jobs
+from lgi_server.tables.job_queue.batches import LockedRow
+from lgi_server.tables.job_queue.jobs import JobRow
+
+Outcome = JobRow | LGIError
+
+
+def hold(transaction: Transaction, rows: Sequence[LockedRow], holds: Sequence[Hold]) -> None:
+    """Store holds of queued jobs, whose rows this transaction has locked."""
+    job_holds.insert(transaction, holds)
+    jobs.mark_unlocked(transaction, [job.job_id for job, lock in rows if lock is None])
+
+
+def release(transaction: Transaction, rows: Sequence[LockedRow], reasons: Sequence[str]) -> list[JobRow]:
+    """Take away the holds of jobs for these reasons, and return the jobs as they are then.
+
+    Those that nothing holds any more are given out. This transaction has locked the rows of the jobs.
+    """
+    if not rows:
+        return []
+    job_ids = [job.job_id for job, _lock in rows]
+    job_holds.delete(transaction, job_ids, reasons)
+    if job_holds.AFTER in reasons:
+        job_dependencies.delete_of(transaction, job_ids)
+    return _settle(transaction, rows)
+
+
+def _settle(transaction: Transaction, rows: Sequence[LockedRow]) -> list[JobRow]:
+    """Set free those of these jobs that nothing holds any more, and wake who waits for them."""
+    jobs.mark_unlocked(transaction, [job.job_id for job, lock in rows if lock is None])
+    left = job_holds.of_jobs(transaction, [job.job_id for job, _lock in rows])
+    settled = [_as_held(job, left.get(job.job_id, ())) if lock is None else job for job, lock in rows]
+    transaction.news.extend(new for new, (old, _) in zip(settled, rows, strict=True) if _is_freed(old, new))
+    return settled
+
+
+def _as_held(job: JobRow, holds: tuple[Hold, ...]) -> JobRow:
+    is_held = bool(holds) and job.state == State.QUEUED
+    return replace(job, lock_state=jobs.HELD if is_held else jobs.FREE, holds=holds)
+
+
+def _is_freed(old: JobRow, new: JobRow) -> bool:
+    return old.is_on_hold and not new.is_on_hold
+
+
+def with_holds(transaction: Transaction, found: Sequence[JobRow]) -> list[JobRow]:
+    """Return jobs, those that are held with their holds."""
+    held = [job.job_id for job in found if job.is_on_hold]
+    known = job_holds.of_jobs(transaction, held) if held else {}
+    return [replace(job, holds=known.get(job.job_id, ())) for job in found]
+
+
+def hold_by_user(
+    transaction: Transaction, user: UserPrincipal, job_ids: Sequence[int], text: str, now: int
+) -> list[Outcome]:
+    """Hold queued jobs until they are released, and return each as it is then, or its LGIError.
+
+    One that users hold already stays as it is. Raises JobLockedError for a single job that is locked.
+    """
+    rows, outcomes = _lock_jobs(transaction, user, job_ids, "held")
+    new = [job.job_id for job, _lock in rows if job_holds.USER not in {one.reason for one in job.holds}]
+    by = f"user {user.name}"
+    added = {job_id: Hold(job_id, job_holds.USER, now, None, by[:254], text) for job_id in new}
+    if added:
+        for job, _lock in rows:
+            if job.job_id in added:
+                history.record_event(transaction, job, by, f"held: {text}" if text else "held", now)
+                transaction.on_commit(partial(event_log.log_held, job, by, text))
+        hold(transaction, [one for one in rows if one[0].job_id in added], list(added.values()))
+    for job, lock in rows:
+        if job.job_id in added:
+            holds = (added[job.job_id], *job.holds)
+            outcomes[job.job_id] = _as_held(job, holds) if lock is None else replace(job, holds=holds)
+    return [outcomes[job_id] for job_id in job_ids]
+
+
+def release_by_user(
+    transaction: Transaction,
+    user: UserPrincipal,
+    job_ids: Sequence[int],
+    now: int,
+    reasons: Sequence[str] = (job_holds.USER,),
+) -> list[Outcome]:
+    """Release queued jobs that users hold, and return each as it is then, or its LGIError.
+
+    One that is not held stays as it is. Raises JobLockedError for a single job that is locked.
+    """
+    rows, outcomes = _lock_jobs(transaction, user, job_ids, "released")
+    held = [one for one in rows if {hold.reason for hold in one[0].holds} & set(reasons)]
+    for job, _lock in held:
+        history.record_event(transaction, job, f"user {user.name}", "released", now)
+        transaction.on_commit(partial(event_log.log_released, job, f"user {user.name}"))
+    released = release(transaction, held, reasons)
+    if released:
+        event_queue.job_changed(transaction, now)
+    outcomes.update({job.job_id: job for job in released})
+    return [outcomes[job_id] for job_id in job_ids]
+
+
+def _lock_jobs(
+    transaction: Transaction, user: UserPrincipal, job_ids: Sequence[int], what: str
+) -> tuple[list[LockedRow], dict[int, Outcome]]:
+    """Return those of these jobs that the user may hold or release, and the LGIError of each other.
+
+    They have their holds, and their rows are locked.
+    """
+    found = batches.lock(transaction, sorted(set(job_ids)))
+    known = job_holds.of_jobs(transaction, list(found))
+    rows: list[LockedRow] = []
+    outcomes: dict[int, Outcome] = {}
+    for job_id in dict.fromkeys(job_ids):
+        try:
+            job, lock = _checked(transaction, user, found.get(job_id), job_id, what)
+        except LGIError as error:
+            outcomes[job_id] = error
+        except locking.JobLockedError as locked:
+            if len(job_ids) == 1:
+                raise
+            outcomes[job_id] = LGIError(ErrorNumber.CANNOT_LOCK, f"job {job_id}", message=_begin(str(locked)))
+        else:
+            held = replace(job, holds=known.get(job_id, ()))
+            rows.append((held, lock))
+            outcomes[job_id] = held
+    return rows, outcomes
+
+
+def _begin(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}; try again"
+
+
+def _checked(
+    transaction: Transaction, user: UserPrincipal, row: LockedRow | None, job_id: int, what: str
+) -> LockedRow:
+    """Return a queued job that the user may change; LGIError NO_JOB, MODIFY_REFUSED or STATE.
+
+    Raises JobLockedError for one that is locked.
+    """
+    if row is None:
+        raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
+    job, lock = row
+    if not comma_lists.contains_any(job.write_access, user.names):
+        raise LGIError(ErrorNumber.MODIFY_REFUSED, f"job {job_id}")
+    if job.state != State.QUEUED:
+        message = f"Only a job that is queued can be {what}"
+        raise LGIError(ErrorNumber.STATE, f"job {job_id} is {job.state}", message=message)
+    if locking.blocks(job, lock):
+        raise locking.locked_error(transaction, lock)
+    return job, lock
+
+
+def drop(transaction: Transaction, held: Sequence[JobRow]) -> None:
+    """Take away all holds of jobs that are not queued any more, or not there; nothing for none."""
+    if held:
+        job_ids = [job.job_id for job in held]
+        job_holds.delete_all(transaction, job_ids)
+        job_dependencies.delete_of(transaction, job_ids)
+        jobs.mark_unlocked(transaction, job_ids)
+
+
+def release_due(database: Database, now: int) -> int:
+    """Take away the holds that end no later than ``now``, in seconds; return how many jobs had one."""
+
+    def work(transaction: Transaction, job_ids: Sequence[int]) -> None:
+        rows = list(batches.lock(transaction, job_ids).values())
+        job_holds.delete_due(transaction, job_ids, now)
+        _settle(transaction, rows)
+
+    released = 0
+    while job_ids := database.run(partial(job_holds.due, now=now), write=False):
+        database.run(partial(work, job_ids=job_ids))
+        released += len(job_ids)
+    return released
+
+
+def repair(database: Database) -> int:
+    """Put holds into effect that an older server has set free, and delete those of jobs it has started.
+
+    Returns how many jobs were concerned.
+    """
+
+    def work(transaction: Transaction, job_ids: Sequence[int]) -> None:
+        found = batches.lock(transaction, job_ids)
+        gone = [one for one in job_ids if one not in found or found[one][0].state != State.QUEUED]
+        if gone:
+            job_holds.delete_all(transaction, gone)
+        jobs.mark_unlocked(transaction, [job.job_id for job, lock in found.values() if lock is None])
+
+    job_ids = database.run(job_holds.without_effect, write=False)
+    if job_ids:
+        database.run(partial(work, job_ids=job_ids))
+    return len(job_ids)

@@ -1,0 +1,74 @@
+"""The options that say when a new job is started, shared by all commands that submit."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from lgi_tools.cli.options import Options
+from lgi_tools.cli.param_types import TextParamType
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need it import it.
+    from lgi_tools.client.job_plan import JobPlan
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+# The arguments of a command that these options are.
+NAMES = ("hold", "after", "after_any", "keep")
+# The fields of a submit that they become.
+FIELDS = frozenset({"hold", "after", "after_any"})
+
+
+def job_ids(text: str) -> tuple[int, ...]:
+    """Return the numbers of jobs, separated by commas. Raises ValueError."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    for word in words:
+        if not (word.isascii() and word.isdigit() and len(word) < 10):
+            raise ValueError(f"{word[:40]!r} is not a job id: write numbers, as 7,12")
+    return tuple(map(int, words))
+
+
+def plan_options(command: _Command) -> _Command:
+    """Add --hold, --after, --after-any and --keep-after-failure; `of_options` reads them."""
+    for option in (
+        click.option(
+            "--keep-after-failure",
+            "keep",
+            is_flag=True,
+            help="Hold the job, instead of aborting it, when a job of --after fails.",
+        ),
+        click.option(
+            "--after-any",
+            type=TextParamType("ids", job_ids),
+            multiple=True,
+            metavar="ID[,ID]",
+            help="Start the job when these have ended in any way; may be repeated (default: none).",
+        ),
+        click.option(
+            "--after",
+            "--after-ok",
+            type=TextParamType("ids", job_ids),
+            multiple=True,
+            metavar="ID[,ID]",
+            help="Start the job when these have succeeded; may be repeated (default: none).",
+        ),
+        click.option("--hold", is_flag=True, help="Do not start the job until LGI_release releases it."),
+    ):
+        command = option(command)
+    return command
+
+
+def of_options(given: Options) -> "JobPlan":
+    """Return the plan that the options make. Raises ValueError."""
+    from lgi_tools.client.job_plan import JobPlan
+
+    after, after_any = (tuple(one for some in given[name] for one in some) for name in ("after", "after_any"))
+    return JobPlan(hold=given["hold"], after=after, after_any=after_any, keep_after_failure=given["keep"])
+
+
+def pop_fields(given: Options) -> dict[str, str]:
+    """Remove the options and return them as fields of a submit, those with a value. Raises UsageError."""
+    try:
+        return of_options({name: given.pop(name) for name in NAMES}).fields()
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None

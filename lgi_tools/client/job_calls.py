@@ -1,0 +1,76 @@
+"""The calls of `Project` about jobs that exist."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from lgi_protocol import hexcode
+from lgi_protocol.errors import TransportError
+from lgi_protocol.reply import Reply
+from lgi_tools.client.explanation import Explanation, read_explanation
+from lgi_tools.client.hold_calls import HOLD, RELEASE, HoldOutcome, change_holds
+from lgi_tools.client.job import AnyJob, id_of
+from lgi_tools.client.job_request import Submission
+from lgi_tools.client.resubmission import resubmit
+from lgi_tools.client.tail import Tail
+
+
+class JobCalls:
+    """Calls about jobs of a project; a subclass makes them."""
+
+    @property
+    def server(self) -> str:
+        """The URL of the project server."""
+        raise NotImplementedError
+
+    def _call(self, name: str, fields: Mapping[str, str], files: tuple[Path, ...] = ()) -> Reply:
+        raise NotImplementedError
+
+    def resubmit(self, jobs: Iterable[AnyJob]) -> list[Submission]:
+        """Queue a job like each of these, which have ended, with its files; return the outcomes.
+
+        A refused job does not stop the others. Raises TransportError from an older server.
+        """
+        return list(resubmit(self._call, self.server, [id_of(job) for job in jobs]))
+
+    def hold(self, jobs: Iterable[AnyJob], why: str = "") -> list[HoldOutcome]:
+        """Keep queued jobs from being started until they are released; return the outcomes.
+
+        A refused job does not stop the others. Raises TransportError from an older server.
+        """
+        more = {"text": why} if why else {}
+        return list(change_holds(self._call, self.server, HOLD, [id_of(job) for job in jobs], more))
+
+    def release(self, jobs: Iterable[AnyJob], *, now: bool = False) -> list[HoldOutcome]:
+        """Release queued jobs that users hold; ``now`` also ends the wait for other jobs or the next try.
+
+        Returns the outcomes, each with what still holds the job. A refused job does not stop the others.
+        """
+        more = {"reasons": "user, after, retry"} if now else {}
+        return list(change_holds(self._call, self.server, RELEASE, [id_of(job) for job in jobs], more))
+
+    def tail(self, job: AnyJob, offset: int = 0, wait: int = 0) -> Tail:
+        """Return the output of a running job from a byte offset on, as far as its resource has sent it.
+
+        The call makes the resource send output for half a minute. The server holds the call for up to
+        ``wait`` seconds while there is no new output. Raises TransportError, with `is_unknown_call`, from
+        an older server.
+        """
+        fields = {"job_id": str(id_of(job)), "offset": str(offset)} | held_for(wait)
+        reply = self._call("job_tail", fields)
+        try:
+            data = hexcode.decode(reply.value("tail"))
+        except ValueError as error:
+            raise TransportError(self.server, f"the answer has a tail that cannot be read: {error}") from None
+        live, complete = reply.number("told") > 0, reply.number("complete") > 0
+        return Tail(reply.value("state"), reply.number("offset"), data, live, complete)
+
+    def explain(self, job: AnyJob) -> Explanation:
+        """Return why a job does not run. Raises TransportError (`is_unknown_call`) from an older server."""
+        reply = self._call("explain_job", {"job_id": str(id_of(job))})
+        (found,) = reply.all("explanation") or [""]
+        return read_explanation(found)
+
+
+def held_for(seconds: int) -> dict[str, str]:
+    """Return the field by which a server holds a call for so many seconds."""
+    return {"wait": str(seconds)} if seconds else {}

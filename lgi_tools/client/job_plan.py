@@ -1,0 +1,75 @@
+"""When a new job is started: the fields of a submit that older servers read over."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypedDict, Unpack
+
+from lgi_protocol.errors import TransportError
+from lgi_protocol.reply import Reply
+from lgi_tools.client.job import AnyJob, id_of
+
+# The element by which a server that has a field says so, by the field.
+_KNOWN = {"hold": "plans_hold", "after": "plans_after", "after_any": "plans_after"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobPlan:
+    """When a job is started. ``hold``: not before it is released.
+
+    It follows the jobs ``after`` when these have succeeded, ``after_any`` when they have ended. If one of
+    ``after`` fails it is aborted, with ``keep_after_failure`` held.
+    """
+
+    hold: bool = False
+    after: tuple[int, ...] = ()
+    after_any: tuple[int, ...] = ()
+    keep_after_failure: bool = False
+
+    def fields(self) -> dict[str, str]:
+        """Return the fields of a submit, those with a value. Raises ValueError."""
+        if self.keep_after_failure and not self.after:
+            raise ValueError("keep_after_failure needs jobs that the new one follows: --after")
+        fields = {
+            "hold": "1" if self.hold else "",
+            "after": ", ".join(map(str, self.after)),
+            "after_any": ", ".join(map(str, self.after_any)),
+            "keep_after_failure": "1" if self.keep_after_failure else "",
+        }
+        return {name: text for name, text in fields.items() if text}
+
+
+NO_PLAN = JobPlan()
+
+
+class PlanArguments(TypedDict, total=False):
+    """The arguments of `Project.submit` that make a plan; those of `JobPlan`."""
+
+    hold: bool
+    after: Iterable[AnyJob]
+    after_any: Iterable[AnyJob]
+    keep_after_failure: bool
+
+
+def plan_of(**given: Unpack[PlanArguments]) -> JobPlan:
+    """Return the plan of these arguments. Raises ValueError for text that is no number of a job."""
+    return JobPlan(
+        hold=given.get("hold", False),
+        after=tuple(map(id_of, given.get("after", ()))),
+        after_any=tuple(map(id_of, given.get("after_any", ()))),
+        keep_after_failure=given.get("keep_after_failure", False),
+    )
+
+
+def is_planned(fields: Mapping[str, str]) -> bool:
+    """Return whether a submit has fields that older servers read over, and so start the job at once."""
+    return any(name in fields for name in _KNOWN)
+
+
+def check_known(server: str, fields: Iterable[str], about: Reply | None) -> None:
+    """Raise TransportError for a field that a server does not know.
+
+    ``about`` is the answer to a submit of no jobs, None from a server that is too old to answer it.
+    """
+    for name in fields:
+        if name in _KNOWN and not (about and about.number(_KNOWN[name])):
+            raise TransportError(server, f"this server is too old for --{name.replace('_', '-')}")

@@ -1,0 +1,144 @@
+"""LGI_hold and LGI_release, --hold, and what the other commands show of held jobs."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from lgi_tools.client import hold_calls
+from lgi_tools.client.project import Project
+from lgi_tools.commands.explain import main as explain
+from lgi_tools.commands.hold import main as hold
+from lgi_tools.commands.hold import release_main as release
+from lgi_tools.commands.qstat import main as qstat
+from lgi_tools.commands.qsub import main as qsub
+from tests.support.canned_server import Answer, CannedServer
+from tests.support.grid import Grid
+from tests.tools.test_selection import submitted, tool
+
+Run = Callable[..., tuple[int, str, str]]
+__all__ = ["tool"]
+
+
+def test_a_selection_is_held_and_released(grid: Grid, tool: Run) -> None:
+    """Of the jobs with a name those that are queued, and then those that are held."""
+    queued = [submitted(grid, job_name="sweep") for _ in range(2)]
+    submitted(grid, "finished", job_name="sweep")
+    submitted(grid)
+
+    assert tool(hold, "--name", "sweep", "--why", "wrong input") == (0, "", "")
+    code, out, _ = tool(release, "--name", "sweep", "--json")
+
+    assert code == 0
+    assert json.loads(out)["jobs"] == [{"job_id": one, "state": "queued", "holds": []} for one in queued]
+
+
+def test_each_command_that_shows_jobs_shows_a_held_one(grid: Grid, tool: Run) -> None:
+    """As held in lists, with who holds it, why, and how to release it."""
+    job_id = submitted(grid, job_name="sweep")
+    tool(hold, str(job_id), "--why", "wrong input")
+
+    table, details, long, as_json, why = (
+        tool(*words)[1]
+        for words in (
+            (qstat,),
+            (qstat, str(job_id)),
+            (qstat, "--long"),
+            (qstat, "--json"),
+            (explain, str(job_id)),
+        )
+    )
+
+    assert "|         held |" in table
+    assert "Job state             : queued" in details
+    assert "Job held              : by user mark@laptop: wrong input, since" in details
+    assert "held by user mark@laptop" in long
+    assert "1 jobs: 1 held" in long
+    (shown,) = json.loads(as_json)["jobs"]
+    assert (shown["state"], shown["holds"][0]["text"]) == ("queued", "wrong input")
+    assert "is held: no resource gets it" in why
+    assert f"by user mark@laptop: wrong input; LGI_release {job_id} releases it" in why
+
+
+def test_a_running_job_is_not_held_and_the_message_says_why(grid: Grid, tool: Run) -> None:
+    """The others of the call are."""
+    running, queued = submitted(grid, "running"), submitted(grid)
+
+    code, _, err = tool(hold, str(running), str(queued))
+
+    assert code == 1
+    assert f"job {running}: Only a job that is queued can be held: job {running} is running" in err
+    with Project() as project:
+        assert project.job(queued).shown_state == "held"
+
+
+def test_a_job_is_submitted_held(grid: Grid, tool: Run) -> None:
+    """By the command and by Python, one by one and many at once."""
+    submitted(grid)
+
+    code, out, _ = tool(qsub, "-a", "command", "--hold", "--json")
+
+    assert code == 0
+    assert json.loads(out)["job"]["holds"][0]["held_by"] == "user mark@laptop"
+
+
+def test_many_jobs_are_held_in_parts(grid: Grid, tool: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call has no more than a server takes; the outcomes are in the order asked for."""
+    jobs = [submitted(grid) for _ in range(3)]
+    monkeypatch.setattr(hold_calls, "MOST", 2)
+
+    with Project() as project:
+        outcomes = project.hold([*reversed(jobs), 999])
+        released = project.release(jobs, now=True)
+
+    assert [one.job_id for one in outcomes] == [*reversed(jobs), 999]
+    assert [len(one.holds) for one in outcomes] == [1, 1, 1, 0]
+    assert outcomes[3].error
+    assert outcomes[3].error.number == 15
+    assert [one.holds for one in released] == [(), (), ()]
+
+
+def test_an_older_server_is_named(run: Run, server: CannedServer) -> None:
+    """It would read over --hold and start the job: nothing is submitted; and it has no call that holds."""
+    for call in ("interface_hold_jobs", "interface_submit_jobs"):
+        server.will_answer_call(f"interfaces/{call}", Answer(b"<html> not here </html>", 404))
+
+    held = run(hold, "7")
+    submitted_held = run(qsub, "-a", "hello_world", "--hold")
+
+    assert held[0] == submitted_held[0] == 1
+    assert "this server is too old to hold jobs" in held[2]
+    assert "this server is too old for --hold" in submitted_held[1] + submitted_held[2]
+    assert not any(request.path.endswith("interface_submit_job.php") for request in server.requests)
+
+
+def test_a_job_follows_others(grid: Grid, tool: Run) -> None:
+    """By the options of a command and the arguments of Python; an explanation names what it waits for."""
+    first, second = submitted(grid), submitted(grid)
+
+    code, out, _ = tool(qsub, "-a", "command", "--after", f"{first}", "--after-any", f"{second}", "--json")
+    with Project() as project:
+        last = project.submit("command", after=[first, second], keep_after_failure=True)
+
+    assert code == 0
+    shown = json.loads(out)["job"]
+    assert [one["reason"] for one in shown["holds"]] == ["after"]
+    why = tool(explain, str(shown["job_id"]))[1]
+    assert f"by jobs {first}, {second}: until they have succeeded; LGI_release --now {shown['job_id']}" in why
+    assert f"  waits for job {first}: queued\n" in why
+    assert grid.rows("SELECT after_id, kind, kept FROM job_dependencies WHERE job_id = %s", last.id) == [
+        {"after_id": first, "kind": "ok", "kept": 1},
+        {"after_id": second, "kind": "ok", "kept": 1},
+    ]
+
+
+@pytest.mark.parametrize("words", [("--after", "x"), ("--keep-after-failure",), ("--after-any", "1;2")])
+def test_options_that_make_no_plan_are_refused(grid: Grid, tool: Run, words: tuple[str, ...]) -> None:
+    """Before anything is submitted."""
+    submitted(grid)
+
+    code, _, err = tool(qsub, "-a", "command", *words)
+
+    assert code == 1
+    assert "--after" in err
+    assert len(grid.rows("SELECT job_id FROM job_queue")) == 1
