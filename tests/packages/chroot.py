@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +12,13 @@ ROOT = Path(__file__).parents[2]
 # Made once; `make clean` removes it.
 CACHE = ROOT / "build" / "chroots"
 MIRROR = os.environ.get("MIRROR", "http://deb.debian.org/debian")
-# In name spaces of its own: whatever is started or mounted ends with it.
-ENTER = """
-root=$1
+# What a chroot needs before a program runs in it.
+MOUNTS = """
 ip link set lo up
-mount -t proc proc "$root/proc"
-mount -t tmpfs tmpfs "$root/dev/shm"
-exec chroot "$root" sh -eu -c "$2"
+mount -t proc proc "$1/proc"
+mount -t tmpfs -o mode=1777 tmpfs "$1/dev/shm"
 """
+RUN = 'exec chroot "$1" sh -eu -c "$2"'
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive"}
 GENTLE = ["nice", "-n", os.environ.get("NICE", "10")]
 
@@ -32,19 +31,9 @@ class Chroot:
 
     def run(self, script: str, *, network: bool = False, timeout: int = 300) -> str:
         """Return what a script of the shell prints in the chroot; without a network but for localhost."""
-        names = ["--mount", "--pid", "--fork", "--kill-child", *([] if network else ["--net"])]
-        done = subprocess.run(
-            [*GENTLE, "unshare", *names, "sh", "-eu", "-c", ENTER, "sh", self.path, script],
-            env=ENVIRONMENT | {name: text for name, text in os.environ.items() if name.endswith("_proxy")},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        assert done.returncode == 0, f"{script}\n{done.stdout[-6000:]}"
-        return done.stdout
+        proxies = {name: text for name, text in os.environ.items() if name.endswith("_proxy")}
+        command = entered(self.path, RUN, script, spaces=() if network else ("--net",))
+        return output_of([*GENTLE, *command], script, timeout=timeout, env=ENVIRONMENT | proxies)
 
     def install(self, *packages: str) -> None:
         """Install packages of Debian, or files of packages with what they need."""
@@ -57,6 +46,33 @@ class Chroot:
         target.mkdir(parents=True, exist_ok=True)
         for file in files:
             shutil.copy(file, target)
+
+
+def entered(root: Path, script: str, *words: str, spaces: Sequence[str] = ()) -> list[str]:
+    """Return the command that runs a script for a chroot, $1, with further words.
+
+    It runs in name spaces of its own, and in further ones: whatever it starts or mounts ends with it.
+    """
+    names = ("--mount", "--pid", "--fork", "--kill-child", *spaces)
+    return ["unshare", *names, "sh", "-eu", "-c", f"{MOUNTS}\n{script}", "sh", str(root), *words]
+
+
+def output_of(
+    command: Sequence[str], what: str, *, timeout: float, env: Mapping[str, str] | None = None
+) -> str:
+    """Return what a command prints, errors too; AssertionError, with ``what``, unless it exits with 0."""
+    done = subprocess.run(
+        command,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    assert done.returncode == 0, f"{what}\n{done.stdout[-6000:]}\nstatus {done.returncode}"
+    return done.stdout
 
 
 @contextmanager

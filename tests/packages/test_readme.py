@@ -1,19 +1,17 @@
 """The eight commands of README.md, from two bare machines to the job of a second person."""
 
-import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.documents.blocks import blocks
+from tests.packages import readme
 from tests.packages.chroot import ROOT
 from tests.packages.conftest import Build
 from tests.packages.machine import Machine, pair
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
-README = ROOT / "README.md"
 # What a machine of someone who clones has already.
 NEEDED = ("git", "python3-venv")
 # The packages of a machine without server and daemon.
@@ -22,17 +20,11 @@ OF_USERS = ("lgi-python_", "lgi-cli_")
 ACCOUNTS = "stat -c %U $(dirname $(grep -lx LGI_server /proc/[0-9]*/comm)) | sort -u"
 
 
-def commands(kind: str, *, word: str) -> list[str]:
-    """The lines of the block of README.md that has a word."""
-    (found,) = (block.text.splitlines() for block in blocks(README, kind) if word in block.text)
-    return found
-
-
 @pytest.fixture
 def machines(release: str, tmp_path: Path) -> Iterator[tuple[Machine, Machine]]:
     """Two bare machines; anna has an account on hers."""
     with pair(release, tmp_path) as (server, desk):
-        desk.run("useradd --create-home anna")
+        desk.run(f"useradd --create-home {readme.USER}")
         yield server, desk
 
 
@@ -55,11 +47,11 @@ def test_eight_commands_lead_from_two_bare_machines_to_the_job_of_a_second_perso
     way: str, machines: tuple[Machine, Machine], request: pytest.FixtureRequest
 ) -> None:
     """Two on each install LGI, two set the project up, two are Anna's. The server is not root's."""
-    on_server, on_desk = commands("sh network", word="LGI_setup"), commands("sh network", word="LGI_login")
+    on_server, on_desk = readme.on_server(), readme.on_desk()
+    assert len(on_server + on_desk) == 8
     server, desk = machines
     if way == "packages":
-        packages = commands("sh root", word="lgi-*.deb")
-        on_server[:2], on_desk[:2] = packages, packages
+        on_server[:2], on_desk[:2] = readme.of_packages(), readme.of_packages()
         build: Build = request.getfixturevalue("build")
         built = build("build_deb.sh", 1)
         server.chroot.copy(built, "/root")
@@ -69,16 +61,10 @@ def test_eight_commands_lead_from_two_bare_machines_to_the_job_of_a_second_perso
             add_repository(machine)
         for block in (on_server, on_desk):
             block[0] = block[0].replace("<this repository>", "/repository")
-    assert len(on_server + on_desk) == 8
 
     install(server, on_server[:2])
-    server.run(on_server[2])
-    said = server.run(on_server[3])
-    token = re.findall(r"lgiuser1\.[\w.-]+", said)
     install(desk, on_desk[:2])
-    desk.run(on_desk[2], user="anna", typed={"Token": token[0]})
-    printed = desk.run(on_desk[3], user="anna")
+    printed = readme.work(server, desk)
 
-    assert on_desk[2] in said
-    assert printed.splitlines()[-1] == "lgi.example.org"
+    assert printed.splitlines()[-1] == readme.SERVER
     assert server.run(ACCOUNTS) == "lgi\n"

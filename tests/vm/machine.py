@@ -7,20 +7,23 @@ import os
 import shlex
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.packages.chroot import GENTLE
+from tests.packages.chroot import GENTLE, output_of
+from tests.packages.terminal import converse
 from tests.support.grid import free_port
 from tests.vm.image import Image
 
 # Without the help of the processor a machine is ten times as slow, and this one may be busy.
 BOOT_SECONDS = 900.0
 COMMAND_SECONDS = 300.0
+# Of what a user types, which may set up a project.
+SESSION_SECONDS = 2400.0
 # Of the cable, the second card of each machine, in order.
 ADDRESSES = ("10.1.0.1", "10.1.0.2")
 
@@ -71,19 +74,23 @@ class Machine:
         self._stop(login)
         return False
 
-    def run(self, script: str, *, timeout: float = COMMAND_SECONDS) -> str:
-        """Return what a script of the shell prints as root; fail unless it exits with 0."""
-        done = subprocess.run(
-            [*self._ssh(), "root@127.0.0.1", f"sh -euc {shlex.quote(script)}"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        assert done.returncode == 0, f"{self.name}: {script}\n{done.stdout[-6000:]}\nstatus {done.returncode}"
-        return done.stdout
+    def run(
+        self,
+        script: str,
+        *,
+        user: str = "",
+        typed: Mapping[str, str] | None = None,
+        timeout: float = COMMAND_SECONDS,
+    ) -> str:
+        """Return what a script of the shell prints as root; fail unless it exits with 0.
+
+        With ``user``, that one has logged in at a terminal, and types what ``typed`` has when a text appears.
+        """
+        if user:
+            words = shlex.join(["su", "-", user, "-c", f"set -e\n{script}"])
+            return converse([*self._ssh(), "-tt", "root@127.0.0.1", words], typed or {}, SESSION_SECONDS)
+        command = [*self._ssh(), "root@127.0.0.1", f"sh -euc {shlex.quote(script)}"]
+        return output_of(command, f"{self.name}: {script}", timeout=timeout)
 
     def until(self, script: str, *, seconds: float = COMMAND_SECONDS) -> str:
         """Return what a script prints once it succeeds; fail when it does not in time."""

@@ -12,7 +12,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lgi_server.cli.setup import programs, units
+from lgi_server.cli.setup.check import listening
 from lgi_server.cli.setup.grid_options import GridOptions
+from lgi_server.config import parser
 from lgi_server.services.project.recorded_changes import AdministrationError
 
 JOIN_PORT = 8444
@@ -53,12 +55,21 @@ def _server(plan: GridOptions) -> str:
     parts = urlsplit(plan.url)
     address = (parts.hostname or "", parts.port or 443)
     if _is_open(address):
+        _check_server(plan)
         return f"{plan.url} runs already"
     if units.are_used(plan.units):
         return units.start(units.UNIT)
     config = str(plan.server / "LGI_server.cfg")
     program = Program("LGI_server", (config,), plan.directory / "log" / "server.log", plan.user)
     return _background(program, SERVER_PATIENCE, address)
+
+
+def _check_server(plan: GridOptions) -> None:
+    """Raise AdministrationError when what listens at the address of the server is not this server."""
+    for wrong in listening.check(parser.load(plan.server / "LGI_server.cfg")):
+        raise AdministrationError(
+            f"the server cannot be started, something else has its port: {wrong.text}; {wrong.remedy}"
+        )
 
 
 def _daemon(plan: GridOptions) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lgi_server.cli.setup import programs
 from lgi_server.config.model import Config
+from lgi_server.services.project.recorded_changes import AdministrationError
 
 UNIT, DAEMON_UNIT = "lgi-server.service", "lgi-daemon.service"
 # Where systemd looks, and where it runs.
@@ -77,7 +78,18 @@ def are_used(place: Path | None) -> bool:
 
 
 def start(unit: str) -> str:
-    """Have systemd start a unit now and with the machine; AdministrationError when it fails."""
+    """Have systemd start a unit now and with the machine; AdministrationError with its log when it fails."""
     programs.run("systemctl", "daemon-reload")
-    programs.run("systemctl", "enable", "--now", unit)
+    try:
+        programs.run("systemctl", "enable", "--now", unit)
+    except AdministrationError as error:
+        raise AdministrationError(f"{error}\n{_last_words(unit)}") from None
     return f"systemd has started {unit}"
+
+
+def _last_words(unit: str) -> str:
+    """Return the last lines that a unit has logged, or why there are none."""
+    try:
+        return programs.run("journalctl", "--unit", unit, "--lines", "8", "--output", "cat").strip()
+    except AdministrationError as error:
+        return str(error)
