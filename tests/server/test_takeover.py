@@ -1,9 +1,13 @@
 """The project of an LGI 1.31 server goes on at a server of ours."""
 
+import os
+import re
+import resource
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 
+import pymysql
 import pytest
 
 from lgi_protocol.client import Client
@@ -270,3 +274,89 @@ def test_a_server_of_another_name_is_refused(new_grid: Grid, old: LGIDatabase) -
 
     assert "LGI@localhost is no project server there, but LGI@old" in done.stderr
     assert new_grid.rows("SELECT * FROM job_queue") == []
+
+
+def content(grid: Grid) -> list[object]:
+    """What a takeover changes."""
+    tables = ("job_queue", "updates", "users_allowed", "groups_allowed", "users_denied", "active_resources")
+    return [[tuple(row.values()) for row in grid.rows(f"SELECT * FROM {table}")] for table in tables]
+
+
+def weak(address: str, server: PrivateMariaDB, rights: str) -> str:
+    """The address of a database for a user who has only these rights on it."""
+    name = address.partition("?")[0].rpartition("/")[2]
+    with pymysql.connect(unix_socket=str(server.socket), user=server.admin, ssl_disabled=True) as connection:
+        cursor = connection.cursor()
+        cursor.execute("CREATE OR REPLACE USER weak@localhost")
+        cursor.execute(f"GRANT {rights} ON `{name}`.* TO weak@localhost")
+    return address.replace(f"//{server.admin}@", "//weak@")
+
+
+def test_a_takeover_without_rights_in_the_old_database_is_refused(
+    new_grid: Grid, old: LGIDatabase, private_mariadb: PrivateMariaDB
+) -> None:
+    """The message names the user and what is refused; the right to read is all that is needed."""
+    before = content(new_grid)
+
+    refused = backups.setup("takeover", new_grid.config_file, weak(old.address, private_mariadb, "INSERT"))
+    after = content(new_grid)
+    done = backups.setup("takeover", new_grid.config_file, weak(old.address, private_mariadb, "SELECT"))
+
+    assert refused.returncode == 1
+    assert "denied to user 'weak'@'localhost'" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert after == before
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_takeover_without_rights_in_the_new_database_is_refused(
+    new_grid: Grid, old: LGIDatabase, private_mariadb: PrivateMariaDB
+) -> None:
+    """On SQLite for an account that can only read the file, on MariaDB for such a user."""
+    before, how = content(new_grid), {}
+    if (address := new_grid.config.projects["LGI"].database).startswith("sqlite:"):
+        if os.geteuid():
+            pytest.skip("only root can be somebody else")
+        for path in (new_grid.directory, *new_grid.directory.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        how = {"user": "nobody", "extra_groups": []}
+        words = ("LGI.sqlite: Permission denied; the server's user must be able to write to it",)
+    else:
+        text = new_grid.config_file.read_text()
+        new_grid.config_file.write_text(text.replace(address, weak(address, private_mariadb, "SELECT")))
+        words = ("denied to user 'weak'@'localhost'",)
+
+    refused = subprocess.run(
+        [BIN / "LGI_setup", "takeover", new_grid.config_file, old.address],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        **how,  # type: ignore[call-overload]
+    )
+
+    assert refused.returncode == 1
+    assert any(word in refused.stderr for word in words), refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert content(new_grid) == before
+
+
+@pytest.mark.parametrize("new_grid", ["sqlite"], indirect=True)
+def test_a_takeover_on_a_full_disk_says_so_and_changes_nothing(new_grid: Grid, old: LGIDatabase) -> None:
+    """The same command does it when there is room."""
+    before = content(new_grid)
+
+    refused = subprocess.run(
+        [BIN / "LGI_setup", "takeover", new_grid.config_file, old.address],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (900, 900)),
+    )
+    after = content(new_grid)
+    done = backups.setup("takeover", new_grid.config_file, old.address)
+
+    assert refused.returncode == 1
+    assert re.search("make room|check the disk", refused.stderr), refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert after == before
+    assert done.returncode == 0, done.stderr

@@ -10,6 +10,7 @@ from lgi_server.config.database import without_password
 from lgi_server.config.model import Config, ProjectConfig
 from lgi_server.config.parser import load
 from lgi_server.db import open_database, schema, snapshot
+from lgi_server.db.explanation import explained
 from lgi_server.services.takeover import old_project, storing
 from lgi_server.services.takeover.old_project import MOST_NAMED, OldProject
 from lgi_server.storage import repository
@@ -37,7 +38,8 @@ def takeover(configuration: Path, source: str, project: str | None, dry_run: boo
     schema.check(one.name, one.database)
     database = open_database(one.database)
     try:
-        database.run(partial(storing.check_target, project=one.name), write=False)
+        with explained(one.database):
+            database.run(partial(storing.check_target, project=one.name), write=False)
         with snapshot.opened(source) as old:
             found = old_project.read(old)
             for line in _described(config, found):
@@ -47,7 +49,8 @@ def takeover(configuration: Path, source: str, project: str | None, dry_run: boo
             if dry_run:
                 click.echo("Nothing was changed.")
                 return
-            storing.store(database, old, found, one, int(time.time()))
+            with explained(one.database):
+                storing.store(database, old, found, one, int(time.time()))
     finally:
         database.close()
     click.echo(f"Project {one.name} has all of it. Start it with: LGI_server {config.path}")
