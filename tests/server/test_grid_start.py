@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -104,6 +105,44 @@ def test_a_grid_that_runs_passes_its_check_with_a_job(machines: Machines) -> Non
     assert done.stdout.endswith("ok      files\nok      test job\n"), done.stdout
     assert done.returncode == 0
     assert "hello_world" not in machines.run("LGI_qstat", "-c", "mark.LGI").stdout
+
+
+def test_a_start_that_is_repeated_starts_what_does_not_run(machines: Machines) -> None:
+    """As after one that was killed in the middle; here the listener has ended since."""
+    first = machines.set_up()
+    again = machines.set_up()
+    listener = int(re.findall(r"LGI_certificates runs as process (\d+)", first.stdout)[0])
+    os.kill(listener, signal.SIGTERM)
+    wait_for(lambda: has_ended(listener), 30)
+
+    last = machines.set_up()
+
+    for done in (first, again, last):
+        assert (done.returncode, done.stderr) == (0, "")
+    assert started(again) == [
+        f"https://localhost:{machines.port}/LGI runs already",
+        "LGI_daemon runs already",
+        f"LGI_certificates listens on port {machines.join_port} already",
+    ]
+    assert started(last)[:2] == started(again)[:2]
+    assert started(last)[2].startswith("LGI_certificates runs as process ")
+
+
+def started(done: Result) -> list[str]:
+    """What a set-up says that it has started."""
+    return re.findall(r"^Started +: (.*)$", done.stdout, re.MULTILINE)
+
+
+def test_a_program_that_has_the_port_of_the_server_is_told(machines: Machines) -> None:
+    """It is not taken for the server; the next set-up starts that once the port is free."""
+    with socket.create_server(("localhost", machines.port)):
+        refused = machines.set_up()
+    done = machines.set_up()
+
+    assert refused.returncode == 1
+    assert "something else has its port: https://localhost:" in refused.stderr
+    assert "does not answer here" in refused.stderr
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_program_that_cannot_start_is_told_with_its_reason(machines: Machines) -> None:

@@ -3,10 +3,13 @@
 import os
 import pwd
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,12 +29,16 @@ SERVER_PATIENCE = 30.0
 
 @dataclass(frozen=True)
 class Program:
-    """A program to start in the background, with the file of its output; None for this account."""
+    """A program to start in the background, with the file of its output; None for this account.
+
+    ``refusal`` is a part of what it says when it runs already.
+    """
 
     name: str
     words: tuple[str, ...]
     log: Path
     account: str | None = None
+    refusal: str = ""
 
     @property
     def start_options(self) -> dict[str, Any]:
@@ -48,7 +55,7 @@ def start(plan: GridOptions) -> Iterator[str]:
     yield _server(plan)
     if plan.resource:
         yield _daemon(plan)
-    yield _background(_listener(plan), PATIENCE)
+    yield _listener(plan)
 
 
 def _server(plan: GridOptions) -> str:
@@ -77,14 +84,31 @@ def _daemon(plan: GridOptions) -> str:
         return units.start(units.DAEMON_UNIT)
     file = str(plan.resource_directory / "LGI.cfg")
     log = plan.directory / "log" / "daemon.log"
-    return _background(Program("LGI_daemon", ("-ft", "5", "-st", "10", file), log), PATIENCE)
+    words = ("-ft", "5", "-st", "10", file)
+    return _background(Program("LGI_daemon", words, log, refusal="is in use by another daemon"), PATIENCE)
 
 
-def _listener(plan: GridOptions) -> Program:
+def _listener(plan: GridOptions) -> str:
+    if _has_listener(plan):
+        return f"LGI_certificates listens on port {plan.join_port} already"
     words = ["--directory", str(plan.certificates), "listen", urlsplit(plan.url).hostname or ""]
     words += ["--port", str(plan.join_port), "--server", plan.url, "--minutes", str(JOIN_MINUTES)]
     words += ["--register", str(plan.server / "LGI_server.cfg")]
-    return Program("LGI_certificates", tuple(words), plan.directory / "log" / "join.log")
+    program = Program("LGI_certificates", tuple(words), plan.directory / "log" / "join.log")
+    return _background(program, PATIENCE)
+
+
+def _has_listener(plan: GridOptions) -> bool:
+    """Return whether the port of those who join is that of this authority's listener."""
+    file = plan.certificates / "ca.crt"
+    host = urlsplit(plan.url).hostname or ""
+    tls = ssl.create_default_context(cafile=file)
+    try:
+        with closing(HTTPSConnection(host, plan.join_port, timeout=PATIENCE, context=tls)) as connection:
+            connection.request("GET", "/ca.crt")
+            return connection.getresponse().read() == file.read_bytes()
+    except (OSError, HTTPException):
+        return False
 
 
 def _background(program: Program, patience: float, address: tuple[str, int] | None = None) -> str:
@@ -105,6 +129,8 @@ def _background(program: Program, patience: float, address: tuple[str, int] | No
     while time.monotonic() < end and not (address and _is_open(address)):
         if started.poll() is not None:
             said = program.log.read_bytes()[begin:].decode("utf-8", "replace").strip()
+            if program.refusal and program.refusal in said:
+                return f"{program.name} runs already"
             raise AdministrationError(f"{program.name} has ended at once: {said[-1000:]}")
         time.sleep(0.1)
     return f"{program.name} runs as process {started.pid}, its log is {program.log}"
