@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import lacking
 from tests.daemon.conftest import certificate_files
+from tests.support import containers
 
 from . import slurm
 from .slurm import Slurm
@@ -56,11 +57,10 @@ def running_slurm() -> Iterator[Slurm]:
 @pytest.fixture(scope="session")
 def images() -> Iterator[Path]:
     """A directory with one unpacked image, lgi/busybox:1.0."""
-    for program in ("bwrap", "busybox"):
-        if shutil.which(program) is None:
-            lacking(program)
-    if subprocess.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"], check=False).returncode:
-        lacking("user namespaces for bwrap")
+    if shutil.which("busybox") is None:
+        lacking("busybox")
+    if what := containers.missing():
+        lacking(what)
     path = Path(tempfile.mkdtemp(prefix="lgi-images-"))
     path.chmod(0o755)
     root = path / "lgi" / "busybox" / "1.0"

@@ -1,7 +1,6 @@
 """What a job sees of other processes, and which of them the kernel ends first."""
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ import pytest
 from lgi_daemon.execution import process_hiding, sandbox
 from lgi_daemon.execution.scripts import ScriptContext, Scripts
 from tests.conftest import lacking
+from tests.support import containers
 from tests.support.uids import UID
 from tests.support.workshop import Workshop, only, until
 
@@ -119,8 +119,8 @@ def test_a_job_is_in_its_directory_and_has_no_descriptor_of_the_daemon(
 @needs_root
 def test_a_container_can_be_made_in_a_job(write: Write, here: ScriptContext) -> None:
     """The kernel refuses a mount of /proc that shows more than the present one."""
-    if shutil.which("bwrap") is None:
-        lacking("bwrap")
+    if what := containers.missing():
+        lacking(what)
     container = "bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev"
 
     assert background(write, here, f"{container} sh -c 'echo inside; ls -d /proc/[0-9]*'").startswith(

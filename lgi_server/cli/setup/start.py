@@ -6,9 +6,10 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ JOIN_PORT = 8444
 JOIN_MINUTES = 60
 # A program that has not ended within so many seconds runs.
 PATIENCE = 2.0
-SERVER_PATIENCE = 30.0
+# For what others can connect to.
+READY_PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def _server(plan: GridOptions) -> str:
         return units.start(units.UNIT)
     config = str(plan.server / "LGI_server.cfg")
     program = Program("LGI_server", (config,), plan.directory / "log" / "server.log", plan.user)
-    return _background(program, SERVER_PATIENCE, address)
+    return _background(program, READY_PATIENCE, partial(_is_open, address))
 
 
 def _check_server(plan: GridOptions) -> None:
@@ -95,7 +97,7 @@ def _listener(plan: GridOptions) -> str:
     words += ["--port", str(plan.join_port), "--server", plan.url, "--minutes", str(JOIN_MINUTES)]
     words += ["--register", str(plan.server / "LGI_server.cfg")]
     program = Program("LGI_certificates", tuple(words), plan.directory / "log" / "join.log")
-    return _background(program, PATIENCE)
+    return _background(program, READY_PATIENCE, partial(_has_listener, plan))
 
 
 def _has_listener(plan: GridOptions) -> bool:
@@ -111,8 +113,8 @@ def _has_listener(plan: GridOptions) -> bool:
         return False
 
 
-def _background(program: Program, patience: float, address: tuple[str, int] | None = None) -> str:
-    """Start a program that outlives this one; return when it has run for a while, or its port is open."""
+def _background(program: Program, patience: float, is_ready: Callable[[], bool] = lambda: False) -> str:
+    """Start a program that outlives this one; return when it has run for a while, or is ready."""
     program.log.parent.mkdir(mode=0o750, exist_ok=True)
     with program.log.open("ab") as log:
         begin = log.tell()
@@ -126,7 +128,7 @@ def _background(program: Program, patience: float, address: tuple[str, int] | No
             **program.start_options,
         )
     end = time.monotonic() + patience
-    while time.monotonic() < end and not (address and _is_open(address)):
+    while time.monotonic() < end and not is_ready():
         if started.poll() is not None:
             said = program.log.read_bytes()[begin:].decode("utf-8", "replace").strip()
             if program.refusal and program.refusal in said:
