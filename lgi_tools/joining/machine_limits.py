@@ -51,8 +51,8 @@ def bounded(text: str, limits: MachineLimits) -> str:
         return text
     lines = (
         f"{found[1]}<!-- What all jobs here may request together: the cores, and nine tenths of the memory\n"
-        f"{found[1]}     in MB, of the machine where this was written. A job that requests nothing counts as\n"
-        f"{found[1]}     one core. -->\n"
+        f"{found[1]}     in MB, of the machine where this was written. A job that requests nothing\n"
+        f"{found[1]}     counts as one core. -->\n"
         f"{found[1]}<cpu_limit> {limits.cores} </cpu_limit>\n"
         f"{found[1]}<memory_limit> {limits.memory} </memory_limit>\n"
     )
