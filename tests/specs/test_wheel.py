@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from configparser import ConfigParser
 from email import message_from_bytes
@@ -19,6 +20,9 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 HOME = "/usr/lib/lgi"
+# As this Python names it, and its compiled files.
+SITE = f"{HOME}/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+CACHE_TAG, SOABI = sys.implementation.cache_tag, sysconfig.get_config_var("SOABI")
 DATA = "data/share/"
 
 
@@ -54,7 +58,7 @@ def metadata(wheel: Path) -> Message:
 def packages(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Packages:
     """The packages of an installation: this wheel, and what Python packages say of themselves."""
     root = tmp_path_factory.mktemp("root")
-    site = root / HOME[1:] / "lib" / "python3.11" / "site-packages"
+    site = root / SITE[1:]
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
     (site / next(site.glob("*.data")) / "data" / "share" / "lgi").rename(_parent(root / "usr/share/lgi"))
@@ -208,13 +212,13 @@ def test_a_program_is_in_the_package_of_its_module(packages: Packages) -> None:
     ("path", "package"),
     [
         ("LGI.py", PYTHON),
-        ("__pycache__/LGI.cpython-311.pyc", PYTHON),
+        (f"__pycache__/LGI.{CACHE_TAG}.pyc", PYTHON),
         ("lgi_tools/client/project.py", PYTHON),
         ("lgi_protocol/xml.py", PYTHON),
         ("lgi_server/app.py", SERVER),
         ("lgi_daemon/cli/main.py", RESOURCE),
         ("requests/api.py", PYTHON),
-        ("_cffi_backend.cpython-311-x86_64-linux-gnu.so", PYTHON),
+        (f"_cffi_backend.{SOABI}.so", PYTHON),
         ("flask/app.py", SERVER),
         ("gunicorn/app/base.py", SERVER),
         ("pymysql/cursors.py", SERVER),
@@ -222,7 +226,7 @@ def test_a_program_is_in_the_package_of_its_module(packages: Packages) -> None:
 )
 def test_a_module_is_in_the_package_that_needs_it(packages: Packages, path: str, package: str) -> None:
     """What only the server needs comes with the server."""
-    assert packages.package_of(f"{HOME}/lib/python3.11/site-packages/{path}") == package
+    assert packages.package_of(f"{SITE}/{path}") == package
 
 
 def test_every_file_has_a_package(packages: Packages) -> None:

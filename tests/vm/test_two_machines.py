@@ -92,7 +92,8 @@ def test_a_unit_that_is_wrong_is_reported_with_its_log(server: Machine) -> None:
     )
 
     set_up = server.run(f"{SET_UP} 2>&1 && exit 1 || true", timeout=SET_UP_SECONDS)
-    server.run(f"rm -r {place}")
+    # Otherwise systemd may be about to start the wrong one again.
+    server.run(f"systemctl stop lgi-server; rm -r {place}")
     again = server.run(SET_UP, timeout=SET_UP_SECONDS)
 
     assert "Job for lgi-server.service failed" in set_up
