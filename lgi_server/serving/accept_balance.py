@@ -4,6 +4,7 @@ The workers share a table of their numbers of connections. One that has more tha
 connection to it for a moment, and takes it when nobody else has.
 """
 
+import logging
 import mmap
 import struct
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 
 from gevent.server import StreamServer
 
+log = logging.getLogger("lgi.serve")
 # Seconds for which a worker leaves a connection to others, and how often at most.
 DELAY, TIMES = 0.002, 10
 _SLOT = struct.Struct("=ii")
@@ -89,3 +91,14 @@ class BalancedServer(StreamServer):  # type: ignore[misc]
             return None
         self._passed = 0
         return super().do_read()
+
+    def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> Any:
+        """Handle a connection with TLS; one that has ended or was reset before that is logged in a line."""
+        try:
+            wrapped = self.wrap_socket(client_socket, **self.ssl_args)
+        except OSError as error:
+            log.info("no TLS connection from %s: %s", address[0], ascii(str(error)))
+            client_socket.close()
+            return None
+        with wrapped:
+            return self.handle(wrapped, address)

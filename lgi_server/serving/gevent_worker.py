@@ -60,6 +60,7 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
     def run(self) -> None:
         """Serve until the worker stops."""
         self._listeners = {id(listener): _Listener(listener) for listener in self.sockets}
+        gevent.get_hub().print_exception = _log_fault
         gevent.spawn(self._close_idle)
         gevent.spawn(self._renew)
         self.app.loads.set(self.slot, 0)
@@ -170,6 +171,11 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
             client.close()
             return False
         return True
+
+
+def _log_fault(context: Any, *fault: Any) -> None:
+    """Log what gevent would print: a fault of a greenlet, which a client might cause as often as it likes."""
+    log.error("a fault in %s", ascii(str(context))[:200], exc_info=fault)
 
 
 def _has_ended(body: Any) -> bool:

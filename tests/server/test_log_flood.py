@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import struct
 from contextlib import suppress
 
 import pytest
@@ -100,6 +101,24 @@ def test_plain_http_and_broken_connections_do_not_fill_the_log(grid: Grid) -> No
 
     wait_for(lambda: any("no TLS connection" in line for line in log_of(grid, begin)))
     assert len(log_of(grid, begin)) < STRANGERS / 2
+
+
+@pytest.mark.parametrize("sent", [b"", b"x", bytes.fromhex("1603010200010001fc0303")])
+def test_reset_connections_do_not_fill_the_log(grid: Grid, sent: bytes) -> None:
+    """They leave no traceback: a proxy that resets connections makes them, too."""
+    begin = grid.log.stat().st_size
+    for _ in range(STRANGERS):
+        plain = socket.create_connection(("127.0.0.1", grid.port), 20)
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if sent:
+            plain.sendall(sent)
+        plain.close()
+    grid.resource()
+    grid.user().submit()
+
+    lines = log_of(grid, begin)
+    assert len(lines) < STRANGERS / 2
+    assert not [line for line in lines if "Traceback" in line or 'File "' in line]
 
 
 def test_one_user_does_not_fill_the_log(grid: Grid) -> None:
