@@ -1,6 +1,7 @@
 """The end of a job on this resource: its abort and epilogue scripts, and what is reported to its server."""
 
 import logging
+import time
 from dataclasses import replace
 
 from lgi_daemon.execution.scripts import NoAnswerError
@@ -26,6 +27,10 @@ LOST = "the job left no record of its end"
 UNREADABLE = "the record of the job's end cannot be read"
 FULL = "No space left on device"
 FULL_MEANWHILE = f"the disk was full while it ran: {FULL}"
+# A server that answers has not taken the files for so many seconds, while the disk is full: its own files may
+# be on this disk.
+PATIENCE = 60.0
+DELETED = f"{FULL}: its files were deleted, so that it could be reported"
 # The disk may have been full for less than the second between two looks at it.
 EMPTY = f"the record of the job's end is empty, as on a full disk: {FULL}"
 
@@ -103,7 +108,7 @@ def epilogue(job: LocalJob) -> bool:
     job.run.files(job.record).discard_odd_output()
     try:
         status = _run_epilogue(job)
-        if status not in (0, EX_TEMPFAIL) and job.run.is_full():
+        if _needs_space(job, status):
             return _retry_with_space(job)
     except NoAnswerError as error:
         if not _is_last_epilogue(job, f"did not end: {error}"):
@@ -122,13 +127,27 @@ def _run_epilogue(job: LocalJob) -> int:
         job.hints = {}
 
 
+def _needs_space(job: LocalJob, status: int) -> bool:
+    """Return whether an epilogue may have failed since the disk is full; not while the server is away."""
+    if status == 0 or not job.run.is_full():
+        job.full_since = None
+        return False
+    if status != EX_TEMPFAIL:
+        return True
+    if job.full_since is None or job.server_unreachable:
+        job.full_since = time.monotonic()
+    return time.monotonic() >= job.full_since + PATIENCE
+
+
 def _retry_with_space(job: LocalJob) -> bool:
     """Retry the epilogue with the reserved disk space, then with that of the job's own files."""
     job.run.reserve.release()
     status = _run_epilogue(job)
-    if status not in (0, EX_TEMPFAIL):
+    if status != 0:
         _delete_files(job)
         status = _run_epilogue(job)
+        if status == 0:
+            job.add_remark(DELETED)
     if status not in (0, EX_TEMPFAIL):
         job.add_remark(f"{FULL}: job_epilogue_script failed; files may be missing")
     return status != EX_TEMPFAIL

@@ -68,6 +68,9 @@ class LocalJob:
         # Why it was killed: it used more than it may. And whether the disk was full while it ran.
         self.excess = ""
         self.disk_was_full = False
+        # Since when its epilogue says "later" while the disk is full and the server answers, in seconds of a
+        # clock that never goes back; None for no such epilogue.
+        self.full_since: float | None = None
 
     @property
     def title(self) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from lgi_daemon.files import atomic_file
 from lgi_daemon.files.reserve import RESERVE_BYTES, Reserve
+from lgi_daemon.jobs import completion
 from lgi_daemon.jobs.completion import FULL
 from lgi_daemon.jobs.failure_count import EX_TEMPFAIL
 from lgi_daemon.loop.daemon import Daemon
@@ -63,6 +64,26 @@ def test_a_full_disk_costs_no_results_while_the_server_is_away(
     job = only(daemon)
     assert (job.run.files(job.record).path / "big" / "file").exists()
     assert workshop.server.jobs["1"].state == "running"
+
+
+def test_a_server_on_the_same_full_disk_gets_room_for_the_report(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers, and takes no files for a minute: those of the job are deleted, which its user is told."""
+    workshop.write_script("job_epilogue_script", f"[ ! -e big ] || exit {EX_TEMPFAIL}")
+    daemon = finished(workshop)
+    big = only(daemon).run.files(only(daemon).record).path / "big"
+    monkeypatch.setattr(RunDirectory, "is_full", lambda _run: big.exists())
+    workshop.tick(daemon, 1.0)
+    assert workshop.server.jobs["1"].state == "running"
+    monkeypatch.setattr(completion, "PATIENCE", 0.0)
+
+    workshop.tick(daemon, FAST)
+
+    job = workshop.server.jobs["1"]
+    assert job.state == "finished"
+    assert completion.DELETED in job.end.reason
+    assert job.output.startswith(b"so far")
 
 
 def test_a_record_that_finds_no_room_takes_that_of_the_jobs_files(

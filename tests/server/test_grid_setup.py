@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lgi_server.cli.setup import grid_options, owner
 from lgi_server.config import parser as configuration
 from tests.support.grid import BIN, free_port, wait_for
 
@@ -303,3 +304,14 @@ def test_the_account_of_the_server_gets_its_files_from_root(tmp_path: Path) -> N
         *("localhost.key", "LGI@localhost.key"),
     }
     assert (tmp_path / "certificates").stat().st_mode & 0o777 == 0o710
+
+
+def test_an_account_without_a_name_has_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in containers; it can set up a grid all the same."""
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+
+    assert owner.account(None) == "uid54321"
+    assert grid_options.default_admin().startswith("uid54321@")

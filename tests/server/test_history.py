@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -242,6 +243,17 @@ def test_a_run_lasts_from_its_first_state_to_its_last(database: Database) -> Non
     accounting.account(database, WEEK)
 
     assert sums(database) == [(202601, "mark", 3, 30 + 7 + 1)]
+
+
+def test_a_job_that_is_given_back_has_not_run(database: Database) -> None:
+    """Its resource started nothing of it; what runs it later counts."""
+    back = replace(change(1, JANUARY + 2, "running", "queued"), reason="given back: too many cores")
+    later = change(1, JANUARY + 3, "queued", "running"), change(1, JANUARY + 8, "running", "finished")
+    store(database, change(1, JANUARY, "queued", "running"), back, *later)
+
+    accounting.account(database, WEEK)
+
+    assert sums(database) == [(202601, "mark", 1, 5)]
 
 
 def test_many_changes_are_counted_in_batches(database: Database) -> None:

@@ -1,6 +1,7 @@
 """The options of LGI_setup grid: from the command line, a file of answers, or questions at a terminal."""
 
 import getpass
+import os
 import socket
 import sys
 from collections.abc import Collection, Mapping
@@ -97,7 +98,12 @@ def _unknown(line: Line, name: str, known: Collection[str]) -> str:
 
 def default_admin() -> str:
     """Return the name of the first administrator when none is given: this account on this machine."""
-    return f"{getpass.getuser()}@{socket.gethostname().partition('.')[0]}"
+    try:
+        name = getpass.getuser()
+    except KeyError:
+        # A number without a name, as in containers.
+        name = f"uid{os.getuid()}"
+    return f"{name}@{socket.gethostname().partition('.')[0]}"
 
 
 def ask(given: Mapping[str, str | None]) -> dict[str, str | None]:

@@ -23,7 +23,7 @@ def account(name: str | None) -> str:
 
     By default it is the one that runs this program; for root ``lgi`` where there is such an account.
     """
-    own = pwd.getpwuid(os.geteuid()).pw_name
+    own = own_name()
     if name is None:
         return PACKAGED if own == "root" and PACKAGED in _names() else own
     if name not in _names():
@@ -33,6 +33,14 @@ def account(name: str | None) -> str:
     if name != own and os.geteuid() != 0:
         raise AdministrationError(f"--user {name}: only root can give files to another account")
     return name
+
+
+def own_name() -> str:
+    """Return the account of this program; ``uid1234`` for a number without a name, as in containers."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid{os.geteuid()}"
 
 
 def _names() -> set[str]:

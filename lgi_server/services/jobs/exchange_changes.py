@@ -86,7 +86,7 @@ class ExchangeChanges:
             daemon_pulse=self.now,
             started=None,
         )
-        self.add(job, new, f"given back: {why}" if why else "given back")
+        self.add(job, new, f"{history.GIVEN_BACK}: {why}" if why else history.GIVEN_BACK)
         log = partial(event_log.log_given_back, job, self.resource.resource_name, why)
         self.transaction.on_commit(log)
         return new

@@ -19,6 +19,8 @@ from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
 
 SCHEDULER = "scheduler"
+# The begin of the reason for which a job is queued again that its resource has not run.
+GIVEN_BACK = "given back"
 # Characters of the column.
 _MOST_REASON = 255
 

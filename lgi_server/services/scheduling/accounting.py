@@ -1,8 +1,8 @@
 """Accounting: the scheduler turns the history of jobs into usage, counting each recorded change once.
 
 A run begins with the first running state of a job and ends with the first state that is not running; aborting
-counts as running. When it has ended, its seconds are counted for each owner, for the resource that took the
-job and for the months (UTC) in which it ran.
+counts as running, and a job that its resource gives back has not run. When a run has ended, its seconds are
+counted for each owner, for the resource that took the job and for the months (UTC) in which it ran.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from lgi_protocol import states
 from lgi_protocol.states import State
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
+from lgi_server.services.jobs.history import GIVEN_BACK
 from lgi_server.services.scheduling import fair_share
 from lgi_server.tables import job_history, job_usage, shares
 from lgi_server.tables.job_history import StateChange
@@ -82,7 +83,9 @@ def replay_changes(
         if _runs(change.new_state):
             runs.setdefault(change.job_id, _run(change))
         elif change.job_id in runs:
-            ended.append((runs.pop(change.job_id), change.change_time))
+            run = runs.pop(change.job_id)
+            if not change.reason.startswith(GIVEN_BACK):
+                ended.append((run, change.change_time))
     return runs, ended
 
 
