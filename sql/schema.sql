@@ -35,6 +35,8 @@ CREATE TABLE job_queue (
     submitted         BIGINT       NULL,
     started           BIGINT       NULL,
     has_dependents    SMALLINT     NOT NULL DEFAULT 0,
+    retries           SMALLINT     NOT NULL DEFAULT 0,
+    tried             SMALLINT     NOT NULL DEFAULT 0,
     queued_for        VARCHAR(255) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
         CASE WHEN INSTR(target_resources, ',') > 0 THEN ',' ELSE target_resources END END) STORED,
     queued_by         VARCHAR(254) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
@@ -83,6 +85,27 @@ CREATE TABLE job_dependencies (
     PRIMARY KEY (job_id, after_id)
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 CREATE INDEX dependency_after ON job_dependencies (after_id, job_id);
+
+-- Ours: of jobs with retries above 0 (how often a job is tried again, of which it was tried times already): after which
+-- ends (empty: any failure), and after how many seconds at first. job_tries has the tries that were followed by others.
+CREATE TABLE job_retries (
+    job_id    INTEGER      NOT NULL PRIMARY KEY,
+    retry_on  VARCHAR(254) NOT NULL,
+    backoff   INTEGER      NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE TABLE job_tries (
+    job_id       INTEGER         NOT NULL,
+    number       INTEGER         NOT NULL,
+    started      BIGINT          NULL,
+    ended        BIGINT          NOT NULL,
+    state        VARCHAR(255)    NOT NULL,
+    exit_code    SMALLINT        NULL,
+    exit_signal  SMALLINT        NULL,
+    end_reason   VARCHAR(254)    NOT NULL,
+    resource     VARCHAR(255)    NOT NULL,
+    output       VARBINARY(1024) NOT NULL,
+    PRIMARY KEY (job_id, number)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 
 -- Resources and project servers (project_server 1 is the master, 2 a slave). The last two columns are ours: since when a
 -- resource is drained, 0 for one that is not, and why.
@@ -309,4 +332,4 @@ CREATE TABLE update_undo (
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (8);
+INSERT INTO schema_version (version) VALUES (9);

@@ -12,12 +12,14 @@ Elements = tuple[Element, ...]
 
 
 def more(job: JobRow, shown: Collection[str]) -> Elements:
-    """Return, ours, what is ``shown`` and known: ``labels`` with the name, ``times``, ``holds``."""
+    """Return, ours, what is ``shown`` and known: ``labels`` and name, ``times``, ``holds``, ``tries``."""
     times = {"submitted": job.submitted, "started": job.started}
     times["ended"] = job.state_time_stamp if job.ended else None
     known = times.items() if "times" in shown else ()
     held = holds(job) if "holds" in shown else ()
-    return (*named(job, shown), *[Element(name, value) for name, value in known if value is not None], *held)
+    tries = {"tried": job.tried, "retries": job.retries} if "tries" in shown and job.retries else {}
+    values = [Element(name, value) for name, value in (*known, *tries.items()) if value is not None]
+    return (*named(job, shown), *values, *held)
 
 
 def holds(job: JobRow) -> Elements:

@@ -1,5 +1,6 @@
 """The fields of a submit that say when the job is given out (wire.md 7, ours)."""
 
+from lgi_protocol import retry_rule, whole_number
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import fields
 from lgi_server.api.fields import Field
@@ -16,7 +17,31 @@ def posted(form: Form) -> JobPlan:
     if len({*after, *after_any}) > MOST:
         message = f"a job may follow at most {MOST} others"
         raise LGIError(ErrorNumber.JOB_ID_TOO_BIG, message=message)
-    return JobPlan(_is_set(form, fields.HOLD), tuple(after), tuple(after_any), _is_set(form, fields.KEEP))
+    return JobPlan(
+        _is_set(form, fields.HOLD),
+        tuple(after),
+        tuple(after_any),
+        _is_set(form, fields.KEEP),
+        *_retries(form),
+    )
+
+
+def _retries(form: Form) -> tuple[int, str, int]:
+    """Return how often a job is tried again, after which ends, and after how many seconds at first."""
+    number = _number(form, fields.RETRIES, 0, retry_rule.MOST_RETRIES)
+    rule = form.checked(fields.RETRY_ON, retry_rule.normalize_rule)
+    wait = _number(form, fields.BACKOFF_WAIT, retry_rule.DEFAULT_BACKOFF, retry_rule.MOST_BACKOFF)
+    if not number and (rule or form.text(fields.BACKOFF_WAIT)):
+        raise fields.RETRIES.refusal(fields.RETRIES.malformed, "retry_on and backoff need it")
+    return number, rule, wait if number else retry_rule.DEFAULT_BACKOFF
+
+
+def _number(form: Form, field: Field, default: int, most: int) -> int:
+    text = form.text(field)
+    number = whole_number.read(text, 0, most) if text else default
+    if number is None:
+        raise field.refusal(field.malformed, f"{text[:20]!r} is not a number from 0 to {most}")
+    return number
 
 
 def _is_set(form: Form, field: Field) -> bool:

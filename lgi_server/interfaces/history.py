@@ -1,6 +1,6 @@
 """The calls by which users read the history of jobs, and usage: wire.md 7, ours."""
 
-from lgi_protocol import comma_lists
+from lgi_protocol import comma_lists, hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server.api import fields
@@ -8,7 +8,8 @@ from lgi_server.api.context import InterfaceContext
 from lgi_server.api.job_elements import named
 from lgi_server.api.responses import Elements
 from lgi_server.services.jobs import history
-from lgi_server.tables import job_usage
+from lgi_server.tables import job_retries, job_usage
+from lgi_server.tables.job_retries import Try
 
 MOST = 4096
 
@@ -36,7 +37,24 @@ def interface_job_history(call: InterfaceContext) -> Elements:
         )
         for number, change in enumerate(changes, 1)
     )
-    return (*call.header(), Element("job_id", job_id), Element("number_of_changes", len(changes)), *listed)
+    tries = job_retries.tries(call.transaction, job_id) if "tries" in shown else ()
+    counted = (Element("job_id", job_id), Element("number_of_changes", len(changes)))
+    return (*call.header(), *counted, *listed, *map(_try, tries))
+
+
+def _try(one: Try) -> Element:
+    """Return a try that has failed and was followed by another, with the end of its output."""
+    values = (
+        ("started", one.started),
+        ("ended", one.ended),
+        ("state", one.state),
+        ("exit_code", one.exit_code),
+        ("exit_signal", one.exit_signal),
+        ("end_reason", one.end_reason or None),
+        ("target_resources", one.resource),
+        ("output", hexcode.encode(one.output)),
+    )
+    return Element("try", tuple(Element(name, text) for name, text in values if text is not None), one.number)
 
 
 def interface_usage(call: InterfaceContext) -> Elements:

@@ -16,7 +16,7 @@ from lgi_server.services.jobs.submit_request import NO_PLAN, JobPayload, SubmitR
 from lgi_server.storage.repository import Upload
 
 # What a submit can plan here: clients that want it ask first, since older servers read over the fields.
-_PLANS = (Element("plans_hold", 1), Element("plans_after", 1))
+_PLANS = (Element("plans_hold", 1), Element("plans_after", 1), Element("plans_retries", 1))
 
 
 def interface_submit_job(call: InterfaceContext) -> Elements:

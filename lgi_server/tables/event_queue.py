@@ -27,6 +27,11 @@ def job_changed(transaction: Transaction, now: int) -> None:
     transaction.defer_to_batch(_QUEUE, now, SCHEDULE_CYCLE)
 
 
+def release_holds(transaction: Transaction, when: int) -> None:
+    """Queue the release of the holds that end at ``when``, in seconds, as `job_changed` does."""
+    transaction.defer_to_batch(_QUEUE, when, RELEASE_HOLDS)
+
+
 def dependents_left(transaction: Transaction, now: int) -> None:
     """Queue the settling of dependents within a second, as `job_changed` does."""
     transaction.defer_to_batch(_QUEUE, now, SETTLE_DEPENDENTS)

@@ -7,6 +7,8 @@ from lgi_server.db.transaction import Transaction, placeholders
 
 # Why a job is held: by a user, by jobs that it follows, until its next try, or by the limit of an array.
 USER, AFTER, RETRY, ARRAY = "user", "after", "retry", "array"
+# Characters of the text of a hold.
+MOST_TEXT = 254
 # Rows that one search returns.
 MOST = 500
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lgi_server.db.transaction import Transaction
 from lgi_server.tables import job_holds
 from lgi_server.tables.job_queue.heartbeats import NO_DAEMON
-from lgi_server.tables.job_queue.jobs import UNLOCKED
+from lgi_server.tables.job_queue.lock_states import UNLOCKED
 
 # The resource_id of the locks; no session has them.
 HOLDER = -2

@@ -25,6 +25,8 @@ def of_job(job: "Job") -> dict[str, Any]:
         "exit_signal": job.exit_signal,
         "end_reason": job.end_reason or None,
         "holds": of_holds(job.holds) or None,
+        "tried": job.tried if job.retries else None,
+        "retries": job.retries or None,
         "job_name": job.name or None,
         "labels": dict(job.labels) or None,
         **{name: int(time.timestamp()) if time else None for name, time in times.items()},

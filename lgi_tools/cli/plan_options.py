@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from lgi_tools.cli.numeric_options import COUNT
 from lgi_tools.cli.options import Options
 from lgi_tools.cli.param_types import TextParamType
+from lgi_tools.client import command_line
 
 if TYPE_CHECKING:
     # Slow to load: functions that need it import it.
@@ -14,9 +16,9 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 # The arguments of a command that these options are.
-NAMES = ("hold", "after", "after_any", "keep")
+NAMES = ("hold", "after", "after_any", "keep", "retries", "retry_on", "backoff")
 # The fields of a submit that they become.
-FIELDS = frozenset({"hold", "after", "after_any"})
+FIELDS = frozenset({"hold", "after", "after_any", "retries"})
 
 
 def job_ids(text: str) -> tuple[int, ...]:
@@ -29,8 +31,26 @@ def job_ids(text: str) -> tuple[int, ...]:
 
 
 def plan_options(command: _Command) -> _Command:
-    """Add --hold, --after, --after-any and --keep-after-failure; `of_options` reads them."""
+    """Add --hold, --after, --after-any, --keep-after-failure, --retries, --retry-on and --backoff."""
     for option in (
+        click.option(
+            "--backoff",
+            type=TextParamType("time", command_line.seconds),
+            metavar="TIME",
+            help="Wait before the second try, as 90 or 5m, and twice as long each time (default: 1m).",
+        ),
+        click.option(
+            "--retry-on",
+            default="",
+            metavar="ENDS",
+            help="Retry after these ends only, as 'exit 75, exit 1-9, signal, lost' (default: any failure).",
+        ),
+        click.option(
+            "--retries",
+            type=COUNT,
+            metavar="N",
+            help="Start the job again up to N times when it fails (default: 0).",
+        ),
         click.option(
             "--keep-after-failure",
             "keep",
@@ -63,7 +83,15 @@ def of_options(given: Options) -> "JobPlan":
     from lgi_tools.client.job_plan import JobPlan
 
     after, after_any = (tuple(one for some in given[name] for one in some) for name in ("after", "after_any"))
-    return JobPlan(hold=given["hold"], after=after, after_any=after_any, keep_after_failure=given["keep"])
+    return JobPlan(
+        hold=given["hold"],
+        after=after,
+        after_any=after_any,
+        keep_after_failure=given["keep"],
+        retries=given["retries"] or 0,
+        retry_on=given["retry_on"],
+        backoff=given["backoff"],
+    )
 
 
 def pop_fields(given: Options) -> dict[str, str]:

@@ -21,7 +21,7 @@ class Job:
     ``specifics`` is XML; ``repository_url`` is empty for a job without repository. For an ended job
     ``exit_code`` or ``exit_signal`` is set when known; ``end_reason`` may give details. The times are None
     when they are unknown, or not yet; ``started_at`` is the last start. ``holds`` keep a queued job from
-    being given out.
+    being given out. One with ``retries`` was ``tried`` again so many times already.
     """
 
     id: int
@@ -43,6 +43,8 @@ class Job:
     started_at: datetime | None = field(default=None, kw_only=True)
     ended_at: datetime | None = field(default=None, kw_only=True)
     holds: tuple[Hold, ...] = field(default=(), kw_only=True)
+    tried: int = field(default=0, kw_only=True)
+    retries: int = field(default=0, kw_only=True)
 
     @property
     def ended(self) -> bool:
@@ -53,6 +55,12 @@ class Job:
     def shown_state(self) -> str:
         """The state, but ``held`` for a job that is queued and not given out."""
         return "held" if self.holds else self.state
+
+    @property
+    def shown_try(self) -> str:
+        """Which try of a job this is, as ``try 2 of 3``; empty for one that is not tried again."""
+        number = min(self.tried, self.retries) + 1
+        return f"try {number} of {self.retries + 1}" if self.retries else ""
 
     @property
     def end(self) -> JobEnd:
@@ -97,7 +105,7 @@ _TIMES = {"submitted": "submitted_at", "started": "started_at", "ended": "ended_
 
 
 def _common(text: str) -> dict[str, Any]:
-    texts = xml.values(text, *_TEXTS, *_LISTS, *_TIMES, "job_name", *job_end.FIELDS)
+    texts = xml.values(text, *_TEXTS, *_LISTS, *_TIMES, "job_name", "tried", "retries", *job_end.FIELDS)
     specifics = texts["job_specifics"]
     end = job_end.end_of(texts)
     return {
@@ -117,6 +125,8 @@ def _common(text: str) -> dict[str, Any]:
         "name": texts["job_name"],
         "labels": read_label_elements(text),
         "holds": read_holds(text),
+        "tried": leading_number(texts["tried"]),
+        "retries": leading_number(texts["retries"]),
         **{name: parse_time(texts[tag]) if texts[tag] else None for tag, name in _TIMES.items()},
     }
 

@@ -6,10 +6,16 @@ from typing import TypedDict, Unpack
 
 from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply
+from lgi_protocol.retry_rule import MOST_BACKOFF, MOST_RETRIES, normalize_rule
 from lgi_tools.client.job import AnyJob, id_of
 
 # The element by which a server that has a field says so, by the field.
-_KNOWN = {"hold": "plans_hold", "after": "plans_after", "after_any": "plans_after"}
+_KNOWN = {
+    "hold": "plans_hold",
+    "after": "plans_after",
+    "after_any": "plans_after",
+    "retries": "plans_retries",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,19 +23,32 @@ class JobPlan:
     """When a job is started. ``hold``: not before it is released.
 
     It follows the jobs ``after`` when these have succeeded, ``after_any`` when they have ended. If one of
-    ``after`` fails it is aborted, with ``keep_after_failure`` held.
+    ``after`` fails it is aborted, with ``keep_after_failure`` held. When it fails it is started again
+    ``retries`` times, after ends that ``retry_on`` names (any failure by default), at first after ``backoff``
+    seconds (60 by default), then after twice as many.
     """
 
     hold: bool = False
     after: tuple[int, ...] = ()
     after_any: tuple[int, ...] = ()
     keep_after_failure: bool = False
+    retries: int = 0
+    retry_on: str = ""
+    backoff: int | None = None
 
     def fields(self) -> dict[str, str]:
         """Return the fields of a submit, those with a value. Raises ValueError."""
         if self.keep_after_failure and not self.after:
             raise ValueError("keep_after_failure needs jobs that the new one follows: --after")
+        if not self.retries and (self.retry_on or self.backoff is not None):
+            raise ValueError("retry_on and backoff need a number of retries: --retries")
+        if not 0 <= self.retries <= MOST_RETRIES or not 0 <= (self.backoff or 0) <= MOST_BACKOFF:
+            most = f"at most {MOST_RETRIES} retries, and a backoff of {MOST_BACKOFF} seconds"
+            raise ValueError(f"{self.retries} retries with a backoff of {self.backoff}: {most} are allowed")
         fields = {
+            "retries": str(self.retries or ""),
+            "retry_on": normalize_rule(self.retry_on),
+            "backoff": "" if self.backoff is None else str(self.backoff),
             "hold": "1" if self.hold else "",
             "after": ", ".join(map(str, self.after)),
             "after_any": ", ".join(map(str, self.after_any)),
@@ -48,6 +67,9 @@ class PlanArguments(TypedDict, total=False):
     after: Iterable[AnyJob]
     after_any: Iterable[AnyJob]
     keep_after_failure: bool
+    retries: int
+    retry_on: str
+    backoff: int | None
 
 
 def plan_of(**given: Unpack[PlanArguments]) -> JobPlan:
@@ -57,6 +79,9 @@ def plan_of(**given: Unpack[PlanArguments]) -> JobPlan:
         after=tuple(map(id_of, given.get("after", ()))),
         after_any=tuple(map(id_of, given.get("after_any", ()))),
         keep_after_failure=given.get("keep_after_failure", False),
+        retries=given.get("retries", 0),
+        retry_on=given.get("retry_on", ""),
+        backoff=given.get("backoff"),
     )
 
 

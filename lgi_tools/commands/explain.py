@@ -105,7 +105,8 @@ def explained(
         and not capabilities.unavailable_reason(one.capabilities, job.application)
     ]
     if explanation and explanation.holds:
-        yield f"job {job.id} has been queued {duration}, but is held: no resource gets it"
+        number = f" for {job.shown_try}" if job.tried else ""
+        yield f"job {job.id} has been queued {duration}{number}, but is held: no resource gets it"
         yield from (_hold(job.id, one, now) for one in explanation.holds)
         yield from (f"  waits for job {one.job_id}: {one.state or 'deleted'}" for one in explanation.waits)
         return

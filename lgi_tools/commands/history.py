@@ -36,10 +36,13 @@ def command(job_id: int, as_json: bool, **given: object) -> int:
     """
     from lgi_protocol import xml
 
-    reply = _call(given, NAME, "job_history", {"job_id": str(job_id)}, "number_of_changes")
+    fields = {"job_id": str(job_id), "show": "tries"}
+    reply = _call(given, NAME, "job_history", fields, "number_of_changes")
+    tries = [_try(number, text) for number, text in enumerate(reply.all("try"), 1)]
     changes = [_change(found.inside) for found in xml.find_all(reply.content, "change")]
     if as_json:
-        output_json.show(output_json.project(reply) | {"job_id": job_id, "changes": changes})
+        more = {"tries": tries} if tries else {}
+        output_json.show(output_json.project(reply) | {"job_id": job_id, "changes": changes} | more)
         return 0
     rows = [["time", "state", "by", "for", "why"]]
     for change in changes:
@@ -48,7 +51,26 @@ def command(job_id: int, as_json: bool, **given: object) -> int:
             [_time(change["time"]), change["new_state"], change["changed_by"], targets, change["reason"]]
         )
     _table(rows)
+    for one in tries:
+        terminal.show(f"\nThe end of the output of try {one['number']}, {terminal.value(one['end'])}:\n")
+        terminal.show("".join(f"  {one_line(line)}\n" for line in one["output"].splitlines()))
     return 0
+
+
+def _try(number: int, text: str) -> Values:
+    """Return a try that was followed by another, the text of its output as far as it is text."""
+    from lgi_protocol import hexcode, job_end, xml
+    from lgi_protocol.reply import leading_number
+
+    end = job_end.read_end(text)
+    values: Values = {"number": number, "end": end.text(xml.value(text, "state"))}
+    values |= {"ended": leading_number(xml.value(text, "ended"))}
+    values |= {"target_resources": list(comma_lists.split(xml.value(text, "target_resources")))}
+    try:
+        output = hexcode.decode(xml.value(text, "output"))
+    except ValueError:
+        output = b""
+    return values | {"output": output.decode("utf-8", "replace")}
 
 
 def _month_of(text: str) -> int:

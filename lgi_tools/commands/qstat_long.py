@@ -50,6 +50,10 @@ def cells(job: Job, now: int) -> tuple[str, ...]:
 
 def state(job: Job) -> str:
     """Return the state of a job with exit code, signal, reason or holds, as ``finished, exit code 4``."""
+    return ", ".join(filter(None, (_state(job), job.shown_try)))
+
+
+def _state(job: Job) -> str:
     if job.holds:
         return f"held by {', '.join(one.held_by or one.reason for one in job.holds)}"
     return job.end.text if job.ended else job.state

@@ -20,7 +20,19 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 _REQUESTS = {"cpus": "cpus", "mem": "memory", "seconds": "walltime", "image": "image"}
 # The options that describe a job; of these three a line adds to those of the command line.
 _LISTS = ("resources", "files", "labels", "after", "after_any")
-_NAMES = (*_REQUESTS, *_LISTS, "targets", "output", "errors", "name", "hold", "keep")
+_NAMES = (
+    *_REQUESTS,
+    *_LISTS,
+    "targets",
+    "output",
+    "errors",
+    "name",
+    "hold",
+    "keep",
+    "retries",
+    "retry_on",
+    "backoff",
+)
 
 
 def job_options(command: _Command) -> _Command:

@@ -8,7 +8,7 @@ from lgi_protocol.job_description import read_job
 from lgi_protocol.job_end import NO_END, End, Result
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.states import State
-from lgi_server.services.jobs import updates
+from lgi_server.services.jobs import losses
 from lgi_server.tables.job_queue import jobs
 from tests.support.grid import PROJECT, Grid, UserCalls
 
@@ -164,7 +164,7 @@ def test_a_job_that_is_queued_again_has_no_end(grid: Grid) -> None:
 
     def lose(state: State) -> None:
         grid.database.run(
-            lambda transaction: updates.change_lost(
+            lambda transaction: losses.change_lost(
                 transaction, jobs.find(transaction, job_id), state, "no pulse\nfor an hour", 10**9
             )
         )

@@ -32,7 +32,7 @@ SERVER = RESOURCE | {39}
 # The fields of a submit.
 SUBMIT = (
     *(f.APPLICATION, f.TARGETS, f.SPECIFICS, f.INPUT, f.OUTPUT, f.READ_ACCESS, f.WRITE_ACCESS, f.REQUEST_ID),
-    *(f.HOLD, f.AFTER, f.AFTER_ANY, f.KEEP),
+    *(f.HOLD, f.AFTER, f.AFTER_ANY, f.KEEP, f.RETRIES, f.RETRY_ON, f.BACKOFF_WAIT),
     Field("number_of_uploaded_files", f.INTEGER, f.E.UPLOAD, f.E.UPLOAD),
 )
 SUBMITTED = frozenset({15, 18, 19, 25, 34, 47, 27, 28, 33, 46, 50, 51, 52, 53, 54, 55, 68, 70, 72})

@@ -39,6 +39,8 @@ TABLES = [
     "running_locks",
     "job_holds",
     "job_dependencies",
+    "job_retries",
+    "job_tries",
     "active_resources",
     "running_sessions",
     "users_allowed",

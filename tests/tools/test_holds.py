@@ -8,6 +8,7 @@ import pytest
 from lgi_tools.client import hold_calls
 from lgi_tools.client.project import Project
 from lgi_tools.commands.explain import main as explain
+from lgi_tools.commands.history import main as history
 from lgi_tools.commands.hold import main as hold
 from lgi_tools.commands.hold import release_main as release
 from lgi_tools.commands.qstat import main as qstat
@@ -132,7 +133,16 @@ def test_a_job_follows_others(grid: Grid, tool: Run) -> None:
     ]
 
 
-@pytest.mark.parametrize("words", [("--after", "x"), ("--keep-after-failure",), ("--after-any", "1;2")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--after", "x"),
+        ("--keep-after-failure",),
+        ("--after-any", "1;2"),
+        ("--retry-on", "exit 3"),
+        ("--retries", "101"),
+    ],
+)
 def test_options_that_make_no_plan_are_refused(grid: Grid, tool: Run, words: tuple[str, ...]) -> None:
     """Before anything is submitted."""
     submitted(grid)
@@ -140,5 +150,40 @@ def test_options_that_make_no_plan_are_refused(grid: Grid, tool: Run, words: tup
     code, _, err = tool(qsub, "-a", "command", *words)
 
     assert code == 1
-    assert "--after" in err
+    assert "--after" in err or "retries" in err
     assert len(grid.rows("SELECT job_id FROM job_queue")) == 1
+
+
+def test_a_job_is_submitted_with_retries_and_its_tries_are_shown(grid: Grid, tool: Run) -> None:
+    """In lists, in an explanation and in its history, with the end of the output of each try."""
+    submitted(grid)
+    code, out, _ = tool(
+        *(qsub, "-a", "command", "-t", "res1@cluster", "--json"),
+        *("--retries", "2", "--retry-on", "exit 3", "--backoff", "5m"),
+    )
+    job_id = json.loads(out)["job"]["job_id"]
+    resource = grid.resource("res1@cluster", "<command> </command>")
+    resource.lock(str(job_id))
+    resource.update(str(job_id), state="running")
+    resource.update(str(job_id), state="finished", output=b"so\nfar\x1b\n", exit_code=3)
+    resource.unlock(str(job_id))
+
+    long, why, told, as_json = (
+        tool(*words)[1]
+        for words in (
+            (qstat, "--long", str(job_id)),
+            (explain, str(job_id)),
+            (history, str(job_id)),
+            (history, str(job_id), "--json"),
+        )
+    )
+
+    assert code == 0
+    assert "held by retry, try 2 of 3" in long
+    assert "for try 2 of 3, but is held" in why
+    assert f"LGI_release --now {job_id} releases it" in why
+    assert "The end of the output of try 1, finished, exit code 3:\n  so\n  far" in told
+    assert "\x1b" not in told
+    assert json.loads(as_json)["tries"][0]["output"] == "so\nfar\x1b\n"
+    with Project() as project:
+        assert project.job(job_id).shown_try == "try 2 of 3"

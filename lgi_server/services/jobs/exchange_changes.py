@@ -6,8 +6,9 @@ from functools import partial
 from lgi_protocol.daemon_reference import with_reference, without_reference
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.jobs import dependencies, event_log, history, holds, updates
+from lgi_server.services.jobs import dependencies, event_log, history, holds, retries, updates
 from lgi_server.services.jobs.history import RecordedChange
+from lgi_server.services.jobs.retries import Retry
 from lgi_server.services.jobs.stamps import next_stamp
 from lgi_server.services.jobs.updates import JobChange
 from lgi_server.tables import event_queue
@@ -26,6 +27,7 @@ class ExchangeChanges:
         self._rows: dict[int, RowChange] = {}
         self._history: list[RecordedChange] = []
         self._given: list[JobRow] = []
+        self._retries: list[Retry] = []
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -41,12 +43,19 @@ class ExchangeChanges:
         return [one.new for one in self._rows.values() if one.old.state == State.QUEUED != one.new.state]
 
     def apply(self, old: JobRow, change: JobChange) -> JobRow:
-        """Return a job after a change, as a resource makes it in a session, unless nothing would differ."""
+        """Return a job after a change, as a resource makes it in a session, unless nothing would differ.
+
+        It is as reported, also if it is queued again instead of ending, because it has failed.
+        """
         new = updates.changed(old, change, self.now)
         if replace(new, state_time_stamp=old.state_time_stamp, daemon_pulse=old.daemon_pulse) == old:
             return old
-        self.add(old, new, history.end_text(new))
-        log = partial(event_log.log_updated, old, new, self.resource.resource_name)
+        retry = retries.after(self.transaction, old, new, self.now) if new.retries else None
+        if retry:
+            self._retries.append(retry)
+        stored, why = (retry.job, retry.why) if retry else (new, history.end_text(new))
+        self.add(old, stored, why)
+        log = partial(event_log.log_updated, old, stored, self.resource.resource_name)
         self.transaction.on_commit(log)
         return new
 
@@ -103,6 +112,7 @@ class ExchangeChanges:
             return
         history.record_changes(self.transaction, self._history)
         bulk_changes.store(self.transaction, [self._rows[job_id] for job_id in sorted(self._rows)])
+        retries.wait(self.transaction, self._retries, self.now)
         holds.drop(self.transaction, [one.old for one in self._rows.values() if one.old.is_on_hold])
         self.transaction.news.extend(one.new for one in self._rows.values())
         dependencies.settle(self.transaction, [one.new for one in self._rows.values()], self.now)

@@ -18,7 +18,7 @@ from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.services.jobs import event_log, history, locking
 from lgi_server.tables import event_queue, job_dependencies, job_holds
 from lgi_server.tables.job_holds import Hold
-from lgi_server.tables.job_queue import batches, jobs
+from lgi_server.tables.job_queue import batches, jobs, lock_states
 from lgi_server.tables.job_queue.batches import LockedRow
 from lgi_server.tables.job_queue.jobs import JobRow
 
@@ -28,7 +28,7 @@ Outcome = JobRow | LGIError
 def hold(transaction: Transaction, rows: Sequence[LockedRow], holds: Sequence[Hold]) -> None:
     """Store holds of queued jobs, whose rows this transaction has locked."""
     job_holds.insert(transaction, holds)
-    jobs.mark_unlocked(transaction, [job.job_id for job, lock in rows if lock is None])
+    lock_states.mark_unlocked(transaction, [job.job_id for job, lock in rows if lock is None])
 
 
 def release(transaction: Transaction, rows: Sequence[LockedRow], reasons: Sequence[str]) -> list[JobRow]:
@@ -47,7 +47,7 @@ def release(transaction: Transaction, rows: Sequence[LockedRow], reasons: Sequen
 
 def _settle(transaction: Transaction, rows: Sequence[LockedRow]) -> list[JobRow]:
     """Set free those of these jobs that nothing holds any more, and wake who waits for them."""
-    jobs.mark_unlocked(transaction, [job.job_id for job, lock in rows if lock is None])
+    lock_states.mark_unlocked(transaction, [job.job_id for job, lock in rows if lock is None])
     left = job_holds.of_jobs(transaction, [job.job_id for job, _lock in rows])
     settled = [_as_held(job, left.get(job.job_id, ())) if lock is None else job for job, lock in rows]
     transaction.news.extend(new for new, (old, _) in zip(settled, rows, strict=True) if _is_freed(old, new))
@@ -174,7 +174,7 @@ def drop(transaction: Transaction, held: Sequence[JobRow]) -> None:
         job_ids = [job.job_id for job in held]
         job_holds.delete_all(transaction, job_ids)
         job_dependencies.delete_of(transaction, job_ids)
-        jobs.mark_unlocked(transaction, job_ids)
+        lock_states.mark_unlocked(transaction, job_ids)
 
 
 def release_due(database: Database, now: int) -> int:
@@ -203,7 +203,7 @@ def repair(database: Database) -> int:
         gone = [one for one in job_ids if one not in found or found[one][0].state != State.QUEUED]
         if gone:
             job_holds.delete_all(transaction, gone)
-        jobs.mark_unlocked(transaction, [job.job_id for job, lock in found.values() if lock is None])
+        lock_states.mark_unlocked(transaction, [job.job_id for job, lock in found.values() if lock is None])
 
     job_ids = database.run(job_holds.without_effect, write=False)
     if job_ids:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from lgi_server.services.jobs import dependencies, event_log
+from lgi_server.services.jobs import dependencies, event_log, retries
 from lgi_server.services.jobs.submit_request import NO_PLAN, PreparedJob, SubmitContext
 from lgi_server.tables import job_access, job_holds, licence_wishes, submit_requests
 from lgi_server.tables.job_queue import jobs
@@ -55,6 +55,8 @@ def _store_related(
         job_holds.insert(context.transaction, holds)
     context.transaction.news.extend(made)
     plans = {job.job_id: one.plan for one, job in zip(prepared, made, strict=True) if one.plan != NO_PLAN}
+    if plans:
+        retries.store(context.transaction, list(plans.items()))
     changed = dependencies.store(context.transaction, plans, context.now) if plans else {}
     return [changed.get(job.job_id, job) for job in made]
 

@@ -18,7 +18,7 @@ from lgi_server.services.jobs import licences
 from lgi_server.services.jobs.licences import Amounts
 from lgi_server.tables import active_resources, job_holds, restorations, running_locks
 from lgi_server.tables.active_resources import ResourceRow
-from lgi_server.tables.job_queue import jobs
+from lgi_server.tables.job_queue import jobs, lock_states
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.running_locks import Lock
 
@@ -77,7 +77,7 @@ def lock(
         message = "The job's licences are all in use"
         raise LGIError(ErrorNumber.CANNOT_LOCK, f"{job.licences}, job {job_id}", message=message)
     lock_id = running_locks.insert(transaction, job_id, resource.resource_id, session_id, now)
-    jobs.mark_locked(transaction, [job_id])
+    lock_states.mark_locked(transaction, [job_id])
     return Lock(lock_id, job_id, resource.resource_id, now, session_id)
 
 
@@ -88,14 +88,14 @@ def lock_all(
     if held_jobs:
         job_ids = [job.job_id for job in held_jobs]
         running_locks.insert_all(transaction, job_ids, resource.resource_id, session_id, now)
-        jobs.mark_locked(transaction, job_ids)
+        lock_states.mark_locked(transaction, job_ids)
 
 
 def unlock(transaction: Transaction, resource: ResourceRow, session_id: int, job_id: int) -> Lock:
     """Unlock a job that this session has locked, and return its lock; LGIError NOT_YOUR_LOCK."""
     lock = _own(running_locks.hold(transaction, job_id), resource, session_id, job_id)
     running_locks.delete(transaction, job_id)
-    jobs.mark_unlocked(transaction, [job_id])
+    lock_states.mark_unlocked(transaction, [job_id])
     return lock
 
 
@@ -124,7 +124,7 @@ def lock_row(transaction: Transaction, job_id: int) -> tuple[JobRow, Lock | None
 
 def free_session(transaction: Transaction, session_id: int) -> None:
     """Unlock all jobs of a session, and none that another session has locked meanwhile."""
-    jobs.mark_unlocked(transaction, running_locks.take_of_session(transaction, session_id))
+    lock_states.mark_unlocked(transaction, running_locks.take_of_session(transaction, session_id))
 
 
 def free_abandoned(transaction: Transaction, oldest: int, looks: int = running_locks.OLDEST) -> int:
@@ -132,7 +132,7 @@ def free_abandoned(transaction: Transaction, oldest: int, looks: int = running_l
     freed: list[int] = []
     if job_ids := running_locks.abandoned(transaction, oldest, looks):
         freed = running_locks.take_older(transaction, job_ids, oldest)
-        jobs.mark_unlocked(transaction, freed)
+        lock_states.mark_unlocked(transaction, freed)
     return len(freed)
 
 
@@ -143,5 +143,5 @@ def clear_orphaned_lock_state(transaction: Transaction, job_id: int) -> bool:
         return False
     if job.is_on_hold and job_holds.of_jobs(transaction, [job_id]):
         return False
-    jobs.mark_unlocked(transaction, [job_id])
+    lock_states.mark_unlocked(transaction, [job_id])
     return True

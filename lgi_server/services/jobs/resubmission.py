@@ -8,10 +8,10 @@ from lgi_protocol.daemon_reference import without_reference
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
-from lgi_server.services.jobs import bulk_submission, history, updates
+from lgi_server.services.jobs import bulk_submission, history, retries, updates
 from lgi_server.services.jobs.bulk_submission import Outcome
 from lgi_server.services.jobs.idempotency import IdempotencyKey
-from lgi_server.services.jobs.submit_request import JobPayload, SubmitContext, SubmitRequest
+from lgi_server.services.jobs.submit_request import NO_PLAN, JobPayload, JobPlan, SubmitContext, SubmitRequest
 from lgi_server.tables.job_queue.jobs import JobRow
 
 # The label of a new job that has the number of the one it is made from.
@@ -35,10 +35,11 @@ def _request(
         why = "Only a job that has ended can be submitted again"
         raise LGIError(ErrorNumber.STATE, f"job {job_id} is {job.state}", message=why)
     targets = history.first_targets(transaction, job)
-    return SubmitRequest(job.application, targets, partial(payload, job, user), key)
+    plan = retries.plan_of(transaction, job) if job.retries else NO_PLAN
+    return SubmitRequest(job.application, targets, partial(payload, job, user, plan), key)
 
 
-def payload(job: JobRow, user: UserPrincipal) -> JobPayload:
+def payload(job: JobRow, user: UserPrincipal, plan: JobPlan = NO_PLAN) -> JobPayload:
     """Return what a job was submitted with, and its files.
 
     Those whom its owner gave rights keep them in a job that the owner resubmits; in one of others they get
@@ -55,6 +56,7 @@ def payload(job: JobRow, user: UserPrincipal) -> JobPayload:
         job_name=job.job_name,
         labels=labels_of(job),
         source=job.repository,
+        plan=plan,
     )
 
 

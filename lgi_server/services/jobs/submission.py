@@ -154,6 +154,7 @@ def new_job(
         labels=details.labels,
         submitted=context.now,
         holds=held,
+        retries=details.plan.retries if state == State.QUEUED else 0,
         started=context.now if state not in {State.QUEUED, State.FINISHED, State.ABORTED} else None,
     )
 

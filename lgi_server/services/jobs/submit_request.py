@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field
 
 from lgi_protocol.job_end import NO_END, End
+from lgi_protocol.retry_rule import DEFAULT_BACKOFF
 from lgi_server.config.model import Config
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import idempotency
@@ -29,13 +30,17 @@ class JobPlan:
     """When a new job that is queued is given out. ``hold``: not before a user releases it.
 
     It follows the jobs ``after`` when these have succeeded, ``after_any`` when they have ended. If one of the
-    former fails it is aborted, with ``keep`` held for its users.
+    former fails it is aborted, with ``keep`` held for its users. It is tried again
+    ``retries`` times when it fails as ``retry_on`` says, at first after ``backoff`` seconds.
     """
 
     hold: bool = False
     after: tuple[int, ...] = ()
     after_any: tuple[int, ...] = ()
     keep: bool = False
+    retries: int = 0
+    retry_on: str = ""
+    backoff: int = DEFAULT_BACKOFF
 
     @property
     def predecessors(self) -> dict[int, str]:

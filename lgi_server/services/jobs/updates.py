@@ -7,15 +7,15 @@ from typing import Protocol, TypeVar
 
 from lgi_protocol import comma_lists, states, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_protocol.job_end import NO_END, End, normalize_reason
+from lgi_protocol.job_end import NO_END, End
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
-from lgi_server.services.jobs import dependencies, event_log, history, holds, locking
+from lgi_server.services.jobs import dependencies, event_log, history, holds, locking, retries
 from lgi_server.services.jobs.stamps import next_stamp
 from lgi_server.services.jobs.targets import known_targets, offers
 from lgi_server.storage.repository import RepositoryWriter
-from lgi_server.tables import active_resources, event_queue
+from lgi_server.tables import active_resources, event_queue, job_retries
 from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue import states as job_queue_states
@@ -43,19 +43,25 @@ def update(
     *,
     now: int,
 ) -> JobRow:
-    """Change a job that this session has locked.
+    """Change a job that this session has locked, and return it as it was reported.
+
+    One that has failed may be queued again instead of ending.
 
     Raises LGIError NOT_YOUR_LOCK, STATE, or those of ``read_change``. The state_time_stamp always grows, so
     that two changes within one second can be told apart.
     """
     old = locking.owned_job(transaction, resource, session_id, job_id)
     new = changed(old, read_change(old), now)
-    if not job_queue_states.change(transaction, old, new):
+    retry = retries.after(transaction, old, new, now) if new.retries else None
+    stored, why = (retry.job, retry.why) if retry else (new, history.end_text(new))
+    if not job_queue_states.change(transaction, old, stored):
         raise LGIError(ErrorNumber.STATE, f"job {job_id} is no longer {old.state}")
-    history.record_change(transaction, old, new, f"resource {resource.resource_name}", history.end_text(new))
-    transaction.on_commit(partial(event_log.log_updated, old, new, resource.resource_name))
-    transaction.news.append(new)
-    dependencies.settle(transaction, [new], now)
+    if retry:
+        retries.wait(transaction, [retry], now, is_locked=True)
+    history.record_change(transaction, old, stored, f"resource {resource.resource_name}", why)
+    transaction.on_commit(partial(event_log.log_updated, old, stored, resource.resource_name))
+    transaction.news.append(stored)
+    dependencies.settle(transaction, [stored], now)
     event_queue.job_changed(transaction, now)
     return new
 
@@ -207,6 +213,8 @@ def delete_by_user(
     if state == states.DELETED:
         job_queue_states.delete(transaction, job_id)
         holds.drop(transaction, [job] if job.is_on_hold else [])
+        if job.retries:
+            job_retries.delete(transaction, job_id)
         if job.repository:
             transaction.on_commit(partial(store.remove, job.repository))
     else:
@@ -217,26 +225,3 @@ def delete_by_user(
     dependencies.settle(transaction, [new], now)
     event_queue.job_changed(transaction, now)
     return new
-
-
-def change_lost(transaction: Transaction, job: JobRow, state: State, why: str, now: int) -> None:
-    """Change the state of a lost job, whose row this transaction has locked, for the reason ``why``.
-
-    A job that is queued again gets the targets it was submitted with, if the history still has them.
-    """
-    targets = history.first_targets(transaction, job) if state == State.QUEUED else job.target_resources
-    new = replace(
-        job,
-        state=state.value,
-        target_resources=targets,
-        state_time_stamp=next_stamp(job, now),
-        daemon_pulse=now,
-        end=End(reason=normalize_reason(why)) if states.has_ended(state) else NO_END,
-        started=None if state == State.QUEUED else job.started,
-    )
-    if job_queue_states.change(transaction, job, new):
-        history.record_change(transaction, job, new, history.SCHEDULER, why)
-        transaction.on_commit(partial(event_log.log_lost, job, new, why))
-        transaction.news.append(new)
-        dependencies.settle(transaction, [new], now)
-        event_queue.insert(transaction, event_queue.SCHEDULE_CYCLE, now)

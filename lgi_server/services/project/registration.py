@@ -7,8 +7,7 @@ from lgi_protocol.states import State
 from lgi_server.auth import client_certificate
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access import resource_sessions
-from lgi_server.services.jobs import locking
-from lgi_server.services.jobs import updates as jobs_updates
+from lgi_server.services.jobs import locking, losses
 from lgi_server.services.project import recorded_changes
 from lgi_server.services.project.recorded_changes import AdministrationError
 from lgi_server.tables import active_resources, updates
@@ -102,4 +101,4 @@ def remove_resource(transaction: Transaction, name: str, servers: str, now: int)
 def _give_up(transaction: Transaction, job_id: int, resource: str, now: int) -> None:
     job, _lock = locking.lock_row(transaction, job_id)
     state = State.ABORTED if job.state == State.ABORTING else State.QUEUED
-    jobs_updates.change_lost(transaction, job, state, f"{resource} was removed", now)
+    losses.change_lost(transaction, job, state, f"{resource} was removed", now)

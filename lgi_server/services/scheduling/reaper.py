@@ -7,9 +7,9 @@ from lgi_server.config.scheduler import SchedulerSettings
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access import resource_sessions
-from lgi_server.services.jobs import history, locking, updates
+from lgi_server.services.jobs import history, locking, losses
 from lgi_server.tables import running_sessions as session_table
-from lgi_server.tables.job_queue import heartbeats, jobs, kinds
+from lgi_server.tables.job_queue import heartbeats, jobs, kinds, lock_states
 
 # Sessions ended in one transaction, so that no transaction is long.
 AT_ONCE = 50
@@ -58,7 +58,7 @@ def _end_lost(transaction: Transaction, job_id: int, limit: int, most: int, now:
     elif most and (times := 1 + history.count_requeues(transaction, job_id, _NO_PULSE)) >= most:
         # The job itself may be what ends its daemons.
         state, why = State.ABORTED, f"{why}, lost {times} times: it is not queued again"
-    updates.change_lost(transaction, job, state, why, now)
+    losses.change_lost(transaction, job, state, why, now)
     return True
 
 
@@ -88,7 +88,7 @@ def free_stale_locks(database: Database, limit: int, now: int) -> int:
     while some := database.run(partial(locking.free_abandoned, oldest=now - limit, looks=MOST_LOCKS)):
         freed += some
     for application, state in database.run(kinds.kinds, write=False):
-        find = partial(jobs.orphaned_lock_states, application=application, state=state)
+        find = partial(lock_states.orphaned_lock_states, application=application, state=state)
         for job_id in database.run(find, write=False):
             freed += database.run(partial(locking.clear_orphaned_lock_state, job_id=job_id))
     return freed

@@ -14,12 +14,6 @@ from lgi_server.tables.running_locks import LOCK_COLUMNS, Lock, lock_in
 
 # The values of lock_state: nobody has the job locked; a row of running_locks has it; job_holds keeps it back.
 FREE, LOCKED, HELD = 0, 1, 2
-# The lock_state of a job that nobody has locked, as SQL.
-UNLOCKED = (
-    "CASE WHEN state = 'queued'"
-    " AND EXISTS (SELECT 1 FROM job_holds WHERE job_holds.job_id = job_queue.job_id)"
-    f" THEN {HELD} ELSE {FREE} END"
-)
 # A list of names of so many bytes or more does not fit its column, as in LGI.
 LIST_SIZE = 255
 
@@ -56,6 +50,9 @@ class JobRow:
     started: int | None = None
     # 1 when other jobs wait for its end.
     has_dependents: int = 0
+    # How often the job is tried again when it fails, and how often it was.
+    retries: int = 0
+    tried: int = 0
     # Read on request only.
     holds: tuple[Hold, ...] = ()
 
@@ -78,7 +75,8 @@ class JobRow:
 SHORT = (
     "job_id, state, application, owners, read_access, write_access, target_resources, job_specifics,"
     " lock_state, state_time_stamp, repository, licences, exit_code, exit_signal, end_reason,"
-    " job_name, labels, submitted, started, has_dependents"
+    " job_name, labels, submitted, started, has_dependents,"
+    " retries, tried"
 )
 # Jobs in one statement.
 AT_ONCE = 500
@@ -200,39 +198,8 @@ def _row(job: JobRow) -> dict[str, Any]:
         "labels": job.labels,
         "submitted": job.submitted,
         "started": job.started,
+        "retries": job.retries,
     }
-
-
-def mark_locked(transaction: Transaction, job_ids: Sequence[int]) -> None:
-    """Mark jobs as locked; the caller inserts into running_locks too."""
-    if job_ids:
-        transaction.execute_pipelined(
-            f"UPDATE job_queue SET lock_state = %s WHERE job_id IN ({placeholders(job_ids)})",
-            LOCKED,
-            *job_ids,
-        )
-
-
-def mark_unlocked(transaction: Transaction, job_ids: Sequence[int]) -> None:
-    """Mark jobs that nobody has locked as held, if they are queued and have holds, or as free."""
-    if job_ids:
-        transaction.execute_pipelined(
-            f"UPDATE job_queue SET lock_state = {UNLOCKED} WHERE job_id IN ({placeholders(job_ids)})",
-            *job_ids,
-        )
-
-
-def orphaned_lock_states(transaction: Transaction, application: str, state: str) -> list[int]:
-    """Return the jobs of an application and state with a lock_state above 0 but neither a lock nor a hold."""
-    rows = transaction.rows(
-        "SELECT job_id FROM job_queue AS job WHERE application = %s AND state = %s AND lock_state > 0"
-        " AND NOT EXISTS (SELECT 1 FROM running_locks AS held WHERE held.job_id = job.job_id)"
-        f" AND NOT (lock_state = {HELD} AND state = 'queued'"
-        " AND EXISTS (SELECT 1 FROM job_holds WHERE job_holds.job_id = job.job_id))",
-        application,
-        state,
-    )
-    return [row["job_id"] for row in rows]
 
 
 def with_repository(transaction: Transaction, repository: str) -> JobRow | None:

@@ -29,6 +29,7 @@ def settings_of(new: JobRow) -> Settings:
         ("exit_signal", new.end.exit_signal),
         ("end_reason", new.end.reason),
         ("started", new.started),
+        ("tried", new.tried),
     )
 
 
