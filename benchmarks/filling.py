@@ -19,7 +19,7 @@ COPY = 1000
 SHARE = 100
 TABLES = ("job_queue", "job_access")
 # Columns that the database computes from others.
-MADE = ("queued_for", "queued_by", "queued_wish")
+MADE = ("queued_for", "queued_by", "queued_wish", "element_state")
 
 
 def fill(grid: Grid, number: int, reader: str, share: int = SHARE) -> None:

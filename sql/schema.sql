@@ -6,9 +6,11 @@
 -- inside job_specifics. So is licences: what a job wants of them while it runs, as 'abaqus=1 matlab=2'; and how a job
 -- ended: NULL is not known, or no signal; and daemon_reference: the reference under which resource_exchange has given
 -- out the job, as long as the job has it; and job_name and labels, a line key=value each; and when the job was submitted
--- and last started: NULL is not known, or not yet.
--- The last three columns the database makes itself: whom a queued job is for, a comma for more than one; its user; and
--- how long licences is, which tells most wishes apart where the whole text is too long for a key.
+-- and last started: NULL is not known, or not yet; and the array of a job that is an element of one, and its index there.
+-- The last four columns the database makes itself: whom a queued job is for, a comma for more than one; its user;
+-- how long licences is, which tells most wishes apart where the whole text is too long for a key; and of an element the
+-- state, or succeeded, failed or unknown when it has ended: the progress of an array is one range of an index, in which
+-- other jobs change nothing.
 CREATE TABLE job_queue (
     job_id            INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
     state             VARCHAR(255) NOT NULL,
@@ -37,11 +39,17 @@ CREATE TABLE job_queue (
     has_dependents    SMALLINT     NOT NULL DEFAULT 0,
     retries           SMALLINT     NOT NULL DEFAULT 0,
     tried             SMALLINT     NOT NULL DEFAULT 0,
+    array_id          INTEGER      NULL,
+    array_index       INTEGER      NULL,
     queued_for        VARCHAR(255) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
         CASE WHEN INSTR(target_resources, ',') > 0 THEN ',' ELSE target_resources END END) STORED,
     queued_by         VARCHAR(254) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
         CASE WHEN INSTR(owners, ',') > 0 THEN SUBSTR(owners, 1, INSTR(owners, ',') - 1) ELSE owners END END) STORED,
-    queued_wish       SMALLINT     GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN LENGTH(licences) END) STORED
+    queued_wish       SMALLINT     GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN LENGTH(licences) END) STORED,
+    element_state     VARCHAR(255) GENERATED ALWAYS AS (CASE WHEN array_id IS NULL THEN NULL
+        WHEN state = 'aborted' THEN 'failed' WHEN state <> 'finished' THEN state
+        WHEN exit_signal IS NOT NULL OR exit_code <> 0 THEN 'failed'
+        WHEN exit_code = 0 THEN 'succeeded' ELSE 'unknown' END) /*! STORED */ /*~ VIRTUAL */
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 CREATE INDEX job_offers ON job_queue (application, state, lock_state, licences, priority, job_id);
 CREATE INDEX job_target ON job_queue (application, queued_for, lock_state, licences, priority, job_id);
@@ -49,6 +57,8 @@ CREATE INDEX job_share ON job_queue (application, queued_for, queued_by, queued_
 CREATE INDEX job_order ON job_queue (state_time_stamp, job_id);
 CREATE INDEX job_repository ON job_queue (repository);
 CREATE UNIQUE INDEX job_reference ON job_queue (daemon_reference) /*~ WHERE daemon_reference IS NOT NULL */;
+CREATE UNIQUE INDEX job_element ON job_queue (array_id, array_index) /*~ WHERE array_id IS NOT NULL */;
+CREATE INDEX job_progress ON job_queue (array_id, element_state, array_index) /*~ WHERE array_id IS NOT NULL */;
 
 -- Who has a job locked: a resource in one of its sessions, or an interface as (-1, 0).
 CREATE TABLE running_locks (
@@ -187,6 +197,8 @@ CREATE TABLE event_queue (
 -- index, however many jobs there are. ended is, for readers, 'succeeded', 'failed' or 'unknown' of a job that has ended.
 -- A job that wants licences has a row too (role uses, name licences), whose state is the job's. A job with a name or labels
 -- has, for each reader and each of these, a row like the reader's (role label), whose name is a digest of the two.
+-- The readers of an element of an array have the role part in the place of read, so that a list without elements is one
+-- range too.
 -- No name has more than 254 bytes, and a key of MariaDB no more than 3072; it has the primary key's columns at the end
 -- of every index, unsaid.
 CREATE TABLE job_access (
@@ -204,6 +216,29 @@ CREATE INDEX access_by_state ON job_access (role, name, state, state_time_stamp,
 CREATE INDEX access_by_application ON job_access (role, name, application, state /*~ , state_time_stamp, job_id */);
 CREATE INDEX access_by_end ON job_access (role, name, ended, state_time_stamp, job_id);
 CREATE INDEX access_by_application_and_time ON job_access (role, name, application, state_time_stamp, job_id);
+
+-- Ours: the arrays of jobs that were submitted together, by the number of the first element, which may be deleted
+-- meanwhile; and who may read each. All elements have its application and readers. size is the number of elements that
+-- were announced, at_most how many may run at once (0: any number); caller and request_id are those of the submit.
+CREATE TABLE job_arrays (
+    array_id     INTEGER      NOT NULL PRIMARY KEY,
+    caller       VARCHAR(270) NOT NULL,
+    request_id   VARCHAR(64)  NOT NULL,
+    application  VARCHAR(255) NOT NULL,
+    owners       VARCHAR(255) NOT NULL,
+    read_access  VARCHAR(255) NOT NULL,
+    job_name     VARCHAR(100) NOT NULL DEFAULT '',
+    size         INTEGER      NOT NULL,
+    at_most      INTEGER      NOT NULL DEFAULT 0,
+    submitted    BIGINT       NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE UNIQUE INDEX array_of_caller ON job_arrays (caller, request_id);
+CREATE TABLE array_access (
+    name      VARCHAR(254) NOT NULL,
+    array_id  INTEGER      NOT NULL,
+    PRIMARY KEY (name, array_id)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX readers_of_array ON array_access (array_id);
 
 -- Ours: every change of a job's state, kept when the job is gone. The first row of a job is its submit, from no
 -- state; it is written with the first change, from the job's row, which says the same until then, and alone has the
@@ -332,4 +367,4 @@ CREATE TABLE update_undo (
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (9);
+INSERT INTO schema_version (version) VALUES (10);

@@ -22,6 +22,7 @@ _FIELDS = frozenset(
         *("request_id", "application", "target_resources", "job_specifics"),
         *("input", "output", "read_access", "write_access", "job_name", "labels", "hold"),
         *("after", "after_any", "keep_after_failure", "retries", "retry_on", "backoff"),
+        "array_index",
     }
 )
 _BLOCK = 2**20
@@ -77,7 +78,7 @@ class _Listed:
     properties: FileProperties
 
 
-def _entry(number: int, one: Any) -> tuple[dict[str, str], list[_Listed]]:
+def _entry(number: int, one: Any) -> tuple[dict[str, str], list[_Listed | int]]:
     """Return the fields and the files of a job."""
     if not isinstance(one, dict):
         raise _malformed(f"job {number} is not an object")
@@ -92,8 +93,11 @@ def _entry(number: int, one: Any) -> tuple[dict[str, str], list[_Listed]]:
     return fields, list(_files(number, one.get("files", [])))
 
 
-def _files(number: int, listed: Any) -> Iterator[_Listed]:
+def _files(number: int, listed: Any) -> Iterator[_Listed | int]:
     for file in listed if isinstance(listed, list) else [None]:
+        if type(file) is int:
+            yield file
+            continue
         name, size, *rest = file if isinstance(file, list) and len(file) in {2, 4} else (None, None)
         # Not isinstance: True is an int in Python.
         if not isinstance(name, str) or type(size) is not int or not 0 <= size <= whole_number.MOST:
@@ -109,8 +113,26 @@ def _check_ids(request_ids: Sequence[str]) -> None:
             raise _malformed(f"two jobs have the request_id {one[:40]!r}")
 
 
-def _parts(files: Sequence[_Listed], uploads: Sequence[Upload]) -> list[Upload]:
-    """Return the files as parts of the posted one, which has their contents one after the other."""
+def _parts(listed: Sequence[_Listed | int], uploads: Sequence[Upload]) -> list[Upload]:
+    """Return the files as parts of the posted one, which has their contents one after the other.
+
+    In the place of a file stands the number, from 0, of the one of those before it that it is the same as.
+    """
+    files = [file for file in listed if isinstance(file, _Listed)]
+    parts = _distinct(files, uploads)
+    found, before = list[Upload](), 0
+    for file in listed:
+        if isinstance(file, _Listed):
+            found.append(parts[before])
+            before += 1
+        elif 0 <= file < before:
+            found.append(parts[file])
+        else:
+            raise _malformed(f"there is no file {file} before it, only {before} files")
+    return found
+
+
+def _distinct(files: Sequence[_Listed], uploads: Sequence[Upload]) -> list[Upload]:
     posted = uploads[0].size if uploads else 0
     sizes = [file.size for file in files]
     if len(uploads) > 1 or posted != sum(sizes):

@@ -85,6 +85,16 @@ COMPLETE = _field("complete", INTEGER, E.LIMIT_TOO_BIG)
 KNOWN_WATCHED = Field("watched", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
 # Ours: the jobs of a bulk submit, as JSON. All text fields together have at most a megabyte.
 JOBS = _field("jobs", 2**20, E.POST_TOO_BIG, E.UPLOAD)
+# Ours: the array of a bulk submit, how many elements it has and how many may run at once; the index of one.
+ARRAY = Field("array", SHORT, E.SUBMIT_REFUSED, E.SUBMIT_REFUSED)
+ARRAY_SIZE = _field("array_size", INTEGER, E.LIMIT_TOO_BIG, E.LIMIT_TOO_BIG)
+AT_MOST = _field("at_most", INTEGER, E.LIMIT_TOO_BIG)
+ARRAY_INDEX = _field("array_index", INTEGER, E.LIMIT_TOO_BIG, E.LIMIT_TOO_BIG)
+# Ours: filters of lists: an array, or some of its elements as ``7[1-3,9]``; arrays before this number; only
+# jobs that are no elements.
+ARRAY_ID = Field("array_id", 16384, E.JOB_ID_TOO_BIG, E.JOB_ID)
+BEFORE = _field("before", INTEGER, E.START_TOO_BIG)
+SINGLE = _field("single", INTEGER, E.LIMIT_TOO_BIG)
 # Ours: usage of users or groups, the columns to group it by, and the month.
 USAGE_KIND = _field("kind", SHORT, E.STATE_TOO_BIG)
 USAGE_BY = _field("by", SHORT, E.STATE_TOO_BIG)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from lgi_protocol import LGI_VERSION
+from lgi_protocol.time_span import span
 
 # Bytes of text, and of other data, that a page shows; the download has all.
 MOST_TEXT, MOST_HEX = 64 * 1024, 4 * 1024
@@ -111,7 +112,14 @@ def path(name: str) -> str:
     return quote(name, safe="")
 
 
-FILTERS = {"moment": format_time, "size": size, "names": names, "visible": visible, "path": path}
+FILTERS = {
+    "moment": format_time,
+    "size": size,
+    "names": names,
+    "visible": visible,
+    "path": path,
+    "span": span,
+}
 
 
 def template_globals(prefix: str) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """The list of the jobs that the user may read, newest first, by state, application and result."""
 
 import re
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from lgi_protocol import comma_lists
@@ -8,14 +9,17 @@ from lgi_protocol.job_end import Result
 from lgi_protocol.states import State
 from lgi_server.api import end_fields, fields, list_filters
 from lgi_server.basic_interface.registry import Answer, PageContext, Template
-from lgi_server.services.jobs import targets
+from lgi_server.services.jobs import progress, targets
+from lgi_server.services.jobs.progress import Progress
 from lgi_server.tables import active_resources
+from lgi_server.tables.job_arrays import ArrayRow
 from lgi_server.tables.job_queue import jobs, listing
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.job_queue.listing import ListCursor
 from lgi_server.tables.job_queue.selection import Selection
 
 SIZE = 50
+MOST_ARRAYS = 10
 _CURSOR = re.compile(r"([0-9]{1,12})-([0-9]{1,9})")
 BEFORE = fields.Field("before", fields.SHORT, fields.E.START_TOO_BIG, fields.E.START_TOO_BIG)
 AFTER = fields.Field("after", fields.SHORT, fields.E.START_TOO_BIG, fields.E.START_TOO_BIG)
@@ -32,11 +36,15 @@ def job_list(visit: PageContext) -> Answer:
     ended = end_fields.result_filter(visit.query)
     name, label = visit.query.line(fields.JOB_NAME), visit.query.line(fields.LABELS)
     selection = Selection(names, *filters, ended, list_filters.label_terms(visit.query))
-    found, has_older, has_newer = _page(visit, selection)
+    # A list without filters has a line for each array, in the place of its elements.
+    is_filtered = selection != Selection(names)
+    found, has_older, has_newer = _page(visit, replace(selection, single=not is_filtered))
+    arrays = () if is_filtered or has_newer or visit.query.has(AFTER.name) else _arrays(visit, names)
     return Template(
         "basic_interface/job_list.html",
         {
             "jobs": found,
+            "arrays": arrays,
             "older": _cursor(found[-1]) if found and has_older else "",
             "newer": _cursor(found[0]) if found and has_newer else "",
             "state": _shown(state),
@@ -53,6 +61,11 @@ def job_list(visit: PageContext) -> Answer:
             "news": "" if has_newer else _poll_address(visit, found, everybody),
         },
     )
+
+
+def _arrays(visit: PageContext, names: tuple[str, ...]) -> list[tuple[ArrayRow, Progress]]:
+    found = progress.newest_arrays(visit.transaction, names, MOST_ARRAYS, 0, visit.now)
+    return [(array, how_far) for array, how_far in found if how_far.counts]
 
 
 def _deleted(visit: PageContext) -> int:

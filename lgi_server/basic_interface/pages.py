@@ -2,6 +2,7 @@
 
 from lgi_server.basic_interface import (
     admin,
+    array,
     certificate,
     group_choice,
     home,
@@ -20,6 +21,7 @@ _JOB = "jobs/<job_number:job_id>"
 PAGES = (
     Page("", home.menu),
     Page("jobs", job_list.job_list),
+    Page("arrays/<job_number:array_id>", array.job_array),
     Page(_JOB, job.job),
     Page(f"{_JOB}/input", job.job_input),
     Page(f"{_JOB}/output", job.job_output),

@@ -19,13 +19,13 @@ from lgi_server.config.model import Config
 from lgi_server.config.source import ConfigError
 from lgi_server.db import open_database, schema
 from lgi_server.db.pool import Database
-from lgi_server.services.jobs import dependencies, holds, licences
+from lgi_server.services.jobs import array_limits, dependencies, holds, licences
 from lgi_server.services.project import orphans, peers
 from lgi_server.services.scheduling import accounting, ordering, reaper
 from lgi_server.services.scheduling.ordering import Rule
 from lgi_server.services.scheduling.periodic_tasks import PeriodicTask, Schedule
 from lgi_server.storage.local import Repositories
-from lgi_server.tables import event_queue, server_heartbeats
+from lgi_server.tables import event_queue, job_arrays, server_heartbeats
 
 log = logging.getLogger("lgi.scheduler")
 # Seconds between two queries for due events, each of which reads one row of an index.
@@ -124,6 +124,9 @@ def periodic_tasks(
     def order(now: int) -> None:
         if changed := ordering.order_queue(database, rule, settings.share_half_life, now):
             log.debug("project %s: %d jobs have another priority", project, changed)
+        # Each change of a job is followed by a cycle within a second.
+        if released := array_limits.release_due(database, now):
+            log.debug("project %s: %d elements of arrays are released", project, released)
 
     def release(now: int) -> None:
         if released := holds.release_due(database, now):
@@ -137,6 +140,7 @@ def periodic_tasks(
         if settings.history_age:
             accounting.forget_old(database, now - settings.history_age)
         licences.remove_unused_requests(database)
+        database.run(job_arrays.remove_empty)
 
     return {
         event_queue.SCHEDULE_CYCLE: PeriodicTask(settings.schedule_period, order),

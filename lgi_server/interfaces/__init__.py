@@ -2,13 +2,15 @@
 
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.registry import Route
-from lgi_server.interfaces import explain, history, holds, jobs, output, project, submit
+from lgi_server.interfaces import arrays, explain, history, holds, jobs, output, project, submit
 
 ROUTES = (
     Route(submit.interface_submit_job, InterfaceContext, takes_files=True),
     Route(submit.interface_submit_jobs, InterfaceContext, takes_files=True, bulk=True),
     Route(submit.interface_resubmit_jobs, InterfaceContext),
     Route(jobs.interface_job_state, InterfaceContext, writes=False),
+    Route(arrays.interface_job_arrays, InterfaceContext, writes=False),
+    Route(arrays.interface_job_progress, InterfaceContext, writes=False),
     Route(jobs.interface_delete_job, InterfaceContext),
     Route(holds.interface_hold_jobs, InterfaceContext),
     Route(holds.interface_release_jobs, InterfaceContext),

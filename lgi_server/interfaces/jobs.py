@@ -6,9 +6,9 @@ from lgi_server.api import end_fields, fields, list_filters
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.responses import Elements
 from lgi_server.background.long_poll_users import KnownJobState
+from lgi_server.interfaces import selections
 from lgi_server.services.jobs import holds, updates
 from lgi_server.tables.job_queue import listing
-from lgi_server.tables.job_queue.selection import Selection
 
 DEFAULT_LIMIT, MOST = 128, 4096
 
@@ -39,7 +39,7 @@ def _list(call: InterfaceContext) -> Elements:
     start = call.form.number_or(fields.START, 0)
     limit = min(call.form.number_or(fields.LIMIT, DEFAULT_LIMIT), MOST)
     ended = end_fields.result_filter(call.form)
-    selection = _selection(call, ended)
+    selection = selections.read(call, ended)
     header = (
         *call.header(),
         Element("state", state),
@@ -58,24 +58,6 @@ def _list(call: InterfaceContext) -> Elements:
         *header,
         Element("number_of_jobs", len(found)),
         *call.answers.listed(found, shown),
-    )
-
-
-def _selection(call: InterfaceContext, ended: str) -> Selection:
-    """Return the posted filters; LGIError."""
-    form = call.form
-    owner = form.line(fields.OWNER)
-    return Selection(
-        # Who submits a job may read it: one's own jobs need no list but one's own.
-        (owner,) if owner == call.user.name else call.user.names,
-        *form.filter(fields.LISTED_STATE),
-        *form.filter(fields.LISTED_APPLICATION),
-        ended,
-        list_filters.label_terms(form),
-        owner,
-        form.line(fields.RESOURCE),
-        form.number(fields.SINCE) if form.has(fields.SINCE.name) else 0,
-        list_filters.number_ranges(form),
     )
 
 

@@ -1,8 +1,9 @@
 """The calls by which users submit jobs (wire.md 7)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 from lgi_protocol import labels
 from lgi_protocol.xml import Element
@@ -10,10 +11,14 @@ from lgi_server.api import fields, list_filters, plan_fields
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.form import Form
 from lgi_server.api.responses import Elements
-from lgi_server.services.jobs import bulk_submission, resubmission, submission
+from lgi_server.services.jobs import bulk_submission, idempotency, resubmission, submission
+from lgi_server.services.jobs.array_submission import ArraySubmit
+from lgi_server.services.jobs.bulk_submission import Outcome
 from lgi_server.services.jobs.idempotency import IdempotencyKey
 from lgi_server.services.jobs.submit_request import NO_PLAN, JobPayload, SubmitRequest
 from lgi_server.storage.repository import Upload
+from lgi_server.tables.job_arrays import MOST_ELEMENTS
+from lgi_server.tables.job_queue.jobs import JobRow
 
 # What a submit can plan here: clients that want it ask first, since older servers read over the fields.
 _PLANS = (Element("plans_hold", 1), Element("plans_after", 1), Element("plans_retries", 1))
@@ -31,12 +36,31 @@ def interface_submit_job(call: InterfaceContext) -> Elements:
 
 def interface_submit_jobs(call: InterfaceContext) -> Elements:
     """Queue, ours, many jobs at once, each checked as if it were submitted by itself."""
-    entries = [partial(_request, call, entry.form, entry.uploads) for entry in call.entries]
-    outcomes = bulk_submission.submit_all_as_user(call.submit_context(), call.user, entries)
+    array = _array(call)
+    entries = [partial(_request, call, entry.form, entry.uploads, array) for entry in call.entries]
+    outcomes = bulk_submission.submit_all_as_user(call.submit_context(), call.user, entries, array)
     request_ids = [entry.request_id for entry in call.entries]
     most = Element("most_jobs", call.runtime.config.max_jobs_at_once)
-    known = (most, Element("file_times", 1), *_PLANS)
+    arrays = (Element("most_elements", MOST_ELEMENTS), *_array_id(outcomes))
+    known = (most, Element("file_times", 1), *_PLANS, *arrays)
     return (*call.header(), *known, *call.answers.submitted(outcomes, request_ids))
+
+
+def _array(call: InterfaceContext) -> ArraySubmit | None:
+    """Return the array of a bulk submit, if it is posted; LGIError."""
+    posted = call.form.line(fields.ARRAY)
+    key = idempotency.make_key("user", call.user.name, posted)
+    if key is None:
+        return None
+    at_most = call.form.number(fields.AT_MOST) if call.form.has(fields.AT_MOST.name) else 0
+    array = ArraySubmit(key, call.form.number(fields.ARRAY_SIZE), at_most)
+    array.check()
+    return array
+
+
+def _array_id(outcomes: Sequence[Outcome]) -> tuple[Element, ...]:
+    known = (one.array_id for one in outcomes if isinstance(one, JobRow) and one.array_id is not None)
+    return tuple(Element("array_id", array_id) for array_id in islice(known, 1))
 
 
 def interface_resubmit_jobs(call: InterfaceContext) -> Elements:
@@ -54,13 +78,19 @@ def _key(call: InterfaceContext, job_id: int) -> IdempotencyKey | None:
     return call.idempotency_key("user", call.user.name, form)
 
 
-def _request(call: InterfaceContext, form: Form, uploads: Callable[[], tuple[Upload, ...]]) -> SubmitRequest:
+def _request(
+    call: InterfaceContext,
+    form: Form,
+    uploads: Callable[[], tuple[Upload, ...]],
+    array: ArraySubmit | None = None,
+) -> SubmitRequest:
     """Return the request for one job."""
     return SubmitRequest(
         form.tag(fields.APPLICATION),
         form.names(fields.TARGETS),
         partial(_details, form, uploads),
         call.idempotency_key("user", call.user.name, form),
+        (array.key.request_id, form.number(fields.ARRAY_INDEX)) if array else None,
     )
 
 

@@ -16,4 +16,9 @@ def link_files(source: int, at: int) -> None:
         if one.name in STREAMS or is_reserved(one.name):
             continue
         with suppress(FileExistsError):
-            os.link(one.name, one.name, src_dir_fd=source, dst_dir_fd=at, follow_symlinks=False)
+            link_file(one.name, source, at)
+
+
+def link_file(name: str, source: int, at: int) -> None:
+    """Link a file of one directory into another one under the same name; OSError."""
+    os.link(name, name, src_dir_fd=source, dst_dir_fd=at, follow_symlinks=False)

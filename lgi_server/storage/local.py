@@ -18,7 +18,7 @@ from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import FileProperties
 from lgi_server.storage import repository
-from lgi_server.storage.directory_files import link_files
+from lgi_server.storage.directory_files import link_file, link_files
 from lgi_server.storage.pending_uploads import PendingUploads
 from lgi_server.storage.quota import Quota
 from lgi_server.storage.repository import (
@@ -28,6 +28,8 @@ from lgi_server.storage.repository import (
     NewRepository,
     NoSuchFileError,
     StoredFile,
+    Upload,
+    entry_name,
     file_name,
     regular_files,
     write_new,
@@ -129,7 +131,8 @@ class Repositories:
 
     def create_all(self, repositories: Sequence[NewRepository]) -> tuple[str, ...]:
         """Create repositories with checked files and return their names; all, or none and LGIError UPLOAD."""
-        self.pending.check_free(sum(upload.size for new in repositories for upload in new.uploads))
+        files = set[Upload]().union(*(new.uploads for new in repositories))
+        self.pending.check_free(sum(file.size for file in files))
         names = tuple(self.new_name() for _ in repositories)
         try:
             run_in_thread(self._make_all, names, repositories)
@@ -141,14 +144,19 @@ class Repositories:
         return names
 
     def _make_all(self, names: Sequence[str], repositories: Sequence[NewRepository]) -> None:
-        """Write all repositories, and sync the disk once."""
+        """Write all repositories, and sync the disk once. A file of several is written once, and linked."""
+        first: dict[Upload, str] = {}
         for name, new in zip(names, repositories, strict=True):
             with self._new_directory(name) as at:
                 access = os.open(ACCESS_FILE, NEW, 0o660, dir_fd=at)
                 with os.fdopen(access, "wb") as opened:
                     opened.write(comma_lists.join(new.writers).encode())
                 for upload in new.uploads:
-                    copy_part(upload, os.open(upload.name, NEW, 0o660, dir_fd=at))
+                    if (source := first.setdefault(upload, name)) == name:
+                        copy_part(upload, os.open(upload.name, NEW, 0o660, dir_fd=at))
+                    else:
+                        with self.opened(source) as there:
+                            link_file(upload.name, there, at)
                 if new.source:
                     self._link(new.source, at)
         self.sync()
@@ -178,7 +186,7 @@ class Repositories:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with self.opened(name) as at:
             try:
-                opened = os.fdopen(os.open(_part(file), flags, dir_fd=at), "rb")
+                opened = os.fdopen(os.open(entry_name(file), flags, dir_fd=at), "rb")
             except OSError as error:
                 raise NoSuchFileError(file) from error
         if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
@@ -241,10 +249,3 @@ class Repositories:
             yield at
         finally:
             os.close(at)
-
-
-def _part(text: str) -> str:
-    """Return ``text`` if it is the name of one entry of a directory; NoSuchFileError otherwise."""
-    if text in {"", ".", ".."} or "/" in text or "\0" in text:
-        raise NoSuchFileError(text)
-    return text

@@ -140,6 +140,13 @@ def is_listable(name: str) -> bool:
     return not common_name.has_control(name.replace("\n", "").replace("\t", ""))
 
 
+def entry_name(text: str) -> str:
+    """Return ``text`` if it is the name of one entry of a directory; NoSuchFileError otherwise."""
+    if text in {"", ".", ".."} or "/" in text or "\0" in text:
+        raise NoSuchFileError(text)
+    return text
+
+
 def file_name(text: str) -> str:
     """Return ``text`` if a file of a repository may have it as its name; LGIError UPLOAD."""
     if text in {"", ".", ".."} or "/" in text or not is_listable(text) or len(text.encode()) > 255:

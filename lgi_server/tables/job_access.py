@@ -22,9 +22,11 @@ _AT_ONCE = 4000
 _COLUMNS = "role, name, state_time_stamp, job_id, state, application, ended"
 _NOT_RUNNING = (State.QUEUED, State.FINISHED, State.ABORTED)
 _VALUES = placeholders(_COLUMNS.split(","))
-# The role of the rows of names and labels; the roles of the rows from which lists are read.
-LABEL = "label"
-_LISTED = frozenset({"read", LABEL})
+# The roles of readers: of elements of arrays, and of other jobs; that of the rows of names and labels.
+PART, READ, LABEL = "part", "read", "label"
+# The roles of the rows from which lists are read.
+_LISTED = frozenset({READ, PART, LABEL})
+_LISTED_SQL = ", ".join(f"'{role}'" for role in sorted(_LISTED))
 # Hexadecimal digits of the digest of a reader and a label.
 _DIGITS = 32
 
@@ -47,7 +49,8 @@ def insert_all(transaction: Transaction, new: Sequence[JobRow]) -> None:
 
 def _names(job: JobRow) -> Names:
     names = [("owner", name) for name in job.owners]
-    names += [("read", name) for name in job.read_access]
+    reader = READ if job.array_index is None else PART
+    names += [(reader, name) for name in job.read_access]
     names += [("target", name) for name in job.target_resources]
     names += [(LABEL, label_key(name, term)) for name in job.read_access for term in _terms(job)]
     if job.licences:
@@ -80,8 +83,8 @@ def _insert(transaction: Transaction, rows: Sequence[tuple[str | int, ...]]) -> 
 # What a change of a job sets in its rows, by column: only what queries use for a role. Roles never change.
 _SETTINGS = {
     "state": "CASE role WHEN 'target' THEN '' ELSE {} END",
-    "state_time_stamp": "CASE WHEN role IN ('read', 'label') THEN {} ELSE 0 END",
-    "ended": "CASE WHEN role IN ('read', 'label') THEN {} ELSE '' END",
+    "state_time_stamp": f"CASE WHEN role IN ({_LISTED_SQL}) THEN {{}} ELSE 0 END",
+    "ended": f"CASE WHEN role IN ({_LISTED_SQL}) THEN {{}} ELSE '' END",
     "name": "CASE role WHEN 'target' THEN {} ELSE name END",
 }
 

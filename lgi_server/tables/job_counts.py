@@ -47,7 +47,7 @@ def ended_since(transaction: Transaction, reader: str, days: Sequence[int]) -> l
     )
     limits = [limit for pair in zip(days, (*days[1:], LAST), strict=True) for limit in pair]
     row = transaction.row(
-        f"SELECT {sums} FROM job_access WHERE role = 'read' AND name = %s"
+        f"SELECT {sums} FROM job_access WHERE role IN ('read', 'part') AND name = %s"
         " AND state IN ('finished', 'aborted') AND state_time_stamp >= %s",
         *limits,
         reader,

@@ -19,7 +19,8 @@ _PROJECT = ("project", "this_project_server", "project_master_server")
 _LISTS = ("target_resources", "owners", "read_access", "write_access")
 _TEXTS = ("state", "application")
 _TIMES = ("submitted", "started", "ended", "tried", "retries")
-_OURS = ("job_name", *_TIMES)
+_ARRAY = ("array_id", "array_index")
+_OURS = ("job_name", *_TIMES, *_ARRAY)
 
 
 class OutputFormat(Enum):
@@ -110,7 +111,7 @@ def job(text: str) -> Values:
         from lgi_tools.client.hold import read_holds
 
         values["holds"] = of_holds(read_holds(text))
-    return values | {name: leading_number(texts[name]) for name in _TIMES if texts[name]}
+    return values | {name: leading_number(texts[name]) for name in (*_TIMES, *_ARRAY) if texts[name]}
 
 
 def details(text: str) -> Values:

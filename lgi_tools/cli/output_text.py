@@ -1,6 +1,7 @@
 """The text output of a server's answers: labels in column 22, times in the local time zone."""
 
 import time
+from collections.abc import Sequence
 
 from lgi_protocol import hexcode, xml
 from lgi_protocol.reply import Reply, leading_number
@@ -67,9 +68,11 @@ def end_lines(text: str) -> str:
 
 
 def label_lines(text: str) -> str:
-    """Return the lines with the name and labels of the job in a ``<job>``; empty for one without."""
+    """Return the lines with the name, labels and array of the job in a ``<job>``; empty for one without."""
     lines = [("Job name", name)] if (name := xml.value(text, "job_name")) else []
     lines += [("Job label", f"{key}={value}") for key, value in read_label_elements(text).items()]
+    if array := xml.value(text, "array_id"):
+        lines.append(("Job array", f"{array}[{xml.value(text, 'array_index')}]"))
     return "".join(line(label, value) for label, value in lines)
 
 
@@ -93,3 +96,12 @@ def repository_line(reply: Reply) -> str:
     found = xml.find(reply.content, "job", "repository_content")
     names = [one_line(file_name(file.inside)) for file in xml.find_all(found.inside, "file")] if found else []
     return line("Repository content", ", ".join(names)) if names else ""
+
+
+def licence_lines(found: Sequence[str]) -> str:
+    """Return the lines with the licences of a project, empty when it has none."""
+    texts = [
+        f"{xml.value(text, 'name')}, {xml.value(text, 'used')} of {xml.value(text, 'total')} in use"
+        for text in found
+    ]
+    return "".join(("\n", *(line("Licence", text) for text in texts))) if texts else ""

@@ -32,6 +32,7 @@ _NAMES = (
     "since",
     "mine",
     "group",
+    "array",
 )
 
 
@@ -106,11 +107,17 @@ _OTHERS = (
     click.option(
         "--group", default="", metavar="NAME", help="Only jobs that this group owns (default: any)."
     ),
+    click.option(
+        "--array",
+        default="",
+        metavar="ID",
+        help="Only elements of this array; 7[1-3,9]: those of array 7 with these indexes (default: any).",
+    ),
 )
 
 
 def other_options(command: _Command) -> _Command:
-    """Add the options that commands of LGI lack: --name, --label, --resource, --since, --mine, --group."""
+    """Add the options of a selection that commands of LGI lack: --name, --label, --resource and others."""
     for option in reversed(_OTHERS):
         command = option(command)
     return command
@@ -148,6 +155,7 @@ def selection(chosen: Options, user: str, default_all: bool = False) -> "Selecti
         raise click.UsageError("--mine cannot be combined with --group")
     if chosen.get("failed") and chosen.get("succeeded"):
         raise click.UsageError("--failed cannot be combined with --succeeded")
+    words = _words(chosen.get("words", ()))
     try:
         found = Selection(
             state=chosen.get("state", ""),
@@ -158,7 +166,8 @@ def selection(chosen: Options, user: str, default_all: bool = False) -> "Selecti
             owner=user if chosen.get("mine") else chosen.get("group", ""),
             resource=chosen.get("resource", ""),
             since=chosen.get("since") or 0,
-            numbers=read_numbers(_words(chosen.get("words", ()))),
+            numbers=read_numbers(word for word in words if "[" not in word),
+            array=_array(chosen.get("array", ""), [word for word in words if "[" in word]),
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
@@ -167,6 +176,14 @@ def selection(chosen: Options, user: str, default_all: bool = False) -> "Selecti
     if chosen.get("everything") and not found.is_everything:
         raise click.UsageError("--all cannot be combined with job ids and options that select jobs")
     return found
+
+
+def _array(option: str, words: Sequence[str]) -> str:
+    """Return the array of an option or of a word as ``7[]`` or ``7[1-3]``. Raises ValueError for several."""
+    given = [*([option] if option else []), *words]
+    if len(given) > 1:
+        raise ValueError(f"only one array can be selected, not {' and '.join(given[:3])}")
+    return given[0] if given else ""
 
 
 def _words(words: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 import codecs
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,18 +39,23 @@ class CommandLine:
 
 
 def of_words(
-    words: Sequence[str], more: Sequence[str] = (), output: str = "", errors: str = ""
+    words: Sequence[str],
+    more: Sequence[str] = (),
+    output: str = "",
+    errors: str = "",
+    variables: Mapping[str, str] | None = None,
 ) -> CommandLine:
     """Return the command line of some words, with ``more`` files. Raises ValueError for an invalid one.
 
     A program with a relative path, as ``./my_script.py``, is a local file and is sent; any other is searched
     where the job runs. No word is interpreted by a shell. ``output`` and ``errors`` are the files in which
-    the job stores its streams, which may be one file, or `NULL`.
+    the job stores its streams, which may be one file, or `NULL`. ``variables`` are added to its environment.
     """
     program = Path(words[0])
     files = [Path(name) for name in more]
     first = words[0]
-    lines = _redirection(output, errors)
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in (variables or {}).items()]
+    lines += _redirection(output, errors)
     if "/" in words[0] and not program.is_absolute():
         first = f"./{program.name}"
         files = [*(file for file in files if not _same(file, program)), program]

@@ -21,7 +21,8 @@ class Job:
     ``specifics`` is XML; ``repository_url`` is empty for a job without repository. For an ended job
     ``exit_code`` or ``exit_signal`` is set when known; ``end_reason`` may give details. The times are None
     when they are unknown, or not yet; ``started_at`` is the last start. ``holds`` keep a queued job from
-    being given out. One with ``retries`` was ``tried`` again so many times already.
+    being given out. One with ``retries`` was ``tried`` again so many times already. An element of an array
+    has its ``array_id`` and ``array_index``.
     """
 
     id: int
@@ -45,6 +46,8 @@ class Job:
     holds: tuple[Hold, ...] = field(default=(), kw_only=True)
     tried: int = field(default=0, kw_only=True)
     retries: int = field(default=0, kw_only=True)
+    array_id: int | None = field(default=None, kw_only=True)
+    array_index: int | None = field(default=None, kw_only=True)
 
     @property
     def ended(self) -> bool:
@@ -101,11 +104,14 @@ def read_details(text: str) -> Details:
 
 _TEXTS = ("job_id", "state", "application", "job_specifics", "state_time_stamp")
 _LISTS = ("target_resources", "owners", "read_access", "write_access")
+_ARRAY = ("array_id", "array_index")
 _TIMES = {"submitted": "submitted_at", "started": "started_at", "ended": "ended_at"}
 
 
 def _common(text: str) -> dict[str, Any]:
-    texts = xml.values(text, *_TEXTS, *_LISTS, *_TIMES, "job_name", "tried", "retries", *job_end.FIELDS)
+    texts = xml.values(
+        text, *_TEXTS, *_LISTS, *_TIMES, *_ARRAY, "job_name", "tried", "retries", *job_end.FIELDS
+    )
     specifics = texts["job_specifics"]
     end = job_end.end_of(texts)
     return {
@@ -128,6 +134,7 @@ def _common(text: str) -> dict[str, Any]:
         "tried": leading_number(texts["tried"]),
         "retries": leading_number(texts["retries"]),
         **{name: parse_time(texts[tag]) if texts[tag] else None for tag, name in _TIMES.items()},
+        **{name: leading_number(texts[name]) if texts[name] else None for name in _ARRAY},
     }
 
 

@@ -67,10 +67,12 @@ def label_fields(name: str, of_job: Mapping[str, str]) -> dict[str, str]:
 class Submission:
     """The outcome of one submit of many: the id and repository of the job, or the ``error`` of the server.
 
-    ``resubmitted_from`` is the id of the job that it is like, if it is like one.
+    ``resubmitted_from`` is the id of the job that it is like, if it is like one, ``array_id`` the array that
+    it is an element of.
     """
 
     job_id: int = 0
     repository_url: str = ""
     error: ServerError | None = None
     resubmitted_from: int = 0
+    array_id: int = 0

@@ -1,6 +1,6 @@
 """Project: the Python interface to the jobs of a project. `LGI_Client` is the class of LGI's document."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -13,24 +13,24 @@ from lgi_protocol.states import State
 from lgi_tools.client import settings
 from lgi_tools.client.element import read_element
 from lgi_tools.client.files import Files
-from lgi_tools.client.interface_calls import SUBMIT, Caller
+from lgi_tools.client.interface_calls import Caller
 from lgi_tools.client.job import AnyJob, Details, Job, id_of, read_details
+from lgi_tools.client.job_array import JobArray, job_arrays
 from lgi_tools.client.job_calls import JobCalls, held_for
-from lgi_tools.client.job_plan import PlanArguments, plan_of
-from lgi_tools.client.job_request import JobRequest, Submission
+from lgi_tools.client.job_progress import Progress, read_progress
 from lgi_tools.client.polling import poll_until
+from lgi_tools.client.project_submits import ProjectSubmits
 from lgi_tools.client.repository import Repository
 from lgi_tools.client.resource import Resource, read_resource
 from lgi_tools.client.result import Result, result_of
 from lgi_tools.client.selected_jobs import selected_jobs
 from lgi_tools.client.selection import SHOW, Filters, Selection, selection_of
 from lgi_tools.client.settings import Settings
-from lgi_tools.client.submission import submit_many
 from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.client.transfer_error import TransferError
 
 
-class Project(JobCalls):
+class Project(ProjectSubmits, JobCalls):
     """The jobs of a project on one of its servers, over persistent connections.
 
     Raises ServerError with LGI's number when the server refuses a call, TransportError without a valid
@@ -63,80 +63,13 @@ class Project(JobCalls):
 
     def _open(self, chosen: Settings, timing: Timing) -> None:
         settings.require_arguments(chosen, {}, "server", "user", "groups", "key", "certificate", "ca")
-        self._client = Client(chosen.server, chosen.credentials(), direct=True)
-        self._caller = Caller(self._client, chosen, timing)
-        self.timing = timing
-        # Whether the server has answered: if so, it is retried when it does not answer any more.
-        self._answered = False
+        client = Client(chosen.server, chosen.credentials(), direct=True)
+        self._set_up(client, Caller(client, chosen, timing), timing)
 
     @property
     def user(self) -> str:
         """The user of the calls."""
         return self._caller.fields["user"]
-
-    @property
-    def server(self) -> str:
-        """The URL of the project server."""
-        return self._client.server
-
-    def submit(
-        self,
-        application: str,
-        *,
-        input: bytes | str = b"",
-        files: Iterable[str | Path] = (),
-        targets: Iterable[str] = (comma_lists.ANY,),
-        specifics: str | Mapping[str, str | int] = "",
-        read_access: Iterable[str] = (),
-        write_access: Iterable[str] = (),
-        name: str = "",
-        labels: Mapping[str, str] | None = None,
-        **plan: Unpack[PlanArguments],
-    ) -> Details:
-        """Queue a job; its files are streamed into its repository.
-
-        ``specifics`` is XML, or a mapping to write as XML: ``{"cpus": 4, "walltime": "01:00:00"}``. The job
-        is found by ``name`` and ``labels``, as ``{"T": "300"}``. With ``hold`` it is not started before it is
-        released, with ``after`` not before these jobs have succeeded, with ``after_any`` not before these
-        have ended. If a job of ``after`` fails it is aborted, with ``keep_after_failure`` held.
-        It is started again ``retries`` times when it fails (`JobPlan`).
-        TransportError from a server that is too old for that.
-        """
-        request = JobRequest(
-            application,
-            input=input,
-            files=files,
-            targets=targets,
-            specifics=specifics,
-            read_access=read_access,
-            write_access=write_access,
-            name=name,
-            labels=labels or {},
-            plan=plan_of(**plan),
-        )
-        return self.submit_request(request)
-
-    def submit_request(self, request: JobRequest) -> Details:
-        """Queue a job as `submit` does."""
-        reply = self._call(SUBMIT, request.fields() | request.show(), request.paths())
-        return read_element(self.server, reply, "job", read_details)
-
-    def submit_many(
-        self, requests: Iterable[JobRequest], report: Callable[[Submission], object] | None = None
-    ) -> list[Submission]:
-        """Queue many jobs in few calls and return the outcome of each, in their order.
-
-        A refused job does not stop the others: its outcome has the error. ``report`` gets each outcome as
-        soon as it is known. ValueError and OSError for a request are raised before any is sent. After other
-        errors those not reported may be queued: a call with the same request ids makes no second job.
-        """
-        outcomes: list[Submission] = []
-        for outcome in submit_many(self._client, self._caller.fields, requests, self.timing):
-            self._answered = True
-            outcomes.append(outcome)
-            if report:
-                report(outcome)
-        return outcomes
 
     def job(self, job: AnyJob) -> Details:
         """Return all data of one job. Raises ServerError NO_JOB."""
@@ -156,6 +89,18 @@ class Project(JobCalls):
     def select(self, selection: Selection) -> Iterator[Job]:
         """Yield the jobs of a selection as `jobs` does."""
         return selected_jobs(partial(self._call, "job_state"), self.server, selection)
+
+    def arrays(self) -> Iterator[JobArray]:
+        """Yield the arrays of jobs that the user may read, the newest first. Older servers have none."""
+        return job_arrays(partial(self._call, "job_arrays"))
+
+    def progress(self, selection: Selection | None = None, **filters: Unpack[Filters]) -> Progress:
+        """Return how far the jobs of a selection are, or those of filters as for `jobs`.
+
+        Raises TransportError from a server that is too old.
+        """
+        asked = selection_of(**filters) if selection is None else selection
+        return read_progress(partial(self._call, "job_progress"), self.server, asked)
 
     def wait(self, job: AnyJob, timeout: float | None = None) -> Details:
         """Wait until a job has ended and return it. Raises TimeoutError after ``timeout`` seconds.
@@ -196,11 +141,6 @@ class Project(JobCalls):
     def call(self, name: str, fields: Mapping[str, str]) -> Reply:
         """Make any call of ``interfaces/interface_<name>``, for calls without a method here."""
         return self._call(name, fields)
-
-    def _call(self, name: str, fields: Mapping[str, str], files: tuple[Path, ...] = ()) -> Reply:
-        reply = self._caller.call(name, fields, files)
-        self._answered = True
-        return reply
 
     def close(self) -> None:
         """Close the connections; a ``with`` block does so too."""

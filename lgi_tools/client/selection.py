@@ -9,13 +9,14 @@ from lgi_protocol import labels
 from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply
 
+_ARRAY = re.compile(r"([0-9]{1,9})(?:\[([0-9, -]*)\])?")
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 # Ranges of numbers in one call.
 MOST_RANGES = 500
 # What a call asks to be told of each job: servers read over words they do not know.
-SHOW = {"show": "labels, times, holds, tries"}
+SHOW = {"show": "labels, times, holds, tries, array"}
 # The fields that older servers read over.
-_OURS = ("job_name", "labels", "owner", "resource", "since", "job_ids")
+_OURS = ("job_name", "labels", "owner", "resource", "since", "job_ids", "array_id", "single")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,8 @@ class Selection:
 
     ``state`` and ``application`` may begin with ``!`` for all others. ``ended`` is ``succeeded``, ``failed``
     or ``unknown``. ``labels`` are written ``key=value``. ``since`` is the earliest last change, in Unix
-    seconds. ``numbers`` are ranges of job ids, each with its last one.
+    seconds. ``numbers`` are ranges of job ids, each with its last one. ``array`` is an array as ``7``, or
+    elements of it as ``7[1-3,9]``; ``single`` passes no elements of arrays.
     """
 
     state: str = ""
@@ -36,9 +38,12 @@ class Selection:
     resource: str = ""
     since: int = 0
     numbers: tuple[tuple[int, int], ...] = ()
+    array: str = ""
+    single: bool = False
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a name or label that no job can have."""
+        """Raise ValueError for a name or label that no job can have, or an array that cannot be read."""
+        check_array(self.array)
         labels.check_name(self.name)
         labels.read_labels(self.labels)
 
@@ -55,6 +60,8 @@ class Selection:
             "resource": self.resource,
             "since": str(self.since or ""),
             "job_ids": ", ".join(numbers),
+            "array_id": self.array.removesuffix("[]"),
+            "single": "1" if self.single else "",
         }
         return {name: text for name, text in fields.items() if text}
 
@@ -81,20 +88,36 @@ class Filters(TypedDict, total=False):
     resource: str
     since: int
     numbers: Iterable[str | int]
+    array: str | int
+    single: bool
 
 
 def selection_of(**filters: Unpack[Filters]) -> Selection:
     """Return the selection of these filters. Raises ValueError for an invalid one."""
     of_job, numbers = filters.pop("labels", {}), filters.pop("numbers", ())
     texts = tuple(f"{key}={value}" for key, value in of_job.items())
-    return Selection(**filters, labels=texts, numbers=read_numbers(map(str, numbers)))  # type: ignore[arg-type, misc]
+    array = str(filters.pop("array", ""))
+    return Selection(**filters, array=array, labels=texts, numbers=read_numbers(map(str, numbers)))  # type: ignore[arg-type, misc]
+
+
+class UnknownFilterError(TransportError):
+    """A server has read over a filter, which it is too old to know."""
 
 
 def check_known(server: str, fields: Mapping[str, str], reply: Reply) -> None:
-    """Raise TransportError when a server has read over a filter, and so has listed other jobs too."""
+    """Raise UnknownFilterError when a server has read over a filter, and so has listed other jobs too."""
     for name in _OURS:
         if name in fields and not reply.value(name):
-            raise TransportError(server, f"this server is too old to select jobs by {name}")
+            raise UnknownFilterError(server, f"this server is too old to select jobs by {name}")
+
+
+def check_array(text: str) -> None:
+    """Raise ValueError unless a text is an array as ``7``, elements of it as ``7[1-3,9]``, or empty."""
+    match = _ARRAY.fullmatch(text)
+    if text and match is None:
+        raise ValueError(f"{text[:40]!r} is not an array: it must be a number, or elements as 7[1-3,9]")
+    if match and match[2]:
+        read_numbers([match[2].replace(" ", "")])
 
 
 def read_numbers(words: Iterable[str]) -> tuple[tuple[int, int], ...]:

@@ -1,11 +1,12 @@
 """Submit many jobs of a project: all of them are checked before the first one is sent."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from lgi_protocol.client import Client
 from lgi_protocol.reply import leading_number
 from lgi_tools.client import bulk_submit, idempotent_submit
-from lgi_tools.client.bulk_submit import NewJob, Outcome
+from lgi_tools.client.bulk_submit import NewArray, NewJob, Outcome
 from lgi_tools.client.interface_calls import check_text
 from lgi_tools.client.job_request import JobRequest, Submission
 from lgi_tools.client.timing import Timing
@@ -26,13 +27,33 @@ def submit_many(
     return map(_submission, bulk_submit.submit(client, caller, jobs, timing) if jobs else ())
 
 
-def _new_job(request: JobRequest) -> NewJob:
+def submit_array(
+    client: Client,
+    caller: Mapping[str, str],
+    requests: Mapping[int, JobRequest],
+    array: NewArray,
+    timing: Timing,
+) -> Iterator[Submission]:
+    """Submit the elements of an array, by their indexes, as `submit_many` does."""
+    check_text(caller)
+    if not requests:
+        raise ValueError("an array has at least one element")
+    jobs = []
+    for index, request in requests.items():
+        job = _new_job(request, f"{array.request_id}.{index}")
+        jobs.append(replace(job, fields=dict(job.fields) | {"array_index": str(index)}))
+    return map(_submission, bulk_submit.submit(client, caller, jobs, timing, array))
+
+
+def _new_job(request: JobRequest, request_id: str = "") -> NewJob:
     fields, files = request.fields(), request.paths()
     check_text(fields)
     for file in files:
         file.stat()
-    return NewJob(fields, files, request.request_id or idempotent_submit.new_id())
+    return NewJob(fields, files, request.request_id or request_id or idempotent_submit.new_id())
 
 
 def _submission(outcome: Outcome) -> Submission:
-    return Submission(leading_number(outcome.job_id), outcome.repository_url, outcome.refused)
+    return Submission(
+        leading_number(outcome.job_id), outcome.repository_url, outcome.refused, array_id=outcome.array_id
+    )

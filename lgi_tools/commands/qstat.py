@@ -51,6 +51,12 @@ NAME = "LGI_qstat"
     is_flag=True,
     help="List name, state with exit code, where it runs, time waited and run, owner and labels.",
 )
+@click.option(
+    "--arrays",
+    is_flag=True,
+    help="List each array of jobs on one line, with its progress, before all other jobs.",
+)
+@click.option("--total", is_flag=True, help="Show only how many jobs ended how, and the time that is left.")
 @click.option("-x", "--xml", "raw", is_flag=True, help="Print the answer of the server as XML.")
 @output_json.option
 @click.option("-cnt", "--count", is_flag=True, help="Print only the number of jobs.")
@@ -72,6 +78,8 @@ def command(
     raw: bool,
     as_json: bool,
     count: bool,
+    arrays: bool,
+    total: bool,
     servers: bool,
     resources: bool,
     job_ids: tuple[str, ...],
@@ -85,30 +93,34 @@ def command(
     Example: LGI_qstat --failed --label kind=sweep --long
     """
     from lgi_tools.client.job_end import Outcome
-    from lgi_tools.commands import qstat_list, qstat_long
+    from lgi_tools.commands import qstat_arrays, qstat_list, qstat_long
 
     shape = output_json.shape(raw, as_json)
     asked = {Outcome.SUCCEEDED: succeeded, Outcome.FAILED: failed, Outcome.UNKNOWN: unknown}
     outcomes = [outcome for outcome, is_asked in asked.items() if is_asked]
     words = selection_options.split(given) | {"words": job_ids}
     more = not selection_options.is_plain(words) or (bool(job_ids) and is_long)
-    listing = bool(application or state or count or outcomes or newest or is_long)
-    _refuse_mixture(() if more else job_ids, servers or resources, listing or more)
+    listing = bool(application or state or count or outcomes or newest or is_long or arrays or total)
+    _refuse_mixture(() if more or total else job_ids, servers or resources, listing or more)
     _refuse_choice(len(outcomes), bool(state or newest or count), bool(newest and count))
+    chosen_by = bool(application or state or outcomes or more or job_ids)
+    qstat_arrays.refuse_mixture(arrays, total, bool(count or newest or is_long or raw), chosen_by)
     chosen = options.resolve(given)
     options.require(chosen, NAME, "server", "user", "groups")
     calls = UserCalls(chosen)
     if servers or resources:
         show_project(calls, servers, resources, shape)
         return 0
-    if job_ids and not more:
+    if job_ids and not (more or total):
         # As LGI: of several ids the last one counts.
         return show_job(calls, job_ids[-1], shape)
     wanted = {"state": state, "application": application, "ended": "".join(outcomes)}
     fields = {name: text for name, text in wanted.items() if text}
-    if more:
-        fields |= selection_options.selection(words, chosen.user).fields()
-    if is_long and shape is OutputFormat.TEXT:
+    if more or total:
+        fields |= selection_options.selection(words, chosen.user, default_all=total).fields()
+    if arrays or total:
+        qstat_arrays.show(calls, fields, shape, arrays=arrays)
+    elif is_long and shape is OutputFormat.TEXT:
         qstat_long.show(calls, fields, newest or 0)
     elif count:
         qstat_list.count(calls, fields, shape)
@@ -174,7 +186,7 @@ def show_job(calls: UserCalls, job_id: str, shape: OutputFormat) -> int:
 
 def show_project(calls: UserCalls, servers: bool, resources: bool, shape: OutputFormat) -> None:
     """Show the servers of the project, its resources, or both."""
-    from lgi_tools.cli.output_text import line, project_lines
+    from lgi_tools.cli.output_text import licence_lines, line, project_lines
 
     values: Values = {}
     if servers:
@@ -195,7 +207,7 @@ def show_project(calls: UserCalls, servers: bool, resources: bool, shape: Output
             values["licences"] = [output_json.licence(text) for text in licences]
         if shape is not OutputFormat.JSON:
             heading = "" if servers else f"\n{project_lines(reply)}"
-            text = heading + "".join(map(_resource, found)) + _licences(licences)
+            text = heading + "".join(map(_resource, found)) + licence_lines(licences)
             terminal.show(f"{reply.content}\n" if shape is OutputFormat.XML else f"{text}\n")
     if shape is OutputFormat.JSON:
         output_json.show(values)
@@ -222,17 +234,6 @@ def _drain(text: str) -> str:
         return ""
     reason = xml.value(text, "drain_reason")
     return line("Resource drained", date_and_number(since)) + (line("Drain reason", reason) if reason else "")
-
-
-def _licences(found: Sequence[str]) -> str:
-    from lgi_protocol import xml
-    from lgi_tools.cli.output_text import line
-
-    texts = [
-        f"{xml.value(text, 'name')}, {xml.value(text, 'used')} of {xml.value(text, 'total')} in use"
-        for text in found
-    ]
-    return "".join(("\n", *(line("Licence", text) for text in texts))) if texts else ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import click
 
 from lgi_protocol import comma_lists
+from lgi_protocol.time_span import span
 from lgi_tools.cli import terminal
 from lgi_tools.cli.session import UserCalls
 from lgi_tools.client.job import Job, read_job
@@ -38,7 +39,7 @@ def cells(job: Job, now: int) -> tuple[str, ...]:
     """Return the cells of a job; ``now`` is in Unix seconds."""
     return (
         str(job.id),
-        job.name,
+        job.name if job.array_index is None else f"{job.name}[{job.array_index}]",
         state(job),
         job.application,
         comma_lists.join(job.targets),
@@ -66,18 +67,6 @@ def times(job: Job, now: int) -> tuple[str, str]:
     start = int(job.started_at.timestamp()) if job.started_at else None
     waited = "" if begin is None else span((start or last) - begin)
     return waited, "" if start is None else span(last - start)
-
-
-def span(seconds: int) -> str:
-    """Return a time span as ``42s``, ``5m12s``, ``3h07m`` or ``2d04h``."""
-    minutes, rest = divmod(max(0, seconds), 60)
-    if not minutes:
-        return f"{rest}s"
-    if minutes < 60:
-        return f"{minutes}m{rest:02}s"
-    if minutes < 24 * 60:
-        return f"{minutes // 60}h{minutes % 60:02}m"
-    return f"{minutes // 1440}d{minutes % 1440 // 60:02}h"
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:

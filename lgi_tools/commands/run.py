@@ -15,7 +15,7 @@ from lgi_tools.cli.request_options import warn_of_unmet
 from lgi_tools.cli.session import open_project
 from lgi_tools.client import command_line
 from lgi_tools.client.timing import DEFAULT, Timing
-from lgi_tools.commands import run_options
+from lgi_tools.commands import run_array, run_options
 from lgi_tools.commands.run_options import Plan
 from lgi_tools.commands.wait import line_of, warn_of_outage
 
@@ -49,15 +49,24 @@ NAME = "LGI_run"
     "--batch-id",
     default="",
     metavar="ID",
-    help="Submit no line again that a --batch with this ID has submitted in the last day (default: random).",
+    help="Submit no line or element again that a command with this ID has submitted in the last day"
+    " (default: random).",
 )
+@run_array.array_options
 @output_json.option
 @options.project_options
 @options.version
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[--] COMMAND [ARGUMENTS]...")
 @output_json.json_errors
 def command(
-    *, wait: bool, batch: str | None, batch_id: str, as_json: bool, words: tuple[str, ...], **given: Any
+    *,
+    wait: bool,
+    batch: str | None,
+    batch_id: str,
+    at_most: int | None,
+    as_json: bool,
+    words: tuple[str, ...],
+    **given: Any,
 ) -> int:
     """Run COMMAND on any resource of the project that runs commands, and print the job id.
 
@@ -67,14 +76,23 @@ def command(
     Each line of --batch is a COMMAND with its arguments, in quotes where they contain blanks; options of
     the job may precede it. If a line is wrong, nothing is submitted.
 
+    An array is one COMMAND for many numbers, lines or files: {} in its words is the number, the line or the
+    name of the file, {.} the same without extension, {#} the index. Several of these options are combined,
+    and {1}, {2} are their values. Elements have LGI_ARRAY_INDEX and LGI_ARRAY_SIZE in their environment.
+
     Example: LGI_run --wait --mem 2G --time 1h -f data.csv ./my_script.py data.csv
     """
-    _check_choice(wait, batch, batch_id, words)
+    is_array = run_array.is_asked()
+    _check_choice(wait, batch, batch_id, words, is_array)
+    if at_most and not is_array:
+        raise click.UsageError("--at-most is for --array, --each-line and --each")
     if as_json and (wait or batch is not None):
         raise click.UsageError("--json cannot be combined with --wait and --batch: LGI_wait has it too")
     job = run_options.split(given)
     if batch is not None:
         return _submit_batch(batch, batch_id, job, given)
+    if is_array:
+        return _submit_array(words, job, given, at_most=at_most or 0, batch_id=batch_id, as_json=as_json)
     try:
         plan = run_options.plan(words, job)
     except ValueError as error:
@@ -85,13 +103,19 @@ def command(
         return _submit(project, plan, wait, as_json)
 
 
-def _check_choice(wait: bool, batch: str | None, batch_id: str, words: tuple[str, ...]) -> None:
+def _check_choice(
+    wait: bool, batch: str | None, batch_id: str, words: tuple[str, ...], is_array: bool
+) -> None:
     """Raise UsageError for options that cannot be combined."""
+    if is_array and (wait or batch is not None):
+        raise click.UsageError(
+            "an array cannot be combined with --wait and --batch: wait for it with LGI_wait --array"
+        )
     if batch is None:
         if not words:
             raise click.UsageError("Missing argument '[--] COMMAND [ARGUMENTS]...'.")
-        if batch_id:
-            raise click.UsageError("--batch-id is for --batch")
+        if batch_id and not is_array:
+            raise click.UsageError("--batch-id is for --batch and arrays")
     elif words:
         raise click.UsageError("--batch takes the commands from its file: leave out COMMAND")
     elif wait:
@@ -114,6 +138,26 @@ def _submit_batch(file: str, batch_id: str, job: options.Options, given: options
     with open_project(given, NAME) as project:
         code = run_batch.submit(project, lines, batch_id, NAME)
         _warn_of_unmet(project, [line.plan for line in lines])
+        return code
+
+
+def _submit_array(
+    words: Sequence[str],
+    job: options.Options,
+    given: options.Options,
+    *,
+    at_most: int,
+    batch_id: str,
+    as_json: bool,
+) -> int:
+    from lgi_tools.client import idempotent_submit
+
+    found = run_array.plans(words, job)
+    run_array.warn(words, found, NAME)
+    with open_project(given, NAME) as project:
+        batch_id = batch_id or idempotent_submit.new_id()
+        code = run_array.submit(project, found, NAME, at_most=at_most, batch_id=batch_id, as_json=as_json)
+        _warn_of_unmet(project, list(found.values()))
         return code
 
 

@@ -1,6 +1,6 @@
 """The options with which LGI_run describes a job, on its command line and in the lines of a batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -95,11 +95,19 @@ class Plan:
     warnings: tuple[str, ...]
 
 
-def plan(words: Sequence[str], given: options.Options, request_id: str = "") -> Plan:
-    """Return the job of a command line with the options of a job. Raises ValueError for an invalid one."""
+def plan(
+    words: Sequence[str],
+    given: options.Options,
+    request_id: str = "",
+    variables: Mapping[str, str] | None = None,
+) -> Plan:
+    """Return the job of a command line with the options of a job. Raises ValueError for an invalid one.
+
+    ``variables`` are added to its environment.
+    """
     from lgi_tools.client.job_request import JobRequest
 
-    line = command_line.of_words(words, given["files"], given["output"], given["errors"])
+    line = command_line.of_words(words, given["files"], given["output"], given["errors"], variables)
     licences = command_line.licences(given["resources"])
     specifics = {name: given[key] for key, name in _REQUESTS.items() if given[key] is not None}
     request = JobRequest(

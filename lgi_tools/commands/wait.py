@@ -1,7 +1,7 @@
 """LGI_wait: wait until jobs have ended."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -39,58 +39,88 @@ def command(timeout: float | None, quiet: bool, as_json: bool, **given: object) 
     """Wait until the jobs have ended and print how each ended.
 
     JOB_ID is a number, a range as 12-40, or - for the numbers on standard input; options select jobs too.
-    With --json each job is a line.
+    Jobs are printed in the order in which they end, with --json each on a line. A terminal shows how many
+    have ended, and the time that is left as far as it is known.
 
-    The exit code is that of the first job that did not succeed: the job's own exit code; 128+N after signal
-    N; 1 for an aborted or removed job; 3 for a finished job with unknown exit code. It is 75 when the server
-    has not answered for ten minutes, while the job continues.
+    The exit code is that of the first JOB_ID that did not succeed: the job's own exit code; 128+N after
+    signal N; 1 for an aborted or removed job; 3 for a finished job with unknown exit code. It is 75 when the
+    server has not answered for ten minutes, while the job continues.
 
     Example: LGI_wait --timeout 3600 7 8
     """
+    from lgi_tools.cli.wait_bar import WaitBar
     from lgi_tools.client import job_end
     from lgi_tools.client.polling import OutageError
 
     words = selection_options.split(given)
-    code = 0
+    codes: dict[int, int] = {}
     with open_project(given, NAME) as project:
         wanted = selected(project, words)
-        end = None if timeout is None else time.monotonic() + timeout
-        for job_id in wanted:
-            try:
-                left = None if end is None else max(0.0, end - time.monotonic())
-                found, line, job = ended(project, job_id, left)
-            except TimeoutError:
-                terminal.warn(NAME, f"job {job_id} has not ended after {timeout:g} s")
-                return job_end.TIMED_OUT
-            except OutageError as error:
-                return warn_of_outage(NAME, project, job_id, error)
-            except KeyboardInterrupt:
-                return job_end.INTERRUPTED
-            code = code or found
-            if as_json:
-                output_json.show(output_jobs.of_job(job) if job else {"job_id": job_id, "error": line})
-            elif not quiet:
-                terminal.show(f"{one_line(line)}\n")
-    return code
+        bar = WaitBar(project, wanted)
+        try:
+            for found in _ends(project, wanted, timeout):
+                bar.clear()
+                for job in found:
+                    number, codes[number], line = _ended(job)
+                    if as_json:
+                        gone = {"job_id": number, "error": line}
+                        output_json.show(gone if isinstance(job, int) else output_jobs.of_job(job))
+                    elif not quiet:
+                        terminal.show(f"{one_line(line)}\n")
+                bar.show(len(codes), sum(map(bool, codes.values())))
+        except TimeoutError:
+            left = [job_id for job_id in wanted if job_id not in codes]
+            more = f", nor have {len(left) - 1} others" if len(left) > 1 else ""
+            terminal.warn(NAME, f"job {left[0]} has not ended after {timeout:g} s{more}")
+            return job_end.TIMED_OUT
+        except OutageError as error:
+            first = next(job_id for job_id in wanted if job_id not in codes)
+            return warn_of_outage(NAME, project, first, error)
+        except KeyboardInterrupt:
+            return job_end.INTERRUPTED
+        finally:
+            bar.clear()
+    return next((codes[job_id] for job_id in wanted if codes[job_id]), 0)
 
 
-def ended(project: "Project", job_id: int, timeout: float | None) -> "tuple[int, str, Job | None]":
-    """Wait until a job has ended. Returns its exit code, a line, and the job unless it was removed.
+def _ends(
+    project: "Project", wanted: "Sequence[int]", timeout: float | None
+) -> "Iterator[Sequence[Job | int]]":
+    """Yield the jobs that have ended, in the order in which they do; a removed one as its number.
 
     Raises TimeoutError, OutageError.
     """
+    from lgi_tools.client.job_ends import JobEnds
+    from lgi_tools.client.selection import UnknownFilterError
+
+    end = None if timeout is None else time.monotonic() + timeout
+    if len(wanted) > 1:
+        try:
+            yield from JobEnds(project, wanted).follow(timeout)
+            return
+        except UnknownFilterError:
+            # An older server: one job after the other.
+            pass
+    for job_id in wanted:
+        left = None if end is None else max(0.0, end - time.monotonic())
+        try:
+            yield [project.wait(job_id, left)]
+        except ServerError as error:
+            if error.number != ErrorNumber.NO_JOB:
+                raise
+            yield [job_id]
+
+
+def _ended(job: "Job | int") -> tuple[int, int, str]:
+    """Return the number of a job that has ended, or was removed, its exit code, and a line about it."""
     from lgi_tools.client import job_end
     from lgi_tools.client.job_end import Outcome
 
-    try:
-        job = project.wait(job_id, timeout)
-    except ServerError as error:
-        if error.number != ErrorNumber.NO_JOB:
-            raise
-        return job_end.FAILED, f"{job_id} does not exist", None
+    if isinstance(job, int):
+        return job, job_end.FAILED, f"{job} does not exist"
     if job.end.outcome is Outcome.UNKNOWN:
-        terminal.warn(NAME, f"the exit code of job {job_id} is unknown")
-    return job.end.code, line_of(job), job
+        terminal.warn(NAME, f"the exit code of job {job.id} is unknown")
+    return job.id, job.end.code, line_of(job)
 
 
 def line_of(job: "Job") -> str:

@@ -11,6 +11,7 @@ from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.tables import (
     job_access,
+    job_arrays,
     job_counts,
     job_history,
     licence_wishes,
@@ -23,6 +24,7 @@ from lgi_server.tables.active_resources import numbered, with_session
 from lgi_server.tables.job_history import StateChange
 from lgi_server.tables.job_queue import (
     claims,
+    elements,
     heartbeats,
     jobs,
     kinds,
@@ -30,6 +32,7 @@ from lgi_server.tables.job_queue import (
     lock_states,
     pending_work,
     priorities,
+    repositories,
     states,
 )
 from lgi_server.tables.job_queue.listing import ListCursor
@@ -109,6 +112,23 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "list": lambda one: listing.select(one, MARK, 0, 10),
     "list of an administrator": lambda one: listing.select(one, Selection(("admin",)), 0, 10),
     "list of nobody": lambda one: listing.select(one, Selection(("nobody",)), 0, 10),
+    "list without elements": lambda one: listing.select(one, Selection(("user7",), single=True), 0, 10),
+    "list of an array": lambda one: job_arrays.reader_of(one, 7, ["user7"]),
+    "failed of an array": lambda one: (
+        elements.run_times(one, 7, 10),
+        elements.starts(one, 7, 10),
+        elements.count_active(one, 7),
+        elements.held(one, 7, 10),
+        elements.stored(one, 7, [1, 2]),
+        elements.count_all(one, 7),
+    ),
+    "arrays": lambda one: (
+        job_arrays.newest(one, ["user7", "admin"], 10, 7),
+        job_arrays.progress(one, [7, 8]),
+        job_arrays.limited(one),
+        job_arrays.lock(one, 7),
+    ),
+    "progress": lambda one: listing.progress(one, MARK),
     "list by state": lambda one: listing.select(one, Selection(("user7",), "queued"), 0, 10),
     "list by no state": lambda one: listing.select(one, Selection(("user7",), "queued", True), 0, 10),
     "list by application": lambda one: listing.select(one, Selection(("user7",), "", False, "vasp"), 0, 10),
@@ -158,7 +178,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "old history": lambda one: (job_history.oldest(one, 10), job_history.delete(one, [7])),
     "lock": lambda one: lock_states.mark_unlocked(one, [7, 8]),
     "pulses": lambda one: heartbeats.store(one, [7, 8], 1),
-    "repository": lambda one: jobs.with_repository(one, "JOB_7"),
+    "repository": lambda one: repositories.find_job(one, "JOB_7"),
     "reader by a job": lambda one: job_access.runs_for(one, "res1", ["user7"]),
     "delete": lambda one: states.delete(one, 1),
     "locks of a session": lambda one: running_locks.of_session(one, 1),
@@ -174,7 +194,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     ),
     "kinds": lambda one: (kinds.applications(one), kinds.kinds(one)),
     "marked": lambda one: lock_states.orphaned_lock_states(one, "hello_world", "queued"),
-    "orphans": lambda one: jobs.repositories_among(one, ["JOB_7", "JOB_8"]),
+    "orphans": lambda one: repositories.names_among(one, ["JOB_7", "JOB_8"]),
     "queues": lambda one: priorities.queues(one),
     "heads of queues": lambda one: priorities.heads(one, [Queue("hello_world", "any", "user7")], 10),
     "priorities": lambda one: priorities.set_priorities(one, {7: -1, 8: -2}),

@@ -27,7 +27,18 @@ ENDS = {"exit_code", "exit_signal", "end_reason"}
 OURS = {
     "job_queue": {"repository", "licences", "queued_for", "queued_by", "queued_wish", "daemon_reference"}
     | ENDS
-    | {"job_name", "labels", "submitted", "started"},
+    | {
+        "job_name",
+        "labels",
+        "submitted",
+        "started",
+        "has_dependents",
+        "retries",
+        "tried",
+        "array_id",
+        "array_index",
+        "element_state",
+    },
     "active_resources": {"drained_since", "drain_reason"},
 }
 HERE = {"application": "hello_world", "target_resources": "any"}

@@ -114,7 +114,8 @@ def test_a_step_that_fails_on_sqlite_changes_nothing(tmp_path: Path) -> None:
 
 
 ADDITIONS = re.compile(
-    r"ALTER TABLE \w+ ADD COLUMN (/\*! IF NOT EXISTS \*/ )?\w+ \w+(\(\d+\))? (NULL|NOT NULL DEFAULT .*)"
+    r"ALTER TABLE \w+ ADD COLUMN (/\*! IF NOT EXISTS \*/ )?\w+ \w+(\(\d+\))? (NULL|NOT NULL DEFAULT .*"
+    r"|GENERATED ALWAYS AS .*)"
     r"|CREATE (UNIQUE )?INDEX IF NOT EXISTS .*|CREATE TABLE IF NOT EXISTS .*|UPDATE .*",
     re.DOTALL,
 )

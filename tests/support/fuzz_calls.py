@@ -171,9 +171,9 @@ def calls() -> list[Call]:
         ),
         _job(_user("interface_submit_job", *SUBMIT, good=submit, errors=set(SUBMITTED)), **details, **access),
         _user(
-            *("interface_submit_jobs", f.JOBS),
+            *("interface_submit_jobs", f.JOBS, f.ARRAY, f.ARRAY_SIZE, f.AT_MOST),
             good={"jobs": '[{"application": "hello_world", "target_resources": "any"}]'},
-            errors={33, 65, 68},
+            errors={33, 49, 65, 68},
         ),
         _user(
             *("interface_resubmit_jobs", f.JOB_IDS),
@@ -199,6 +199,19 @@ def calls() -> list[Call]:
             errors={25, 45, 46, 48, 49},
             echoes=("state", "application"),
         ),
+        _user(
+            *("interface_job_state", f.ARRAY_ID, f.SINGLE, f.JOB_IDS),
+            good={"array_id": "1"},
+            errors={19, 47, 49},
+            echoes=("array_id",),
+        ),
+        _user(
+            *("interface_job_progress", f.LISTED_STATE, f.LISTED_APPLICATION, f.ENDED, f.ARRAY_ID, f.SINGLE),
+            good={"array_id": "1"},
+            errors={19, 25, 45, 46, 47, 49},
+            echoes=("array_id",),
+        ),
+        _user(*("interface_job_arrays", f.BEFORE, f.LIMIT), good={}, errors={48, 49}),
         _user(
             *("interface_job_state", f.LISTED_JOB_ID, f.LISTED_STATE, f.WAIT),
             good=ended,

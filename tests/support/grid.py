@@ -59,6 +59,8 @@ TABLES = [
     "licence_wishes",
     "update_undo",
     "job_tails",
+    "job_arrays",
+    "array_access",
     "resource_daemons",
     "web_sessions",
 ]
@@ -252,7 +254,7 @@ class Grid:
             self.run(f"UPDATE job_queue SET {column} = %s WHERE job_id = %s", value, job_id)
         for column, where in (
             ("state", "role <> 'target'"),
-            ("state_time_stamp", "role IN ('read', 'label')"),
+            ("state_time_stamp", "role IN ('read', 'part', 'label')"),
             ("application", "role <> ''"),
         ):
             if column in columns:
@@ -260,7 +262,7 @@ class Grid:
                 self.run(sql, columns[column], job_id)
         changed = self.database.run(lambda transaction: jobs.find(transaction, job_id), write=False)
         if changed is not None:
-            sql = "UPDATE job_access SET ended = %s WHERE job_id = %s AND role IN ('read', 'label')"
+            sql = "UPDATE job_access SET ended = %s WHERE job_id = %s AND role IN ('read', 'part', 'label')"
             self.run(sql, changed.ended, job_id)
 
     def client(self, issued: Issued) -> Client:

@@ -40,9 +40,13 @@ def deleted(server: CannedServer) -> list[str]:
 
 
 def test_all_jobs_are_waited_for(run: Run, server: CannedServer) -> None:
-    """A line each; the exit code is that of the first one that did not succeed."""
+    """A line each; the exit code is that of the first one that did not succeed.
+
+    The first answer is to the call for all of them, which is that of an older server.
+    """
     server.will_answer_call(
         STATE,
+        lgi(job(3, "running")),
         lgi(job(3, "running")),
         lgi(job(3)),
         lgi(job(4, more=end_fields(5))),
@@ -88,8 +92,8 @@ def test_the_exit_code_is_that_of_the_job(
 
 
 def test_a_job_that_is_gone_is_no_reason_to_wait(run: Run, server: CannedServer) -> None:
-    """The others are waited for all the same."""
-    server.will_answer_call(STATE, lgi_error(15, "no such job"), lgi(job(4)))
+    """The others are waited for all the same; a server that cannot list these jobs is asked for each."""
+    server.will_answer_call(STATE, lgi(job(3)), lgi_error(15, "no such job"), lgi(job(4)))
 
     assert run(wait, "3", "4") == (1, "3 does not exist\n4 finished, exit code 0\n", "")
 

@@ -15,7 +15,7 @@ from lgi_server.services.access import job_principals, principals
 from lgi_server.storage.local import Repositories
 from lgi_server.storage.repository import NoSuchRepositoryError
 from lgi_server.tables import active_resources, job_access
-from lgi_server.tables.job_queue import jobs
+from lgi_server.tables.job_queue import repositories
 from lgi_server.tables.job_queue.jobs import JobRow
 
 
@@ -140,7 +140,7 @@ class RepositoryAccess:
 
 
 def _find(name: str, transaction: Transaction) -> JobRow | None:
-    return jobs.with_repository(transaction, name)
+    return repositories.find_job(transaction, name)
 
 
 def _works_on(who: ClientCertificate, job: JobRow, transaction: Transaction) -> bool:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.services.access.submit_rules import JobCounter
-from lgi_server.services.jobs import idempotency, job_storage, submission
+from lgi_server.services.jobs import array_submission, idempotency, job_storage, submission
+from lgi_server.services.jobs.array_submission import ArraySubmit
 from lgi_server.services.jobs.submit_request import PreparedJob, SubmitContext, SubmitRequest
 from lgi_server.tables import event_queue, submit_requests
 from lgi_server.tables.job_queue.jobs import JobRow
@@ -16,19 +17,27 @@ Outcome = JobRow | LGIError
 
 
 def submit_all_as_user(
-    context: SubmitContext, user: UserPrincipal, entries: Sequence[Callable[[], SubmitRequest]]
+    context: SubmitContext,
+    user: UserPrincipal,
+    entries: Sequence[Callable[[], SubmitRequest]],
+    array: ArraySubmit | None = None,
 ) -> list[Outcome]:
     """Submit jobs and return, in their order, the stored job or the LGIError of each.
 
     A request that has created a job before gets that job. Raises LGIError, and stores none, when the files
-    cannot be stored or the database is busy.
+    cannot be stored or the database is busy, or when one of the elements of an ``array`` is refused.
     """
     requests = [_read(entry) for entry in entries]
     batch = _Batch(context, user)
     batch.look_up([one for one in requests if isinstance(one, SubmitRequest)])
     outcomes = [batch.outcome(one) if isinstance(one, SubmitRequest) else one for one in requests]
     prepared = [one for one in outcomes if isinstance(one, PreparedJob)]
-    stored = iter(job_storage.store_all(context, prepared))
+    if array:
+        indexes = [
+            one.element[1] if isinstance(one, SubmitRequest) and one.element else None for one in requests
+        ]
+        array_submission.check_all(zip(indexes, outcomes, strict=True))
+    stored = iter(job_storage.store_all(context, prepared, array))
     if prepared:
         event_queue.insert(context.transaction, event_queue.SCHEDULE_CYCLE, context.now)
     return [next(stored) if isinstance(one, PreparedJob) else one for one in outcomes]

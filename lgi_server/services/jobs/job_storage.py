@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from lgi_server.services.jobs import dependencies, event_log, retries
+from lgi_server.services.jobs import array_limits, array_submission, dependencies, event_log, retries
+from lgi_server.services.jobs.array_submission import ArraySubmit
 from lgi_server.services.jobs.submit_request import NO_PLAN, PreparedJob, SubmitContext
 from lgi_server.tables import job_access, job_holds, licence_wishes, submit_requests
 from lgi_server.tables.job_queue import jobs
@@ -26,16 +27,27 @@ def store_one(context: SubmitContext, prepared: PreparedJob) -> JobRow:
     return _store_related(context, [prepared], [made])[0]
 
 
-def store_all(context: SubmitContext, prepared: Sequence[PreparedJob]) -> list[JobRow]:
-    """Store jobs as `store_one` does, with the same number of statements as for one."""
+def store_all(
+    context: SubmitContext, prepared: Sequence[PreparedJob], array: ArraySubmit | None = None
+) -> list[JobRow]:
+    """Store jobs as `store_one` does, with the same number of statements as for one.
+
+    Raises LGIError SUBMIT_REFUSED unless they can be elements of the ``array``, if there is one.
+    """
     if not prepared:
         return []
+    before = array_submission.known(context, array, prepared) if array else None
     names = context.store.create_all([one.repository for one in prepared])
     for name in names:
         context.transaction.on_rollback(partial(context.store.remove, name))
     new = [replace(one.job, repository=name) for one, name in zip(prepared, names, strict=True)]
+    if array and array.at_most:
+        free = array_limits.places(context.transaction, before.array_id if before else 0, array.at_most)
+        new = array_limits.held(new, free, context.now)
     numbers = jobs.insert_all(context.transaction, new)
     made = [replace(job, job_id=numbers[job.repository]) for job in new]
+    if array:
+        made = array_submission.join(context, array, before, made)
     return _store_related(context, prepared, made)
 
 

@@ -76,13 +76,15 @@ class SubmitRequest:
     """A request to submit a job.
 
     ``details`` are read after the rules were checked, so that errors come in LGI's order. A request with a
-    ``key`` creates one job, however often it is repeated.
+    ``key`` creates one job, however often it is repeated. ``element`` is the request_id of the array that the
+    job is an element of, and its index there.
     """
 
     application: str
     target_resources: tuple[str, ...]
     details: Callable[[], JobPayload]
     key: IdempotencyKey | None = None
+    element: tuple[str, int] | None = None
 
     def fingerprint(self, details: JobPayload, *more: object) -> str:
         """Return a digest of the whole request, its details and ``more``."""
@@ -91,7 +93,8 @@ class SubmitRequest:
         named = {"job_name": details.job_name, "labels": details.labels}
         source = {"source": details.source}
         plan = {"plan": astuple(details.plan) if details.plan != NO_PLAN else ()}
-        more_data = [one for one in (named, source, plan) if any(one.values())]
+        array = {"element": self.element}
+        more_data = [one for one in (named, source, plan, array) if any(one.values())]
         data = (details.input, details.output, *end, *more_data)
         return idempotency.fingerprint(
             (*more, self.application, self.target_resources, *kept, *data), details.uploads

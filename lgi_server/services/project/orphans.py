@@ -17,7 +17,7 @@ from lgi_server.storage import repository
 from lgi_server.storage.local import Repositories
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import NO_SERVER
-from lgi_server.tables.job_queue import jobs
+from lgi_server.tables.job_queue import jobs, repositories
 
 log = logging.getLogger("lgi.scheduler")
 # The file with the names of resources, for web servers that serve repositories for LGI.
@@ -36,7 +36,7 @@ def remove_orphans(store: Repositories, databases: Sequence[Database], age: int,
     removed = 0
     for begin in range(0, len(old), jobs.AT_ONCE):
         some = old[begin : begin + jobs.AT_ONCE]
-        find = partial(jobs.repositories_among, names=some)
+        find = partial(repositories.names_among, names=some)
         known = {name for database in databases for name in database.run(find, write=False)}
         for name in some:
             if name not in known:

@@ -55,6 +55,9 @@ class JobRow:
     tried: int = 0
     # Read on request only.
     holds: tuple[Hold, ...] = ()
+    # Of an element of an array.
+    array_id: int | None = None
+    array_index: int | None = None
 
     @property
     def ended(self) -> str:
@@ -76,7 +79,7 @@ SHORT = (
     "job_id, state, application, owners, read_access, write_access, target_resources, job_specifics,"
     " lock_state, state_time_stamp, repository, licences, exit_code, exit_signal, end_reason,"
     " job_name, labels, submitted, started, has_dependents,"
-    " retries, tried"
+    " retries, tried, array_id, array_index"
 )
 # Jobs in one statement.
 AT_ONCE = 500
@@ -199,24 +202,9 @@ def _row(job: JobRow) -> dict[str, Any]:
         "submitted": job.submitted,
         "started": job.started,
         "retries": job.retries,
+        "array_id": job.array_id,
+        "array_index": job.array_index,
     }
-
-
-def with_repository(transaction: Transaction, repository: str) -> JobRow | None:
-    """Return the job that a repository belongs to, without input and output; None if there is none."""
-    row = transaction.row(
-        f"SELECT {SHORT} FROM job_queue WHERE repository = %s",
-        repository,
-    )
-    return job_in(row) if row else None
-
-
-def repositories_among(transaction: Transaction, names: Sequence[str]) -> list[str]:
-    """Return those of these repositories that belong to a job."""
-    rows = transaction.rows(
-        f"SELECT repository FROM job_queue WHERE repository IN ({placeholders(names)})", *names
-    )
-    return [row["repository"] for row in rows]
 
 
 def prefixed(table: str, columns: str = SHORT) -> str:

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
+from lgi_protocol.states import has_ended
 from lgi_server.db.transaction import Transaction, placeholders
+from lgi_server.tables.job_access import PART, READ
+from lgi_server.tables.job_queue import elements
 from lgi_server.tables.job_queue.jobs import AT_ONCE, SHORT, JobRow, job_in
 from lgi_server.tables.job_queue.selection import Selection, rarest_first
 
@@ -15,30 +18,53 @@ def count(transaction: Transaction, selection: Selection) -> int:
     The jobs of each reader are counted in an index, without those that an earlier reader may read too: this
     costs half as much as removing duplicates does.
     """
+    if selection.array:
+        return elements.count(transaction, selection)
+    parts, parameters = _once(transaction, selection)
+    counts = [f"(SELECT COUNT(*) {part})" for part in parts]
+    row = transaction.row(f"SELECT {' + '.join(counts)} AS n", *parameters)
+    return int(row["n"]) if row else 0
+
+
+def progress(transaction: Transaction, selection: Selection) -> dict[str, int]:
+    """Return the number of jobs in a selection by state, or by result of those that have ended."""
+    parts, parameters = _once(transaction, selection)
+    found: dict[str, int] = {}
+    # Each has an index with all that it reads; there is none with both columns.
+    for column in ("state", "ended"):
+        counts = [f"SELECT {column} AS word, COUNT(*) AS n {part} GROUP BY {column}" for part in parts]
+        for row in transaction.rows(" UNION ALL ".join(counts), *parameters):
+            if row["word"] and not has_ended(row["word"]):
+                found[row["word"]] = found.get(row["word"], 0) + int(row["n"])
+    return found
+
+
+def _once(transaction: Transaction, selection: Selection) -> tuple[list[str], list[str | int]]:
+    """Return the ends of queries that together have each job of a selection once, and their parameters."""
     selection = rarest_first(transaction, selection)
     readers = comma_lists.unique((*selection.readers, comma_lists.ANY))
-    counts, parameters = [], []
+    parts, parameters = list[str](), list[str | int]()
     for number, name in enumerate(readers):
         before = readers[:number]
         seen = (
             " AND NOT EXISTS (SELECT 1 FROM job_access AS other WHERE other.job_id = one.job_id"
-            f" AND other.role = 'read' AND other.name IN ({placeholders(before)}))"
+            f" AND other.role IN ('read', 'part') AND other.name IN ({placeholders(before)}))"
         )
-        rows, row_values = selection.rows_of(name)
         where, filters = selection.filters(name)
-        counts.append(f"(SELECT COUNT(*) FROM job_access AS one WHERE {rows}{where}{seen if before else ''})")
-        parameters += [*row_values, *filters, *before]
-    row = transaction.row(f"SELECT {' + '.join(counts)} AS n", *parameters)
-    return int(row["n"]) if row else 0
+        for rows, row_values in selection.rows_of(name):
+            parts.append(f"FROM job_access AS one WHERE {rows}{where}{seen if before else ''}")
+            parameters += [*row_values, *filters, *before]
+    return parts, parameters
 
 
 def select(transaction: Transaction, selection: Selection, start: int, limit: int) -> list[JobRow]:
     """Return a page of a selection, ordered by the last change of state, without inputs and outputs.
 
     An index has the jobs of each reader in this order; the first ones of each are merged. The rows are read
-    by a second statement, which is cheaper than a join.
+    by a second statement, which is cheaper than a join. The elements of an array are ordered by index.
     """
-    return _jobs(transaction, _page(transaction, selection, start, limit))
+    page = elements.page if selection.array else _page
+    return _jobs(transaction, page(transaction, selection, start, limit))
 
 
 def _jobs(transaction: Transaction, job_ids: Sequence[int]) -> list[JobRow]:
@@ -107,15 +133,15 @@ def _merged(
     ``more`` is a further condition with its parameters.
     """
     selection = rarest_first(transaction, selection)
-    parts, parameters = [], list[str | int]()
-    for number, name in enumerate(comma_lists.unique((comma_lists.ANY, *selection.readers))):
-        rows, row_values = selection.rows_of(name)
+    parts, parameters = list[str](), list[str | int]()
+    for name in comma_lists.unique((comma_lists.ANY, *selection.readers)):
         where, filters = selection.filters(name)
-        parts.append(
-            "SELECT * FROM (SELECT state_time_stamp, job_id FROM job_access AS one"
-            f" WHERE {rows}{where}{more[0]} {by_time} LIMIT %s) AS reader{number}"
-        )
-        parameters += [*row_values, *filters, *more[1], limit]
+        for rows, row_values in selection.rows_of(name):
+            parts.append(
+                "SELECT * FROM (SELECT state_time_stamp, job_id FROM job_access AS one"
+                f" WHERE {rows}{where}{more[0]} {by_time} LIMIT %s) AS reader{len(parts)}"
+            )
+            parameters += [*row_values, *filters, *more[1], limit]
     return " UNION ".join(parts), parameters
 
 
@@ -135,10 +161,17 @@ def changed_since(transaction: Transaction, since: int) -> list[tuple[ListCursor
 
 def states_of(transaction: Transaction, role: str, name: str) -> dict[str, int]:
     """Return the number of jobs, by state, that a name owns (role "owner") or may read (role "read")."""
-    rows = transaction.rows(
-        "SELECT state, COUNT(*) AS n FROM job_access WHERE role = %s AND name = %s GROUP BY state", role, name
-    )
-    return {row["state"]: int(row["n"]) for row in rows}
+    roles = (READ, PART) if role == READ else (role,)
+    found: dict[str, int] = {}
+    for one in roles:
+        rows = transaction.rows(
+            "SELECT state, COUNT(*) AS n FROM job_access WHERE role = %s AND name = %s GROUP BY state",
+            one,
+            name,
+        )
+        for row in rows:
+            found[row["state"]] = found.get(row["state"], 0) + int(row["n"])
+    return found
 
 
 def running_at(transaction: Transaction, applications: Sequence[str]) -> dict[str, dict[str, int]]:

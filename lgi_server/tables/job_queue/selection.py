@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Transaction, placeholders
-from lgi_server.tables.job_access import LABEL, label_key
+from lgi_server.tables.job_access import LABEL, PART, READ, label_key
 
 # Jobs of each label that are counted to find the label of the fewest.
 _COUNTED = 1000
@@ -21,7 +21,8 @@ class Selection:
     An empty filter passes every job. ``not_state`` and ``not_application`` invert the filters. ``ended`` is a
     value of `Result`: jobs with this result. ``labels`` are labels ``key=value`` or names ``=name`` that a
     job has, ``owner`` and ``target`` are among its owners and target resources, ``since`` is the earliest
-    last change in seconds, and ``numbers`` are ranges of numbers, each with its last one.
+    last change in seconds, and ``numbers`` are ranges of numbers, each with its last one. ``array`` selects
+    the elements of an array, whose indexes are in the ranges ``elements``; ``single`` the jobs of none.
     """
 
     readers: tuple[str, ...]
@@ -35,23 +36,45 @@ class Selection:
     target: str = ""
     since: int = 0
     numbers: tuple[tuple[int, int], ...] = ()
+    array: int = 0
+    elements: tuple[tuple[int, int], ...] = ()
+    single: bool = False
 
-    def rows_of(self, reader: str) -> tuple[str, Parameters]:
-        """Return the condition on the rows of a reader that are read, which is the begin of an index."""
+    def rows_of(self, reader: str) -> list[tuple[str, Parameters]]:
+        """Return conditions on the rows of a reader that are read; each is the begin of an index."""
         # A few numbers are looked up by their index: SQLite uses no index for a column behind a plus sign.
         sign = "+" if self.numbers and _are_few(self.numbers) else ""
+        condition = f"{sign}one.role = %s AND {sign}one.name = %s"
         if self.labels:
-            key = label_key(reader, self.labels[0])
-            return f"{sign}one.role = %s AND {sign}one.name = %s", [LABEL, key]
-        return f"{sign}one.role = 'read' AND {sign}one.name = %s", [reader]
+            return [(condition, [LABEL, label_key(reader, self.labels[0])])]
+        return [(condition, [role, reader]) for role in ((READ,) if self.single else (READ, PART))]
 
     def filters(self, reader: str) -> tuple[str, Parameters]:
         """Return the conditions of the filters on such a row, each after an AND."""
+        condition, parameters = self._filters(reader, self.labels[1:], "ended")
+        if self.single and self.labels:
+            condition += (
+                " AND NOT EXISTS (SELECT 1 FROM job_access AS more WHERE more.job_id = one.job_id"
+                " AND more.role = 'part')"
+            )
+        return condition, parameters
+
+    def element_filters(self, reader: str) -> tuple[str, Parameters]:
+        """Return the conditions of the filters on the row of an element, each after an AND."""
+        condition, parameters = self._filters(reader, self.labels, "element_state")
+        if self.single:
+            condition += " AND 0 = 1"
+        if self.elements:
+            condition += f" AND ({' OR '.join(['one.array_index BETWEEN %s AND %s'] * len(self.elements))})"
+            parameters += [number for pair in self.elements for number in pair]
+        return condition, parameters
+
+    def _filters(self, reader: str, labels: Sequence[str], ended: str) -> tuple[str, Parameters]:
         conditions, parameters = list[str](), Parameters()
         for column, value, negated in (
             ("state", self.state, self.not_state),
             ("application", self.application, self.not_application),
-            ("ended", self.ended, False),
+            (ended, self.ended, False),
         ):
             if value:
                 conditions.append(f"one.{column} {'<>' if negated else '='} %s")
@@ -59,7 +82,7 @@ class Selection:
         if self.since:
             conditions.append("one.state_time_stamp >= %s")
             parameters.append(self.since)
-        others = [(LABEL, label_key(reader, term)) for term in self.labels[1:]]
+        others = [(LABEL, label_key(reader, term)) for term in labels]
         others += [("owner", self.owner)] * bool(self.owner) + [("target", self.target)] * bool(self.target)
         for role, name in others:
             conditions.append(

@@ -1,0 +1,161 @@
+"""The tables job_arrays and array_access: jobs that were submitted together, and who may read them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lgi_protocol import comma_lists
+from lgi_server.db.transaction import Row, Transaction, placeholders
+
+# Elements of one array.
+MOST_ELEMENTS = 100_000
+# Arrays without elements that are removed at once.
+_AT_ONCE = 500
+_COLUMNS = (
+    "array_id, caller, request_id, application, owners, read_access, job_name, size, at_most, submitted"
+)
+
+
+@dataclass(frozen=True)
+class ArrayRow:
+    """An array: ``size`` elements were announced, of which ``at_most`` run at once (0: any number).
+
+    ``array_id`` is the number of the first element; ``caller`` and ``request_id`` identify its submit.
+    """
+
+    array_id: int
+    caller: str
+    request_id: str
+    application: str
+    owners: tuple[str, ...]
+    read_access: tuple[str, ...]
+    job_name: str
+    size: int
+    at_most: int
+    submitted: int
+
+
+def insert(transaction: Transaction, new: ArrayRow) -> None:
+    """Store an array; UniqueViolationError when another transaction has just stored that of its request."""
+    values = {
+        **vars(new),
+        "owners": comma_lists.join(new.owners),
+        "read_access": comma_lists.join(new.read_access),
+    }
+    columns = _COLUMNS.split(", ")
+    transaction.run(
+        f"INSERT INTO job_arrays ({_COLUMNS}) VALUES ({placeholders(columns)})",
+        *(values[column] for column in columns),
+    )
+    marks = ", ".join(["(%s, %s)"] * len(new.read_access))
+    transaction.execute_pipelined(
+        f"INSERT INTO array_access (name, array_id) VALUES {marks}",
+        *(value for name in new.read_access for value in (name, new.array_id)),
+    )
+
+
+def of_request(transaction: Transaction, caller: str, request_id: str) -> ArrayRow | None:
+    """Return the array that a submit has made before, if it has, with the row locked."""
+    row = transaction.row(
+        f"SELECT {_COLUMNS} FROM job_arrays WHERE caller = %s AND request_id = %s{transaction.for_update}",
+        caller,
+        request_id,
+    )
+    return _array_in(row) if row else None
+
+
+def lock(transaction: Transaction, array_id: int) -> ArrayRow | None:
+    """Return what `find` returns, with the row locked until the transaction ends."""
+    row = transaction.row(
+        f"SELECT {_COLUMNS} FROM job_arrays WHERE array_id = %s{transaction.for_update}", array_id
+    )
+    return _array_in(row) if row else None
+
+
+def limited(transaction: Transaction) -> list[int]:
+    """Return the arrays that have elements which are held by a limit."""
+    rows = transaction.rows(
+        "SELECT array_id FROM job_arrays AS made WHERE at_most > 0 AND EXISTS (SELECT 1 FROM job_queue AS job"
+        " JOIN job_holds AS held ON held.job_id = job.job_id AND held.reason = 'array'"
+        " WHERE job.array_id = made.array_id AND job.element_state = 'queued')"
+    )
+    return [row["array_id"] for row in rows]
+
+
+def find(transaction: Transaction, array_id: int) -> ArrayRow | None:
+    """Return an array, None if there is none with this number."""
+    row = transaction.row(f"SELECT {_COLUMNS} FROM job_arrays WHERE array_id = %s", array_id)
+    return _array_in(row) if row else None
+
+
+def reader_of(transaction: Transaction, array_id: int, names: Iterable[str]) -> str | None:
+    """Return one of these names, or ``any``, that may read an array; None if there is none."""
+    every = comma_lists.unique((*names, comma_lists.ANY))
+    row = transaction.row(
+        f"SELECT name FROM array_access WHERE array_id = %s AND name IN ({placeholders(every)}) LIMIT 1",
+        array_id,
+        *every,
+    )
+    return str(row["name"]) if row else None
+
+
+def newest(transaction: Transaction, names: Iterable[str], limit: int, before: int = 0) -> list[ArrayRow]:
+    """Return the arrays that one of these names may read, the newest first, or those before a number.
+
+    Each name is one range of an index, of which ``limit`` rows are read.
+    """
+    parts, parameters = [], list[str | int]()
+    for number, name in enumerate(comma_lists.unique((*names, comma_lists.ANY))):
+        older = " AND array_id < %s" if before else ""
+        parts.append(
+            f"SELECT * FROM (SELECT array_id FROM array_access WHERE name = %s{older}"
+            f" ORDER BY array_id DESC LIMIT %s) AS reader{number}"
+        )
+        parameters += [name, *([before] if before else []), limit]
+    numbers = transaction.rows(f"{' UNION '.join(parts)} ORDER BY array_id DESC LIMIT %s", *parameters, limit)
+    array_ids = [row["array_id"] for row in numbers]
+    if not array_ids:
+        return []
+    rows = transaction.rows(
+        f"SELECT {_COLUMNS} FROM job_arrays WHERE array_id IN ({placeholders(array_ids)})"
+        " ORDER BY array_id DESC",
+        *array_ids,
+    )
+    return [_array_in(row) for row in rows]
+
+
+def progress(transaction: Transaction, array_ids: Sequence[int]) -> Mapping[int, Mapping[str, int]]:
+    """Return the number of elements of arrays by element_state, which is ``failed`` for those that failed.
+
+    The rows of an index are counted, one for each element.
+    """
+    found: dict[int, dict[str, int]] = {array_id: {} for array_id in array_ids}
+    if array_ids:
+        rows = transaction.rows(
+            "SELECT array_id, element_state, COUNT(*) AS n FROM job_queue"
+            f" WHERE array_id IN ({placeholders(array_ids)}) GROUP BY array_id, element_state",
+            *array_ids,
+        )
+        for row in rows:
+            found[row["array_id"]][row["element_state"]] = int(row["n"])
+    return found
+
+
+def remove_empty(transaction: Transaction) -> int:
+    """Remove some arrays whose elements are all deleted; return how many."""
+    rows = transaction.rows(
+        "SELECT array_id FROM job_arrays AS made WHERE NOT EXISTS"
+        " (SELECT 1 FROM job_queue AS job WHERE job.array_id = made.array_id) LIMIT %s",
+        _AT_ONCE,
+    )
+    array_ids = [row["array_id"] for row in rows]
+    if array_ids:
+        for table in ("job_arrays", "array_access"):
+            transaction.run(f"DELETE FROM {table} WHERE array_id IN ({placeholders(array_ids)})", *array_ids)
+    return len(array_ids)
+
+
+def _array_in(row: Row) -> ArrayRow:
+    values = {column: row[column] for column in _COLUMNS.split(", ")}
+    for name in ("owners", "read_access"):
+        values[name] = comma_lists.split(values[name])
+    return ArrayRow(**values)

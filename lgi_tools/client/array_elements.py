@@ -1,0 +1,137 @@
+"""The elements of an array: the combinations of numbers, lines and files, and their words in a command."""
+
+import glob
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from lgi_tools.client.text import shortened
+
+# Elements of one array: servers take no more.
+MOST = 100_000
+_RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9})(?::([0-9]{1,9}))?)?")
+# {} or {1}, {.} or {1.} without the extension, {#} for the index.
+_PLACE = re.compile(r"\{(?:(#)|([0-9]*)(\.?))\}")
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value for ``{}``; ``file`` is sent with the element, ``index`` is that of a number."""
+
+    text: str
+    file: str = ""
+    index: int | None = None
+
+
+@dataclass(frozen=True)
+class ArrayElement:
+    """An element of an array: its index, and a value of each dimension."""
+
+    index: int
+    values: tuple[Value, ...]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files to send with it."""
+        return tuple(value.file for value in self.values if value.file)
+
+    def written(self, text: str) -> str:
+        """Return a text with the values of this element; a number in braces that names none stays."""
+        return _PLACE.sub(self._value, text)
+
+    def _value(self, match: re.Match[str]) -> str:
+        if match[1]:
+            return str(self.index)
+        place = int(match[2] or 1)
+        if not 1 <= place <= len(self.values):
+            return match[0]
+        text = self.values[place - 1].text
+        return _stem(text) if match[3] else text
+
+
+def is_unnumbered(text: str) -> bool:
+    """Return whether a text has a ``{}`` or ``{.}``, which names the only dimension."""
+    return any(not match[1] and not match[2] for match in _PLACE.finditer(text))
+
+
+def has_place(text: str) -> bool:
+    """Return whether a text has anything that elements replace."""
+    return _PLACE.search(text) is not None
+
+
+def elements(dimensions: Sequence[Sequence[Value]]) -> Iterator[ArrayElement]:
+    """Yield every combination of values, the last dimension changing fastest. Raises ValueError for too many.
+
+    The index is the number itself where the only dimension has numbers, else the place from 1.
+    """
+    size = math.prod(len(values) for values in dimensions)
+    if size > MOST:
+        raise ValueError(f"{size} elements are too many: an array has at most {MOST}")
+    for place, values in enumerate(product(*dimensions), 1):
+        number = values[0].index if len(values) == 1 else None
+        yield ArrayElement(place if number is None else number, values)
+
+
+def numbers(text: str) -> list[Value]:
+    """Return the numbers of ``1-200``, ``0-100:10`` or ``1,3,7-9``, as they stand. Raises ValueError."""
+    ranges = []
+    for part in text.split(","):
+        match = _RANGE.fullmatch(part.strip())
+        if match is None:
+            raise ValueError(
+                f"{shortened(part)!r} is no range of an array: write numbers, as 1-200, 0-100:10 or 1,3,7-9"
+            )
+        first, step = int(match[1]), int(match[3] or 1)
+        ranges.append(range(first, int(match[2] or first) + 1, step or 1))
+        if not step or not ranges[-1]:
+            raise ValueError(f"the range {part} is empty: write the lower number first, and a step above 0")
+    size = sum(map(len, ranges))
+    if size > MOST:
+        raise ValueError(f"{size} elements are too many: an array has at most {MOST}")
+    every = [number for one in ranges for number in one]
+    seen: set[int] = set()
+    for number in every:
+        if number in seen:
+            raise ValueError(f"the array has element {number} twice")
+        seen.add(number)
+    return [Value(str(number), index=number) for number in every]
+
+
+def lines(file: str, data: bytes) -> list[Value]:
+    """Return the lines of a file that are not empty. Raises ValueError."""
+    text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    found = [line.removesuffix("\r") for line in text.split("\n")]
+    for number, line in enumerate(found, 1):
+        if "\0" in line:
+            raise ValueError(f"line {number} of {file} has a NUL character, which no command line can have")
+    values = [Value(line) for line in found if line.strip()]
+    if not values:
+        raise ValueError(f"{file} has no lines")
+    return values
+
+
+def files(pattern: str) -> list[Value]:
+    """Return the files of a pattern as ``data/*.in``, in the order of their names. Raises ValueError."""
+    found = [pattern] if Path(pattern).is_file() else sorted(glob.glob(pattern, recursive=True))
+    values = [Value(_word(Path(name).name), name) for name in found if Path(name).is_file()]
+    if not values:
+        raise ValueError(f"no file has a name like {shortened(pattern)!r}")
+    return values
+
+
+def _word(name: str) -> str:
+    """Return a file's name as a word of a command: one that begins with a dash would be an option."""
+    return f"./{name}" if name.startswith("-") else name
+
+
+def _stem(text: str) -> str:
+    directory, slash, name = text.rpartition("/")
+    return f"{directory}{slash}{Path(name).stem if name else ''}"
+
+
+def variables(element: ArrayElement, size: int) -> Mapping[str, str]:
+    """Return the environment of an element."""
+    return {"LGI_ARRAY_INDEX": str(element.index), "LGI_ARRAY_SIZE": str(size)}
