@@ -15,7 +15,8 @@ CONFIGURATION = "/etc/lgi/server/LGI_server.cfg"
 SET_UP = readme.on_server()[2]
 # Only the daemon, which starts jobs under uids of their own, is root's.
 ACCOUNTS = "ps -C LGI_daemon,LGI_server -o comm=,user= | sort -u"
-SCHEDULER = "ps -o user= -p $(pgrep -f lgi_server.cli.scheduler)"
+# In brackets, or the shell that asks would be found too.
+SCHEDULER = "ps -o user= -p $(pgrep -f [l]gi_server.cli.scheduler)"
 
 
 @pytest.fixture(scope="module")
