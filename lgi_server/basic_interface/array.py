@@ -1,5 +1,7 @@
 """The page of an array: how far it is, and its elements in the order of their indexes."""
 
+import secrets
+
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.job_end import Result
 from lgi_protocol.states import State
@@ -31,6 +33,7 @@ def job_array(visit: PageContext, array_id: int) -> Answer:
             "array": found,
             "how_far": progress.estimate(visit.transaction, every, counts, visit.now),
             "jobs": jobs[:SIZE],
+            "request_id": secrets.token_urlsafe(16),
             "start": start,
             "older": start + SIZE if len(jobs) > SIZE else 0,
             "newer": max(0, start - SIZE),

@@ -1,6 +1,7 @@
 """The list of the jobs that the user may read, newest first, by state, application and result."""
 
 import re
+import secrets
 from dataclasses import replace
 from urllib.parse import urlencode
 
@@ -58,6 +59,7 @@ def job_list(visit: PageContext) -> Answer:
             "labels": label,
             "filters": _filters(state, application, ended, everybody, job_name=name, labels=label),
             "deleted": _deleted(visit),
+            "request_id": secrets.token_urlsafe(16),
             "news": "" if has_newer else _poll_address(visit, found, everybody),
         },
     )

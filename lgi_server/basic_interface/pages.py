@@ -3,6 +3,7 @@
 from lgi_server.basic_interface import (
     admin,
     array,
+    bulk_actions,
     certificate,
     group_choice,
     home,
@@ -22,6 +23,7 @@ PAGES = (
     Page("", home.menu),
     Page("jobs", job_list.job_list),
     Page("arrays/<job_number:array_id>", array.job_array),
+    Page("jobs/chosen", bulk_actions.act, changes=True),
     Page(_JOB, job.job),
     Page(f"{_JOB}/input", job.job_input),
     Page(f"{_JOB}/output", job.job_output),

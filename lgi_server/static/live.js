@@ -58,8 +58,10 @@
       }
       const focused = part.contains(document.activeElement) ? document.activeElement : null;
       const before = places(part);
+      const chosen = Array.from(part.querySelectorAll("input:checked"), (box) => box.id);
       part.replaceWith(document.adoptNode(next));
       before.forEach(scroll);
+      chosen.map((id) => document.getElementById(id)).filter(Boolean).forEach((box) => { box.checked = true; });
       window.LGI.times(next);
       say(next.dataset.said);
       const again = focused && (document.getElementById(focused.id) || same(next, focused));
