@@ -71,8 +71,9 @@ class ProjectSubmits:
         return self.submit_request(request)
 
     def submit_request(self, request: JobRequest) -> Details:
-        """Queue a job as `submit` does."""
-        reply = self._call(SUBMIT, request.fields() | request.show(), request.paths())
+        """Queue a job as `submit` does, once however often it is called with the same request id."""
+        once = {"request_id": request.request_id} if request.request_id else {}
+        reply = self._call(SUBMIT, request.fields() | request.show() | once, request.paths())
         return read_element(self.server, reply, "job", read_details)
 
     def submit_many(

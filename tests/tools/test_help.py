@@ -16,6 +16,7 @@ from lgi_tools.commands.certificates import main as certificates
 from lgi_tools.commands.clean import main as clean
 from lgi_tools.commands.explain import main as explain
 from lgi_tools.commands.filetransfer import main as filetransfer
+from lgi_tools.commands.flow import main as flow
 from lgi_tools.commands.get import main as get
 from lgi_tools.commands.history import main as history
 from lgi_tools.commands.history import usage_main as usage
@@ -48,6 +49,7 @@ TOOLS = {
     "LGI_resubmit": resubmit,
     "LGI_get": get,
     "LGI_hold": hold,
+    "LGI_flow": flow,
     "LGI_release": release,
     "LGI_explain": explain,
     "LGI_join": join,

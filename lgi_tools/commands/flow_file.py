@@ -1,0 +1,113 @@
+"""The file of LGI_flow: jobs by their names, with commands, options of LGI_run and what each follows."""
+
+import graphlib
+import shlex
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lgi_tools.client import command_line
+
+# Jobs of one file.
+MOST = 1000
+# The keys of a job beside command, after and after_any: each with its type and its option of LGI_run.
+_KEYS: Mapping[str, tuple[type, str]] = {
+    "name": (str, "name"),
+    "labels": (dict, "labels"),
+    "files": (list, "files"),
+    "targets": (str, "targets"),
+    "image": (str, "image"),
+    "resources": (list, "resources"),
+    "cpus": (int, "cpus"),
+    "mem": (str, "mem"),
+    "time": (str, "seconds"),
+    "stdout": (str, "output"),
+    "stderr": (str, "errors"),
+    "retries": (int, "retries"),
+    "retry_on": (str, "retry_on"),
+    "backoff": (str, "backoff"),
+    "keep_after_failure": (bool, "keep"),
+}
+_USUAL: Mapping[str, Any] = {
+    **dict.fromkeys(("cpus", "mem", "seconds", "image", "retries", "backoff")),
+    **dict.fromkeys(("targets", "output", "errors", "name", "retry_on"), ""),
+    **dict.fromkeys(("resources", "files", "labels", "after", "after_any"), ()),
+    **dict.fromkeys(("hold", "keep"), False),
+}
+
+
+@dataclass(frozen=True)
+class FlowJob:
+    """A job of a flow: its words, the options of LGI_run, and the names of the jobs that it follows."""
+
+    key: str
+    words: tuple[str, ...]
+    options: Mapping[str, Any]
+    after: tuple[str, ...]
+    after_any: tuple[str, ...]
+
+
+def read(path: Path) -> list[FlowJob]:
+    """Return the jobs of a file, each behind those that it follows. Raises ValueError or OSError."""
+    try:
+        tables = tomllib.loads(path.read_text("utf-8")).get("jobs")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no TOML: {error}") from None
+    if not isinstance(tables, dict) or not tables or len(tables) > MOST:
+        raise ValueError(f"{path} has no tables [jobs.NAME], or more than {MOST}")
+    jobs = {key: _job(key, table) for key, table in tables.items()}
+    graph = {key: {*job.after, *job.after_any} for key, job in jobs.items()}
+    for key, others in graph.items():
+        if unknown := others - jobs.keys():
+            raise ValueError(f"job {key} is to follow {min(unknown)!r}, which the file does not have")
+    try:
+        return [jobs[key] for key in graphlib.TopologicalSorter(graph).static_order()]
+    except graphlib.CycleError as error:
+        raise ValueError(f"these jobs follow each other in a circle: {' - '.join(error.args[1])}") from None
+
+
+def _job(key: str, table: Any) -> FlowJob:
+    if not isinstance(table, dict):
+        raise ValueError(f"jobs.{key} is no table: write [jobs.{key}]")
+    left = dict(table)
+    words = left.pop("command", None)
+    words = shlex.split(words) if isinstance(words, str) else words
+    if not words or not _is_list(words):
+        raise ValueError(f"job {key} has no command: write a text, or a list of words")
+    follows = {name: left.pop(name, []) for name in ("after", "after_any")}
+    if not all(map(_is_list, follows.values())):
+        raise ValueError(f"job {key}: after and after_any are lists of names")
+    options = dict(_USUAL)
+    for name, value in left.items():
+        kind, option = _KEYS.get(name, (None, ""))
+        if kind is None:
+            raise ValueError(f"job {key} has a key {name!r}, known are: {', '.join(sorted(_KEYS))}")
+        if type(value) is not kind or (kind is list and not _is_list(value)):
+            raise ValueError(f"job {key}: {name} is no {_WORDS[kind]}: {value!r}")
+        options[option] = _READ.get(name, _same)(value)
+    return FlowJob(key, tuple(words), options, tuple(follows["after"]), tuple(follows["after_any"]))
+
+
+_WORDS = {str: "text", int: "number", bool: "true or false", list: "list of texts", dict: "table"}
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _same(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _labels(table: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(f"{key}={value}" for key, value in table.items())
+
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "mem": command_line.memory,
+    "time": command_line.seconds,
+    "backoff": command_line.seconds,
+    "labels": _labels,
+}
