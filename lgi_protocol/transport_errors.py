@@ -1,6 +1,7 @@
 """Analysis of failed requests: root cause, advice, and whether the server may have received the request."""
 
 import re
+import socket
 import ssl
 from collections.abc import Iterator
 from http.client import HTTPException
@@ -9,6 +10,7 @@ import requests
 import urllib3
 
 from lgi_protocol.deadline import CallEndedError, DeadlineExceededError
+from lgi_protocol.errors import TransportError
 from lgi_protocol.https_pool import NotConnectedError
 
 _NOT_CONNECTED = (
@@ -26,6 +28,9 @@ _CONNECTION_LOST = (
     HTTPException,
     *_TIMEOUTS,
 )
+
+# Begins the excerpt of an answer that a front end or a broken server gives.
+_OF_FRONT_END = "HTTP 5"
 
 # Noise in the messages of OpenSSL: [SSL: NAME] and (_ssl.c:992).
 _NOISE = re.compile(r"^\[[^]]*\] | \(_ssl\.c:[0-9]+\)$")
@@ -69,6 +74,21 @@ def is_connection_lost(error: BaseException) -> bool:
     layers = list(_layers(error))
     is_slow = any(isinstance(layer, (*_NOT_CONNECTED, *_TIMEOUTS)) for layer in layers)
     return not is_slow and any(isinstance(layer, _CONNECTION_LOST) for layer in layers)
+
+
+def is_outage(error: TransportError) -> bool:
+    """Return whether a server without an answer may answer later: it is down, or its network or front end is.
+
+    It will not with a wrong host name, path or certificate.
+    """
+    if error.excerpt:
+        return error.excerpt.startswith(_OF_FRONT_END)
+    deepest = innermost(error)
+    if isinstance(deepest, socket.gaierror):
+        return deepest.errno == socket.EAI_AGAIN
+    if isinstance(deepest, ssl.SSLError | requests.RequestException):
+        return isinstance(deepest, _CONNECTION_LOST)
+    return isinstance(deepest, (OSError, *_CONNECTION_LOST))
 
 
 def root_cause(error: BaseException) -> str:

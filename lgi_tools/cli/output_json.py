@@ -64,7 +64,7 @@ def json_errors(command: Callable[_Parameters, int]) -> Callable[_Parameters, in
             if not isinstance(failure.__cause__, ServerError | TransportError):
                 raise
             show({"error": error(failure)})
-            return 1
+            return failure.exit_code
 
     return run
 

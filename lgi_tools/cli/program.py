@@ -49,6 +49,7 @@ def run(
         terminal.warn(name, str(error))
     except click.ClickException as error:
         terminal.warn(name, error.format_message())
+        return error.exit_code
     except OSError as error:
         terminal.warn(name, plain(error))
     except click.Abort:

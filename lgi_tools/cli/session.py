@@ -154,18 +154,22 @@ class UserCalls:
 
 
 def selected(
-    project: "Project", words: Options, suits: "Callable[[Job], bool]" = lambda _job: True
+    project: "Project",
+    words: Options,
+    suits: "Callable[[Job], bool]" = lambda _job: True,
+    call: "Callable[[Callable[[], list[Job]]], list[Job]]" = lambda select: select(),
 ) -> "tuple[int, ...]":
     """Return the numbers of the jobs that options and words select: of single ids all, else those that exist.
 
-    Of the latter only jobs that suit the command.
+    Of the latter only jobs that suit the command; ``call`` makes the calls for them, and may repeat them.
     Raises ClickException when nothing is selected, UsageError for an invalid selection.
     """
     from lgi_tools.cli import selection_options
 
     if words["words"] and selection_options.is_plain(words):
         return job_ids(words["words"])
-    listed = project.select(selection_options.selection(words, project.user))
+    wanted = selection_options.selection(words, project.user)
+    listed = call(lambda: list(project.select(wanted)))
     found = tuple(job.id for job in listed if suits(job))
     if not found:
         raise click.ClickException("no job is selected")

@@ -1,12 +1,12 @@
 """The ends of many jobs, in the order in which they come."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_tools.client.job import Job
-from lgi_tools.client.polling import poll_until
+from lgi_tools.client.polling import Outage, poll_until
 from lgi_tools.client.selection import Selection, read_numbers
 
 if TYPE_CHECKING:
@@ -28,11 +28,13 @@ class JobEnds:
         self._since = 0
         self._asked_all = -_ALL
 
-    def follow(self, timeout: float | None = None) -> Iterator[list[Job | int]]:
+    def follow(
+        self, timeout: float | None = None, on_outage: Callable[[Outage], object] | None = None
+    ) -> Iterator[list[Job | int]]:
         """Yield the jobs that have ended, as soon as it is known; a job that does not exist as its number.
 
-        Raises TimeoutError ``timeout`` seconds after the start, OutageError as `Project.wait` does,
-        ServerError for a job that may not be read, UnknownFilterError from an older server.
+        Raises TimeoutError ``timeout`` seconds after the start, OutageError as `Project.wait` does, also with
+        ``on_outage``, ServerError for a job that may not be read, UnknownFilterError from an older server.
         """
         end = None if timeout is None else time.monotonic() + timeout
         while self.pending:
@@ -43,6 +45,7 @@ class JobEnds:
                 left,
                 longest=_HELD,
                 answered=self._since > 0,
+                on_outage=on_outage,
                 timing=self._project.timing,
             )
 

@@ -1,6 +1,6 @@
 """Project: the Python interface to the jobs of a project. `LGI_Client` is the class of LGI's document."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,7 @@ from lgi_tools.client.job import AnyJob, Details, Job, id_of, read_details
 from lgi_tools.client.job_array import JobArray, job_arrays
 from lgi_tools.client.job_calls import JobCalls, held_for
 from lgi_tools.client.job_progress import Progress, read_progress
-from lgi_tools.client.polling import poll_until
+from lgi_tools.client.polling import Outage, poll_until
 from lgi_tools.client.project_submits import ProjectSubmits
 from lgi_tools.client.repository import Repository
 from lgi_tools.client.resource import Resource, read_resource
@@ -102,11 +102,18 @@ class Project(ProjectSubmits, JobCalls):
         asked = selection_of(**filters) if selection is None else selection
         return read_progress(partial(self._call, "job_progress"), self.server, asked)
 
-    def wait(self, job: AnyJob, timeout: float | None = None) -> Details:
+    def wait(
+        self,
+        job: AnyJob,
+        timeout: float | None = None,
+        *,
+        on_outage: Callable[[Outage], object] | None = None,
+    ) -> Details:
         """Wait until a job has ended and return it. Raises TimeoutError after ``timeout`` seconds.
 
         Raises OutageError when a server that had answered before has not answered for ten minutes; the job
-        continues.
+        continues. With ``on_outage``, which is called with the error, a server that is down at first is
+        waited for too.
         """
         job_id = id_of(job)
         return poll_until(
@@ -114,6 +121,7 @@ class Project(ProjectSubmits, JobCalls):
             lambda found: found.ended,
             timeout,
             answered=self._answered,
+            on_outage=on_outage,
             timing=self.timing,
         )
 

@@ -205,7 +205,7 @@ def until_end(project: "Project", job: "Details") -> int:
         )
         return job_end.INTERRUPTED
     except OutageError as error:
-        return warn_of_outage(NAME, project, job.id, error)
+        return warn_of_outage(NAME, project, f"job {job.id}", error)
     code = ended.end.code
     for fault in job_streams.show(project, ended):
         terminal.warn(NAME, fault)

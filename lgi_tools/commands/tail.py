@@ -10,7 +10,7 @@ import click
 from lgi_protocol import states
 from lgi_protocol.errors import TransportError
 from lgi_protocol.states import State
-from lgi_tools.cli import options, output_json, program, terminal
+from lgi_tools.cli import options, outage, output_json, program, terminal
 from lgi_tools.cli.completion import complete_ids
 from lgi_tools.cli.numeric_options import MOST
 from lgi_tools.cli.session import job_ids, open_project
@@ -57,18 +57,25 @@ def command(follow: bool, lines: int, as_json: bool, word: str, **given: object)
     if as_json and follow:
         raise click.UsageError("--json cannot be combined with -f")
     with open_project(given, NAME) as project:
-        job = project.job(job_id)
-        if as_json:
-            output_json.show(_as_json(project, job, lines))
-            return 0
-        if job.ended:
-            return show_ended(project, job, lines)
         try:
-            return (_Follower(project, job, lines) if follow else _Glance(project, job, lines)).run()
+            if follow:
+                return _follow(project, job_id, lines)
+            job = project.job(job_id)
+            if as_json:
+                output_json.show(_as_json(project, job, lines))
+                return 0
+            return show_ended(project, job, lines) if job.ended else _Glance(project, job, lines).run()
         except KeyboardInterrupt:
             return job_end.INTERRUPTED
         except OutageError as error:
-            return warn_of_outage(NAME, project, job_id, error)
+            return warn_of_outage(NAME, project, f"job {job_id}", error)
+
+
+def _follow(project: "Project", job_id: int, lines: int) -> int:
+    """Print the output of a job until its end, also when the server is down at first."""
+    with outage.unknown_without_answer():
+        job = outage.persist(NAME, project, lambda: project.job(job_id))
+    return show_ended(project, job, lines) if job.ended else _Follower(project, job, lines).run()
 
 
 def _as_json(project: "Project", job: "Details", lines: int) -> output_json.Values:

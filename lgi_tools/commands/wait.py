@@ -1,13 +1,14 @@
 """LGI_wait: wait until jobs have ended."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_tools.cli import options, output_jobs, output_json, program, selection_options, terminal
+from lgi_tools.cli import options, outage, output_jobs, output_json, program, selection_options, terminal
 from lgi_tools.cli.numeric_options import Seconds
 from lgi_tools.cli.session import open_project, selected
 from lgi_tools.client.text import one_line
@@ -44,43 +45,69 @@ def command(timeout: float | None, quiet: bool, as_json: bool, **given: object) 
 
     The exit code is that of the first JOB_ID that did not succeed: the job's own exit code; 128+N after
     signal N; 1 for an aborted or removed job; 3 for a finished job with unknown exit code. It is 75 when the
-    server has not answered for ten minutes, while the job continues.
+    server has not answered for ten minutes or does not accept you, while the job continues.
 
     Example: LGI_wait --timeout 3600 7 8
     """
-    from lgi_tools.cli.wait_bar import WaitBar
     from lgi_tools.client import job_end
     from lgi_tools.client.polling import OutageError
 
     words = selection_options.split(given)
+    end = None if timeout is None else time.monotonic() + timeout
     codes: dict[int, int] = {}
-    with open_project(given, NAME) as project:
-        wanted = selected(project, words)
-        bar = WaitBar(project, wanted)
+    wanted: tuple[int, ...] = ()
+    with open_project(given, NAME) as project, outage.unknown_without_answer():
         try:
-            for found in _ends(project, wanted, timeout):
-                bar.clear()
-                for job in found:
-                    number, codes[number], line = _ended(job)
-                    if as_json:
-                        gone = {"job_id": number, "error": line}
-                        output_json.show(gone if isinstance(job, int) else output_jobs.of_job(job))
-                    elif not quiet:
-                        terminal.show(f"{one_line(line)}\n")
-                bar.show(len(codes), sum(map(bool, codes.values())))
+            wanted = selected(project, words, call=partial(outage.persist, NAME, project, timeout=timeout))
+            for job_id, code in _shown_ends(project, wanted, _left(end), as_json=as_json, quiet=quiet):
+                codes[job_id] = code
         except TimeoutError:
-            left = [job_id for job_id in wanted if job_id not in codes]
-            more = f", nor have {len(left) - 1} others" if len(left) > 1 else ""
-            terminal.warn(NAME, f"job {left[0]} has not ended after {timeout:g} s{more}")
+            pending = _pending(wanted, codes)
+            more = f", nor have {len(pending) - 1} others" if len(pending) > 1 else ""
+            terminal.warn(NAME, f"{_first(pending)} has not ended after {timeout:g} s{more}")
             return job_end.TIMED_OUT
         except OutageError as error:
-            first = next(job_id for job_id in wanted if job_id not in codes)
-            return warn_of_outage(NAME, project, first, error)
+            return warn_of_outage(NAME, project, _first(_pending(wanted, codes)), error)
         except KeyboardInterrupt:
             return job_end.INTERRUPTED
-        finally:
-            bar.clear()
     return next((codes[job_id] for job_id in wanted if codes[job_id]), 0)
+
+
+def _left(end: float | None) -> float | None:
+    """Return the seconds until a time, None for no time."""
+    return None if end is None else max(0.0, end - time.monotonic())
+
+
+def _pending(wanted: Sequence[int], codes: Mapping[int, int]) -> list[int]:
+    return [job_id for job_id in wanted if job_id not in codes]
+
+
+def _first(pending: Sequence[int]) -> str:
+    """Return the first of the jobs as text; the server may not have said which ones they are."""
+    return f"job {pending[0]}" if pending else "a selected job"
+
+
+def _shown_ends(
+    project: "Project", wanted: Sequence[int], timeout: float | None, *, as_json: bool, quiet: bool
+) -> Iterator[tuple[int, int]]:
+    """Print how each job ended, and yield its number and exit code. Raises TimeoutError, OutageError."""
+    from lgi_tools.cli.wait_bar import WaitBar
+
+    bar, codes = WaitBar(project, wanted), dict[int, int]()
+    try:
+        for found in _ends(project, wanted, timeout):
+            bar.clear()
+            for job in found:
+                number, codes[number], line = _ended(job)
+                if as_json:
+                    gone = {"job_id": number, "error": line}
+                    output_json.show(gone if isinstance(job, int) else output_jobs.of_job(job))
+                elif not quiet:
+                    terminal.show(f"{one_line(line)}\n")
+                yield number, codes[number]
+            bar.show(len(codes), sum(map(bool, codes.values())))
+    finally:
+        bar.clear()
 
 
 def _ends(
@@ -94,17 +121,17 @@ def _ends(
     from lgi_tools.client.selection import UnknownFilterError
 
     end = None if timeout is None else time.monotonic() + timeout
+    warning = outage.warning(NAME, project)
     if len(wanted) > 1:
         try:
-            yield from JobEnds(project, wanted).follow(timeout)
+            yield from JobEnds(project, wanted).follow(timeout, warning)
             return
         except UnknownFilterError:
             # An older server: one job after the other.
             pass
     for job_id in wanted:
-        left = None if end is None else max(0.0, end - time.monotonic())
         try:
-            yield [project.wait(job_id, left)]
+            yield [project.wait(job_id, _left(end), on_outage=warning)]
         except ServerError as error:
             if error.number != ErrorNumber.NO_JOB:
                 raise
@@ -128,13 +155,13 @@ def line_of(job: "Job") -> str:
     return f"{job.id} {job.end.text}"
 
 
-def warn_of_outage(program: str, project: "Project", job_id: int, error: "OutageError") -> int:
-    """Warn that the server does not answer while the job continues. Returns the exit code."""
+def warn_of_outage(program: str, project: "Project", what: str, error: "OutageError") -> int:
+    """Warn that the server does not answer while ``what``, as ``job 7``, continues. Returns the exit code."""
     from lgi_tools.client import job_end
 
     terminal.warn(
         program,
-        f"job {job_id} continues, but {project.server} has not answered for"
+        f"{what} continues, but {project.server} has not answered for"
         f" {project.timing.outage_seconds / 60:g} minutes: {error.reason}",
     )
     return job_end.OUTAGE
