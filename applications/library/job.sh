@@ -19,6 +19,8 @@
 own=${LGI_STATE_DIRECTORY:-$PWD/.LGI_job}
 # EX_TEMPFAIL: the daemon runs the script again and does not count a failure.
 retry=75
+# The exit code of a job that was not started, as of env and docker for a program that they cannot start.
+not_started=125
 newline='
 '
 
@@ -44,10 +46,10 @@ first_line() {
     printf '%s\n' "${line%%"$newline"*}"
 }
 
-# end REASON: records an end without exit code. An existing end file is kept, as one the job writes at this moment.
+# end REASON [CODE]: records an end, without an exit code when it is unknown. An existing end file is kept, as one the job writes at this moment.
 end() {
     mkdir -p "$own"
-    put "end.$$" "reason=$1"
+    put "end.$$" "${2:+exit_code=$2$newline}reason=$1"
     ln "$own/end.$$" "$own/end" 2> /dev/null
     rm -f "$own/end.$$"
 }
@@ -94,7 +96,7 @@ stage_in() {
     code=$?
     [ $code -ne 0 ] || return 0
     failed_often $code || return $retry
-    end "not started: the files of the repository could not be fetched: $(on_one_line "$own/stage.log")"
+    end "not started: the files of the repository could not be fetched: $(on_one_line "$own/stage.log")" $not_started
 }
 
 job_run() {
@@ -104,10 +106,10 @@ job_run() {
     read_requests
     [ -n "$program" ] || check_input
     if [ -n "$error$too_much" ]; then
-        end "not started: $error$too_much"
+        end "not started: $error$too_much" $not_started
     elif [ -n "$container" ] && [ -z "${LGI_STATE_DIRECTORY:-}" ]; then
         # The container would see the state files and could make these scripts kill other processes.
-        end "not started: containers need a daemon that sets LGI_STATE_DIRECTORY"
+        end "not started: containers need a daemon that sets LGI_STATE_DIRECTORY" $not_started
     else
         start
     fi

@@ -140,7 +140,7 @@ note_id() {
 start() {
     [ ! -e "$own/id" ] || return 0
     if ! id -un > /dev/null 2>&1; then
-        end "not started: $backend needs a user account, uid $(id -u) has none; the administrator can set job_sandbox_uid"
+        end "not started: $backend needs a user account, uid $(id -u) has none; the administrator can set job_sandbox_uid" $not_started
         return
     fi
     if [ -e "$own/submitting" ]; then
@@ -169,7 +169,7 @@ refused() {
     [ "$state" = absent ] || return 0
     echo >> "$own/refusals"
     if [ "$(wc -l < "$own/refusals")" -ge "$max_submissions" ]; then
-        end "$backend rejected the job: $(on_one_line "$own/refusal")"
+        end "$backend rejected the job: $(on_one_line "$own/refusal")" $not_started
     else
         : > "$own/again"
         return $retry

@@ -182,7 +182,8 @@ def test_a_refused_job_ends_with_the_reason(cluster: Cluster) -> None:
     assert (first, asks, last) == ("idle", True, "finished")
     assert codes == [75, 0]
     assert not (job.own / "again").exists()
-    assert "rejected the job: the queue 'wrong' is not known" in job.output()
+    reason = f"{cluster.backend} rejected the job: the queue 'wrong' is not known"
+    assert f"[LGI: exit code 125: {reason}" in job.output()
 
 
 def test_an_abort_succeeds_only_when_the_job_is_gone(cluster: Cluster) -> None:

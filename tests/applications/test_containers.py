@@ -86,7 +86,7 @@ def test_a_container_needs_a_daemon_that_keeps_the_marks_apart(place: Path, imag
 
     output = job.finish()
 
-    assert "not started: containers need a daemon that sets LGI_STATE_DIRECTORY" in output
+    assert "exit code 125: not started: containers need a daemon that sets LGI_STATE_DIRECTORY" in output
     assert not (job.directory / "ran").exists()
 
 

@@ -126,14 +126,15 @@ def test_results_that_could_not_be_stored_do_not_hide_the_end_of_a_job(place: Pa
     assert told(job) == ["exit_code=3", "reason=not stored: out/ (directory), l (link)"]
 
 
-def test_a_job_that_never_ran_has_a_reason_and_no_exit_code(place: Path) -> None:
-    """An exit code that is unknown is not reported as 0."""
+def test_a_job_that_never_ran_has_failed_for_a_reason(place: Path) -> None:
+    """Its exit code is that of env and docker for what they cannot start."""
     job = Bench(place, SETTINGS, specifics="<cpus> many </cpus>")
 
     output = job.finish()
 
-    assert output.startswith("[LGI: no exit code: not started: cpus must be a whole number")
-    assert told(job) == [output.strip().replace("[LGI: no exit code: ", "reason=")[:-1]]
+    assert output.startswith("[LGI: exit code 125: not started: cpus must be a whole number")
+    reason = output.strip().replace("[LGI: exit code 125: ", "reason=")[:-1]
+    assert told(job) == ["exit_code=125", reason]
 
 
 def test_a_job_without_any_mark_has_an_epilogue_that_says_so(place: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_job_with_an_invalid_request_ends_with_a_message_and_never_runs(
     output = job.finish()
 
     assert welcome == 0
-    assert output.startswith("[LGI: no exit code: not started: ")
+    assert output.startswith("[LGI: exit code 125: not started: ")
     assert message in output
     assert not (job.directory / "hacked").exists()
 

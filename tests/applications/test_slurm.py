@@ -103,7 +103,7 @@ def test_a_job_that_slurm_refuses_ends_with_its_reason(running_slurm: Slurm, pla
 
     output = refused.finish()
 
-    assert "slurm rejected the job" in output
+    assert "[LGI: exit code 125: slurm rejected the job: " in output
     assert "invalid partition" in output
 
 
@@ -112,7 +112,7 @@ def test_a_user_without_an_account_is_told_what_to_do(running_slurm: Slurm, plac
     nobody = job(running_slurm, place, 6, b"true")
     stranger = Bench(place, nobody.settings, reference=f"{7:032X}", uid=2_345_678)
 
-    assert "slurm needs a user account, uid 2345678 has none" in stranger.finish()
+    assert "exit code 125: not started: slurm needs a user account, uid 2345678 has none" in stranger.finish()
 
 
 @pytest.mark.parametrize("specifics", ["<nodes> 2 </nodes>", "<memory> 8000 </memory>"])

@@ -241,7 +241,7 @@ def test_a_job_whose_files_cannot_be_fetched_does_not_run(place: Path) -> None:
     assert (first, idle) == (LATER, "idle")
     assert (last, state) == (0, "finished")
     assert (
-        "[LGI: no exit code: not started: the files of the repository could not be fetched: "
+        "[LGI: exit code 125: not started: the files of the repository could not be fetched: "
         "LGI_stage: data: its disk is full" in lost.output()
     )
     assert not (lost.directory / "ran").exists()

@@ -94,7 +94,7 @@ def test_a_job_that_slurm_refuses_is_offered_again_also_by_another_daemon(
         # A start that the kill has interrupted is made once more.
         assert made.log.read_text().count(": started, pid ") in {3, 4}
     (row,) = grid.rows("SELECT exit_code, end_reason FROM job_queue WHERE job_id = %s", job_id)
-    assert row["exit_code"] is None
+    assert row["exit_code"] == 125
     assert str(row["end_reason"]).startswith("slurm rejected the job: ")
 
 

@@ -91,7 +91,7 @@ def test_a_job_that_sge_refuses_ends_with_its_reason(cluster: Sge, place: Path) 
     refused = job(cluster, place, 5, b"true")
     refused.settings += "submit_options='-q nowhere'\nmax_submissions=1\n"
 
-    assert "sge rejected the job" in refused.finish()
+    assert "exit code 125: sge rejected the job" in refused.finish()
 
 
 def test_a_job_that_cannot_be_started_is_ended(cluster: Sge, place: Path) -> None:
