@@ -16,6 +16,9 @@ from lgi_server.cli import configuration, logs  # noqa: E402
 from lgi_server.cli import drain as cli_drain  # noqa: E402
 from lgi_server.cli import status as cli_status  # noqa: E402
 from lgi_server.cli.setup import journal  # noqa: E402
+from lgi_server.cli.setup.check import certificates  # noqa: E402
+from lgi_server.cli.setup.check.finding import Level  # noqa: E402
+from lgi_server.config.model import Config  # noqa: E402
 from lgi_server.config.source import ConfigError  # noqa: E402
 from lgi_server.db import schema  # noqa: E402
 from lgi_server.serving import gunicorn_app  # noqa: E402
@@ -81,11 +84,21 @@ def start(config: Path, check: bool, without_scheduler: bool) -> None:
         for project in loaded.projects.values():
             schema.check(project.name, project.database)
         if check:
+            _check_certificates(loaded)
             click.echo(f"{config}: {loaded.url} on {loaded.listen}, projects {', '.join(loaded.projects)}")
             return
         gunicorn_app.run(loaded, loaded.scheduler.with_server and not without_scheduler)
     except (ConfigError, OSError, RuntimeError, ValueError) as error:
         click.echo(f"LGI_server: {error}", err=True)
+        sys.exit(1)
+
+
+def _check_certificates(loaded: Config) -> None:
+    """Print what is wrong with the certificates; end with exit code 1 when clients refuse one."""
+    found = list(certificates.check(loaded))
+    for one in found:
+        click.echo(f"LGI_server: {one.text}; {one.remedy}", err=True)
+    if any(one.level is Level.ERROR for one in found):
         sys.exit(1)
 
 

@@ -63,6 +63,8 @@ def url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("write an address such as https://lgi.example.org/LGI")
+    if not text.isprintable() or " " in text:
+        raise ValueError("write an address without blanks, such as https://lgi.example.org/LGI")
     return text.rstrip("/")
 
 

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lgi_tools.certificates.ca import Authority
+from tests.support.grid import BIN
 from tests.support.project_directory import ProjectDirectory
 
 pytestmark = pytest.mark.slow
@@ -40,6 +42,10 @@ def soon_expired(project: ProjectDirectory) -> None:
 def not_yet_valid(project: ProjectDirectory) -> None:
     now = datetime.now(UTC)
     project.issue("localhost", now + DAY, now + 9 * DAY)
+
+
+def blank_in_url(project: ProjectDirectory) -> None:
+    project.change(url=project.url.replace("localhost", "local host"))
 
 
 def of_another_key(project: ProjectDirectory) -> None:
@@ -146,3 +152,26 @@ def test_a_fault_is_one_line_with_a_remedy(
     assert not line.search(before.stdout)
     assert line.search(after.stdout), after.stdout + after.stderr
     assert (after.returncode, after.stderr) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("fault", "line"),
+    [
+        (expired, "localhost.crt expired on .*; LGI_certificates renew localhost"),
+        (not_yet_valid, "localhost.crt is not yet valid, .*; set the clock of this machine"),
+        (blank_in_url, r"\[server\] url = .*: write an address without blanks, such as https://"),
+    ],
+)
+def test_a_server_is_not_called_good_with_what_clients_refuse(
+    project: ProjectDirectory, fault: Callable[[ProjectDirectory], None], line: str
+) -> None:
+    """LGI_server --check says so too, with the same remedy, and its exit code is 1."""
+    command = [BIN / "LGI_server", "--check", project.config]
+    before = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    fault(project)
+    after = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (before.returncode, before.stderr) == (0, "")
+    assert (after.returncode, after.stdout) == (1, "")
+    assert re.search(line, after.stderr), after.stderr

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from lgi_protocol import certificate_files
 from lgi_protocol.bind_address import bind_address
 from lgi_protocol.credentials import Credentials
+from lgi_server.config import values
 from lgi_server.services.project import bootstrap
 from lgi_server.services.project.administration import FIRST_RULE, Rule
 from lgi_server.services.project.peers import Master
@@ -91,9 +92,10 @@ def _with(stem: Path, suffix: str) -> Path:
 def check(options: SetupOptions) -> None:
     """Raise AdministrationError for a wrong URL or a missing certificate, before anything is created."""
     host = urlsplit(options.url).hostname or ""
-    if not options.url.startswith("https://") or not host:
-        why = "write an address such as https://lgi.example.org/LGI"
-        raise AdministrationError(f"--url {options.url}: {why}")
+    try:
+        values.url(options.url)
+    except ValueError as error:
+        raise AdministrationError(f"--url {options.url}: {error}") from None
     wanted = {
         "init": options.ca_certificate,
         f"server {host}": options.server_certificate,
