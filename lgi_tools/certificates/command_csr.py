@@ -18,6 +18,7 @@ from lgi_tools.certificates.command_options import (
     NAME,
     PASSWORD_FILE,
     PROJECT,
+    check_subject,
     configuration,
     days,
     of_configuration,
@@ -90,6 +91,7 @@ def sign(
         except ValueError as error:
             raise ValueError(f"{request}: {error}") from None
         subject = Subject(Kind(kind), name, group, project, also)
+        check_subject(directory, subject)
         file = opened.sign(key, subject, Validity.of_days(days), force)
     made = read_certificate(file)
     until = f"valid until {made.not_valid_after_utc:%Y-%m-%d}"

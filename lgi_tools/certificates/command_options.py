@@ -3,13 +3,18 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from lgi_tools.certificates.keys import KeyType
-from lgi_tools.cli import program
+from lgi_tools.cli import program, terminal
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_tools.certificates.subject import Subject
 
 NAME = "LGI_certificates"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -109,6 +114,15 @@ def plain_errors() -> Iterator[None]:
         raise
     except (OSError, ValueError) as error:
         raise click.ClickException(program.plain(error)) from error
+
+
+def check_subject(directory: Path, subject: "Subject") -> None:
+    """Raise ValueError for a name that project servers refuse; warn of what is probably a mistake."""
+    from lgi_tools.certificates import name_check
+
+    name_check.refuse(directory, subject)
+    for warning in name_check.warnings(directory, subject, datetime.now(UTC)):
+        terminal.warn(NAME, f"warning: {warning}")
 
 
 def read_password(path: Path | None) -> str:

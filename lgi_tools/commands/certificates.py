@@ -16,6 +16,7 @@ from lgi_tools.certificates.command_options import (
     NAME,
     PASSWORD_FILE,
     PROJECT,
+    check_subject,
     configuration,
     days,
     issuing,
@@ -27,6 +28,8 @@ from lgi_tools.certificates.command_options import (
 )
 from lgi_tools.certificates.entity import Issued
 from lgi_tools.certificates.keys import KeyType
+from lgi_tools.certificates.profiles import Kind
+from lgi_tools.certificates.subject import Subject
 from lgi_tools.cli import options, program, terminal
 from lgi_tools.joining import authority_command, local_daemon
 
@@ -116,6 +119,7 @@ def resource(
         if daemon_dir:
             local_daemon.check(daemon_dir, url, project, application)
         made_by = Authority.open(directory)
+        check_subject(directory, Subject(Kind.RESOURCE, name, projects=project))
         made = made_by.issue_resource(name, project, key_type=KeyType(key_type), days=days, force=force)
         if daemon_dir:
             file = local_daemon.write(
@@ -162,6 +166,7 @@ def user(
             user_directory.check_free(config_dir)
         password = read_password(password_file)
         made_by = Authority.open(directory)
+        check_subject(directory, Subject(Kind.USER, name, group, project))
         made = made_by.issue_user(
             name, group, project, password=password, key_type=KeyType(key_type), days=days, force=force
         )

@@ -13,8 +13,9 @@ from lgi_protocol import certificate_files, comma_lists
 from lgi_protocol.bind_address import bind_address
 from lgi_tools.certificates import ca, entity
 from lgi_tools.certificates.ca import Authority
-from lgi_tools.certificates.command_options import FORCE, NAME, days, https, plain_errors
+from lgi_tools.certificates.command_options import FORCE, NAME, check_subject, days, https, plain_errors
 from lgi_tools.certificates.profiles import Kind
+from lgi_tools.certificates.subject import Subject
 from lgi_tools.cli import terminal
 from lgi_tools.joining.listener_url import DEFAULT_PORT, listener_url, of_host
 
@@ -97,6 +98,7 @@ def token(
     grant = Grant(name or user, project, ends, force, Kind.USER if user else Kind.RESOURCE, named, limit)
     with plain_errors():
         tokens.check(grant)
+        check_subject(directory, Subject(grant.kind, grant.name, grant.groups, grant.projects))
         shown = url or listener_url(directory)
         made = _make(directory, grant, now)
     _show_token(grant, made, shown)

@@ -246,6 +246,7 @@ def test_a_token_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
         (("here@x", "--project", "LGI"), "here@x.crt already exists: use --force for a token"),
         (("here@x", "--project", "LGI", "--force", "--minutes", "0"), "0 is not in the range"),
         (("both@x", "--project", "LGI", "--force"), "both@x.key already exists: a resource that joins"),
+        (("--user", "admin"), "'admin' is the group of the administrators and cannot be the name of a user"),
     ],
 )
 def test_a_token_of_no_use_is_not_made(
