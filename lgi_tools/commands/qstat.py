@@ -87,8 +87,8 @@ def command(
 ) -> int:
     """List jobs, or show all details of the job JOB_ID.
 
-    Of several JOB_IDs the last one is shown. Those of a range as 12-40, those with other options, and those
-    on standard input (-) are listed.
+    Of several JOB_IDs the last one is shown. Those of a range as 12-40, those on standard input (-), and
+    those with options that select jobs are listed, as far as all that is given holds.
 
     Example: LGI_qstat --failed --label kind=sweep --long
     """
@@ -99,10 +99,10 @@ def command(
     asked = {Outcome.SUCCEEDED: succeeded, Outcome.FAILED: failed, Outcome.UNKNOWN: unknown}
     outcomes = [outcome for outcome, is_asked in asked.items() if is_asked]
     words = selection_options.split(given) | {"words": job_ids}
-    more = not selection_options.is_plain(words) or (bool(job_ids) and is_long)
     listing = bool(application or state or count or outcomes or newest or is_long or arrays or total)
-    _refuse_mixture(() if more or total else job_ids, servers or resources, listing or more)
-    _refuse_choice(len(outcomes), bool(state or newest or count), bool(newest and count))
+    more = not selection_options.is_plain(words) or (bool(job_ids) and listing)
+    _refuse_mixture(bool(job_ids), servers or resources, listing or more)
+    _refuse_choice(len(outcomes), bool(newest or count), bool(newest and count))
     chosen_by = bool(application or state or outcomes or more or job_ids)
     qstat_arrays.refuse_mixture(arrays, total, bool(count or newest or is_long or raw), chosen_by)
     chosen = options.resolve(given)
@@ -130,12 +130,9 @@ def command(
     return 0
 
 
-def _refuse_mixture(job_ids: tuple[str, ...], project: bool, listing: bool) -> None:
-    for job_id in job_ids:
-        if not (job_id.isascii() and job_id.isdigit()):
-            raise click.UsageError(f"{job_id!r} is not a job id: it must be a number")
-    if job_ids and (project or listing):
-        raise click.UsageError("a job id cannot be combined with -l, -L or options that select jobs")
+def _refuse_mixture(has_ids: bool, project: bool, listing: bool) -> None:
+    if has_ids and project:
+        raise click.UsageError("a job id cannot be combined with -l and -L")
     if project and listing:
         raise click.UsageError("-l and -L cannot be combined with -cnt or options that select jobs")
 
@@ -143,7 +140,7 @@ def _refuse_mixture(job_ids: tuple[str, ...], project: bool, listing: bool) -> N
 def _refuse_choice(endings: int, others: bool, both: bool) -> None:
     if endings > 1 or (endings and others):
         raise click.UsageError(
-            "--succeeded, --failed and --unknown cannot be combined with each other or with -s, -n, -cnt"
+            "--succeeded, --failed and --unknown cannot be combined with each other or with -n, -cnt"
         )
     if both:
         raise click.UsageError("-n cannot be combined with -cnt")

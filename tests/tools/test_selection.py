@@ -110,6 +110,23 @@ def test_jobs_are_listed_by_each_filter(grid: Grid, tool: Run) -> None:
     assert listed(tool, "--group", "nobody") == []
 
 
+def test_numbers_are_listed_when_all_options_hold(grid: Grid, tool: Run) -> None:
+    """A number alone is shown; with options that select jobs, or how many, it is one of a selection."""
+    failed = submitted(grid, "finished")
+    queued = submitted(grid)
+    both = (str(failed), str(queued))
+
+    assert listed(tool, "--failed", *both) == [failed]
+    assert listed(tool, "--failed", str(queued)) == []
+    assert listed(tool, "-s", "queued", *both) == listed(tool, "-n", "1", *both) == [queued]
+    assert (
+        listed(tool, "-a", "command", str(failed)) == listed(tool, "--failed", "-s", "finished") == [failed]
+    )
+    assert "Number of jobs found" in tool(qstat, "-cnt", *both)[1]
+    assert json.loads(tool(qstat, "-cnt", "--json", *both)[1])["number_of_jobs"] == 2
+    assert json.loads(tool(qstat, "--json", *both)[1])["job"]["job_id"] == queued
+
+
 def test_numbers_come_from_a_pipe(grid: Grid, tool: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """``-`` stands for them; an empty pipe selects nothing, above all not everything."""
     first, _, third = (submitted(grid) for _ in range(3))
