@@ -1,5 +1,6 @@
 """Checks whether the run directory has space for more jobs; the log says once when it has not."""
 
+import errno
 import logging
 import math
 import os
@@ -14,6 +15,8 @@ log = logging.getLogger(__name__)
 # Reserved for records, scripts and inputs of the jobs that are here.
 SPARE_BYTES = 16 * 1024 * 1024
 SPARE_FILES = 1000
+_FULL = "not fetching jobs: no space in %s: %s"
+_CLOSED = "not fetching jobs: no files can be written into %s: %s"
 _PROBE = ".probe"
 _PROBE_BYTES = 4096
 # A quota is noticed by a file, which is written this rarely, in seconds: a busy daemon asks for each job.
@@ -38,16 +41,18 @@ class DiskSpace:
         That one can be written may have been found out ``max_age`` seconds ago.
         """
         with self._guard:
+            message = _FULL
             try:
                 problem = self._shortage()
                 if self._full or time.monotonic() >= self._written_at + max_age:
                     self._write_probe()
             except OSError as error:
-                problem = str(error)
+                problem = error.strerror or str(error)
+                message = _FULL if error.errno in {errno.ENOSPC, errno.EDQUOT} else _CLOSED
             if problem and not self._full:
-                log.critical("not fetching jobs: no space in %s: %s", self._folder, problem)
+                log.critical(message, self._folder, problem)
             if self._full and not problem:
-                log.info("fetching jobs again: %s has space", self._folder)
+                log.info("fetching jobs again: files can be written into %s", self._folder)
             if not problem:
                 self._reserve.allocate()
             self._full = bool(problem)

@@ -28,8 +28,15 @@ class ProgramGroup(click.Group):
             # The reader of the output has exited, as head(1) does: click ends the command without a message.
             raise
         except (AdministrationError, ConfigError, LGIError, OSError, ValueError) as error:
-            click.echo(f"{self.program}: {error}{cause_text(error)}{_advice(error)}", err=True)
+            click.echo(f"{self.program}: {_text(error)}{cause_text(error)}{_advice(error)}", err=True)
             sys.exit(1)
+
+
+def _text(error: Exception) -> str:
+    """Return the message of an error; that of a system error without its number."""
+    if not (isinstance(error, OSError) and error.strerror):
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 def _advice(error: Exception) -> str:

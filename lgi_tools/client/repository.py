@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 DONE = 200
+_FORBIDDEN = 403
+# What a server answers for any file of a repository that is not there (lgi_server/storage/repository.py).
+_NO_REPOSITORY = "There is no such repository"
+# No job and no user stores a file of this name.
+_NO_FILE = "LGI_no_such_file"
 _NONE: Mapping[str, str] = {}
 
 
@@ -58,6 +63,18 @@ class Repository:
             said = f"{url} answered {status_line(answer)} and no listing of a repository"
             raise TransferError(said, answer.status_code)
         return found.inside.strip()
+
+    def check_exists(self) -> None:
+        """Raise TransferError when the server says that there is no such repository, or not for the user.
+
+        A listing does not tell it from an empty one, but the answer for a file does. Older servers say the
+        same in both cases.
+        """
+        with self._request("GET", self.file_url(_NO_FILE)) as answer:
+            status = find(body_text(answer), "status")
+        said = xml.value(status.inside, "message") if status else ""
+        if answer.status_code == _FORBIDDEN or said == _NO_REPOSITORY:
+            raise TransferError("there is no such repository, or you may not read it", answer.status_code)
 
     def download(self, name: str, target: Path, watch: ProgressCallback = no_progress) -> None:
         """Fetch a file; the target is replaced atomically when the transfer is complete.

@@ -125,6 +125,8 @@ def show_list(repository: "Repository", shape: OutputFormat) -> int:
 
     try:
         content = repository.content()
+        if xml.find(content, "file") is None:
+            repository.check_exists()
     except TransferError as failure:
         terminal.warn(NAME, f"cannot list {repository.url}: {failure}")
         if shape is OutputFormat.JSON:

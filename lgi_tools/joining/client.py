@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -24,7 +25,10 @@ from lgi_protocol.x509_errors import unreadable_as_value_error
 from lgi_tools.certificates import csr
 from lgi_tools.certificates.profiles import Kind
 from lgi_tools.joining import tokens
+from lgi_tools.joining.listener_url import DEFAULT_PORT, of_host
 from lgi_tools.joining.tokens import Token
+
+LISTENER = "LGI_certificates listen"
 
 _LARGEST_ANSWER = 64 * 1024
 _TIMEOUTS = (10.0, 70.0)
@@ -33,6 +37,15 @@ _ALL_SECONDS = 90.0
 
 class JoinError(Exception):
     """The CA issued no usable certificate; the text gives the reason."""
+
+
+class RefusedError(JoinError):
+    """A server has answered with an error, which is ``reason``."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        """Set the reason."""
+        super().__init__(f"{url}: {reason}")
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -58,18 +71,31 @@ def fetch_ca(url: str, token: Token) -> str:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     with session_with(with_deadline(context), None, check_host=False) as session:
-        pem = _text(session, "GET", f"{url}/ca.crt", None)
+        try:
+            pem = _text(session, "GET", f"{url}/ca.crt", None)
+        except RefusedError as error:
+            raise JoinError(_other_server(url, error.reason)) from None
     try:
         with unreadable_as_value_error():
             known = tokens.fingerprint(x509.load_pem_x509_certificate(pem.encode()))
-    except ValueError as error:
-        raise JoinError(f"{url} did not send a CA certificate: {error}") from None
+    except ValueError:
+        raise JoinError(_other_server(url, "no CA certificate")) from None
     if not compare_digest(known, token.authority):
         raise JoinError(
             f"the CA of {url} is not that of the token: check the URL and the token,"
             " and do not trust this server"
         )
     return pem
+
+
+def _other_server(url: str, answer: str) -> str:
+    """Return what to do about a server that is not that of the authority, as the project server itself."""
+    meant = of_host(urlsplit(url).hostname or "", DEFAULT_PORT)
+    also = "" if meant == url else f": by default {meant}, not the URL of the project server"
+    return (
+        f"{url} is not the address of {LISTENER}, it answers {answer}; give the URL that the"
+        f" administrator has with the token{also}"
+    )
 
 
 def join(url: str, token: Token, key: PrivateKey, ca: str) -> Joined:
@@ -148,7 +174,7 @@ def _text(session: requests.Session, method: str, url: str, body: bytes | None) 
     except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
         raise JoinError(f"{url}: {root_cause(error)}") from error
     if answer.status_code != 200:
-        raise JoinError(f"{url}: {_why(text) or f'HTTP {answer.status_code}'}")
+        raise RefusedError(url, _why(text) or f"HTTP {answer.status_code}")
     return text
 
 

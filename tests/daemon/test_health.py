@@ -1,16 +1,19 @@
 """A resource that cannot run jobs takes none: an application fails immediately, or the disk is full."""
 
+import errno
 import logging
 import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from lgi_daemon.files import atomic_file
-from lgi_daemon.files.reserve import RESERVE_BYTES
+from lgi_daemon.files.disk_space import DiskSpace
+from lgi_daemon.files.reserve import RESERVE_BYTES, Reserve
 from lgi_daemon.jobs.circuit_breaker import FIRST_OPEN_SECONDS, LONGEST_OPEN_SECONDS, MAX_FAILED_USERS
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.schedule import LOST_SECONDS
@@ -282,6 +285,33 @@ def test_a_full_disk_takes_no_jobs_and_loses_none(
     assert caplog.text.count("not fetching jobs: no space") == 1
     assert "bytes are free" in caplog.text
     assert caplog.text.count("fetching jobs again") == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "no space in {}: No space left on device"),
+        (errno.EDQUOT, "no space in {}: Disk quota exceeded"),
+        (errno.EACCES, "no files can be written into {}: Permission denied"),
+        (errno.EROFS, "no files can be written into {}: Read-only file system"),
+    ],
+)
+def test_only_a_full_disk_is_called_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int, words: str
+) -> None:
+    """Any other reason why the run directory cannot be used is named as what it is."""
+    space = DiskSpace(tmp_path, Reserve(tmp_path / "reserve"))
+
+    def refuse(_place: Path) -> None:
+        raise OSError(number, os.strerror(number), str(tmp_path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "statvfs", refuse)
+        refused = space.has_space()
+    again = space.has_space()
+
+    assert (refused, again) == (False, True)
+    assert f"not fetching jobs: {words.format(tmp_path)}" in caplog.text
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")

@@ -248,6 +248,25 @@ def test_a_backup_replaces_no_file(lone_grid: Grid) -> None:
     assert done.stderr == f"LGI_setup: {file} is there already: choose another name, or remove it\n"
 
 
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("/proc", "it takes no files"),
+        ("nowhere", "there is no such directory: make it"),
+        ("file", "Not a directory"),
+    ],
+)
+def test_a_directory_that_takes_no_backup_is_named(lone_grid: Grid, place: str, reason: str) -> None:
+    """With the reason in words, and not the name of the file that is written first."""
+    (lone_grid.directory / "file").touch()
+    target = lone_grid.directory / place / "b.tar"
+
+    done = backups.setup("backup", lone_grid.config_file, target)
+
+    assert done.returncode == 1
+    assert done.stderr == f"LGI_setup: no backup can be written into {target.parent}: {reason}\n"
+
+
 def test_one_of_two_backups_to_the_same_file_is_refused(lone_grid: Grid) -> None:
     """The file that the other one writes is left alone; one that was killed does no harm."""
     file, partial = lone_grid.directory / "b.tar", lone_grid.directory / "b.tar.partial"
@@ -290,7 +309,7 @@ def test_a_backup_that_does_not_fit_on_the_disk_leaves_nothing(lone_grid: Grid) 
 
     assert done.returncode == 1
     advice = "make room, or raise the limit, and run the command again"
-    assert done.stderr == f"LGI_setup: [Errno 27] File too large; {advice}\n"
+    assert done.stderr == f"LGI_setup: File too large; {advice}\n"
     assert not list(file.parent.glob("b.tar*"))
 
 

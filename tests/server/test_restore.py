@@ -294,7 +294,7 @@ def test_a_restore_onto_a_full_disk_says_so_and_starts_again(backup: Path, tmp_p
 
     assert (done.returncode, is_started) == (1, False)
     advice = "make room, or raise the limit, and run the command again"
-    assert done.stderr == f"LGI_setup: [Errno 27] File too large; {advice}\n"
+    assert done.stderr == f"LGI_setup: File too large; {advice}\n"
     assert again.returncode == 0, again.stderr
 
 

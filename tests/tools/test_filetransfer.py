@@ -1,14 +1,18 @@
 """LGI_filetransfer against a server."""
 
+import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from lgi_tools.certificates import user_directory
 from lgi_tools.certificates.ca import Authority, Issued
 from lgi_tools.commands.filetransfer import main
 from tests.support.canned_server import Answer, CannedServer
+from tests.support.grid import PROJECT, Grid
 
 from .test_tools_settings import write_job
 
@@ -63,6 +67,41 @@ def test_an_empty_repository_lists_nothing(run: Run, server: CannedServer, url: 
 
     assert run(main, "list", url) == (0, "", "")
     assert run(main, "-x", "list", url) == (0, " <number_of_files> 0 </number_of_files>\n", "")
+
+
+@pytest.mark.parametrize("words", [(), ("-x",), ("--json",)])
+def test_a_repository_that_is_not_there_is_not_an_empty_one(
+    run: Run, grid: Grid, home: Path, words: tuple[str, ...]
+) -> None:
+    """Nor is one that the user may not read; a server answers for a file what it does not say in a list."""
+    people, eve = grid.people, grid.user("eve@desk", ("chem",))
+    grid.resource()
+    shutil.rmtree(home / ".LGI")
+    user_directory.write(
+        home / ".LGI",
+        people.user("mark@laptop", ("theor",)),
+        people.authority.ca_file,
+        user="mark@laptop",
+        groups=("theor",),
+        server=grid.url,
+        project=PROJECT,
+    )
+    fields = {"application": "hello_world", "target_resources": "any"}
+    mine, eves = (
+        user.post("interface_submit_job", **fields).value("job", "job_specifics", "repository_url")
+        for user in (grid.user(), eve)
+    )
+    unknown = f"{grid.url}/repository/000/JOB_{'0' * 32}"
+
+    answers = [run(main, *words, "list", address) for address in (mine, eves, unknown)]
+
+    assert [code for code, _, _ in answers] == [0, 1, 1]
+    assert answers[0][2] == ""
+    reason = "there is no such repository, or you may not read it"
+    fault = json.dumps({"error": {"number": None, "message": reason}})
+    for url, (_, out, err) in zip((eves, unknown), answers[1:], strict=True):
+        assert err == f"LGI_filetransfer: cannot list {url}: {reason}\n"
+        assert out == (f"{fault}\n" if words == ("--json",) else "")
 
 
 def test_a_raw_list_is_the_content(run: Run, server: CannedServer, url: str) -> None:

@@ -27,6 +27,7 @@ from lgi_tools.joining import tokens
 from lgi_tools.joining.command import main as join
 from lgi_tools.joining.login_command import main
 from lgi_tools.joining.tokens import Grant, Token
+from tests.support.grid import Grid
 
 from .test_joining import Office
 from .test_joining import office as office  # a fixture
@@ -200,6 +201,28 @@ def test_another_authority_is_not_trusted(run: Run, office: Office, tmp_path: Pa
     assert (code, (tmp_path / "mine").exists()) == (1, False)
     assert "is not that of the token" in err
     assert office.post({"token": good.secret, "request": request(), "kind": "user"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["", "/LGI", "/nowhere"])
+def test_the_address_of_the_project_server_is_not_that_of_the_authority(
+    run: Run, grid: Grid, tmp_path: Path, path: str
+) -> None:
+    """Neither program shows the words of a library; both say which address is meant. No token is sent."""
+    base = grid.url.removesuffix("/LGI")
+    user, resource = (Token("secret", "0" * 64, kind) for kind in (Kind.USER, Kind.RESOURCE))
+
+    answers = [
+        run(main, f"{base}{path}", str(user), "-c", str(tmp_path / "mine")),
+        run(join, f"{base}{path}", str(resource), "--directory", str(tmp_path / "node")),
+    ]
+
+    for code, out, err in answers:
+        assert (code, out) == (1, "")
+        assert f"{base}{path} is not the address of LGI_certificates listen, it answers " in err
+        assert "by default https://localhost:8444, not the URL of the project server" in err
+        assert "PEM" not in err
+    assert not (tmp_path / "mine").exists()
+    assert not (tmp_path / "node").exists()
 
 
 def test_an_existing_directory_is_left_alone(run: Run, office: Office, home: Path) -> None:

@@ -5,6 +5,7 @@ the repository before it stores the job, so that each job has its files. A job t
 noted, and left out when the backup is restored.
 """
 
+import errno
 import fcntl
 import os
 import socket
@@ -97,7 +98,11 @@ def _partial(target: Path) -> Iterator[tuple[Path, IO[bytes]]]:
     One that was left by a backup that was killed is overwritten; FileExistsError while another one writes it.
     """
     path = _partial_name(target)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        why = f"no backup can be written into {path.parent}: {_reason(path, error)}"
+        raise OSError(error.errno, why) from None
     with os.fdopen(descriptor, "r+b") as opened:
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -109,6 +114,13 @@ def _partial(target: Path) -> Iterator[tuple[Path, IO[bytes]]]:
             yield path, opened
         finally:
             path.unlink(missing_ok=True)
+
+
+def _reason(path: Path, error: OSError) -> str:
+    """Return why a file cannot be created: some file systems say ENOENT of a directory that is there."""
+    if error.errno != errno.ENOENT:
+        return error.strerror or str(error)
+    return "it takes no files" if path.parent.is_dir() else "there is no such directory: make it"
 
 
 def _write(config: Config, writer: ArchiveWriter, path: Path, with_repositories: bool) -> Summary:
