@@ -8,6 +8,7 @@ from threading import Lock
 from lgi_daemon.claiming.claim import OfferedJob, record_of
 from lgi_daemon.claiming.rejected_jobs import JobVersion, RejectedJobs
 from lgi_daemon.claiming.reservations import CapacityExceededError, Reservations
+from lgi_daemon.claiming.returned_jobs import ReturnedJobs
 from lgi_daemon.config.model import Configuration
 from lgi_daemon.execution.scripts import Scripts
 from lgi_daemon.jobs import credentials, library
@@ -38,15 +39,18 @@ class GivenJobs:
         jobs: JobTable,
         run: RunDirectory,
         scripts: Scripts,
+        *,
         reservations: Reservations,
         rejected_jobs: RejectedJobs,
+        returned_jobs: ReturnedJobs,
     ) -> None:
-        """Add accepted jobs to ``jobs``."""
+        """Add accepted jobs to ``jobs``, and all others to ``returned_jobs``."""
         self._jobs = jobs
         self._run = run
         self._scripts = scripts
         self._reservations = reservations
         self._rejected_jobs = rejected_jobs
+        self._returned_jobs = returned_jobs
         # The same answer may arrive twice, on two connections.
         self._guard = Lock()
         # Held while room is counted and references are chosen for it: a job takes both at once.
@@ -62,7 +66,7 @@ class GivenJobs:
         sign_up: SignUp,
         fingerprint: str,
     ) -> str:
-        """Accept a job, or return why it must be given back; empty also for one that is here already.
+        """Accept a job, or give it back and return why; empty also for one that is here already.
 
         ``fingerprint`` is that of the certificate the calls are made with.
         """
@@ -74,21 +78,40 @@ class GivenJobs:
             if job.daemon_reference in self._jobs:
                 return ""
             offer = _offer(job, configuration, project, server, sign_up)
-            with ExitStack() as reservation:
-                with self.room:
-                    stored = self._run.references.take(project, server, job.daemon_reference)
-                    if stored is None:
-                        return UNKNOWN_REFERENCE
-                    if offer is None:
-                        return f"the resource does not offer {job.application} any more"
-                    try:
-                        uid = reservation.enter_context(self._reservations.reserve(offer, configuration))
-                    except CapacityExceededError as reason:
-                        log.debug("job %s is given back: %s", job.job_id, reason)
-                        return str(reason)
-                return self._accept(
-                    offer, given, stored, uid=uid, configuration=configuration, fingerprint=fingerprint
-                )
+            reason = self._take(
+                given, offer, configuration, project=project, server=server, fingerprint=fingerprint
+            )
+            if reason:
+                # Before another answer with this job is looked at: its reference is no longer there.
+                self._returned_jobs.add(project, server, job.job_id, job.daemon_reference, reason)
+            return reason
+
+    def _take(
+        self,
+        given: GivenJob,
+        offer: OfferedJob | None,
+        configuration: Configuration,
+        *,
+        project: str,
+        server: str,
+        fingerprint: str,
+    ) -> str:
+        """Take a job with its reference, or return why not."""
+        job = given.description
+        with ExitStack() as reservation:
+            with self.room:
+                stored = self._run.references.take(project, server, job.daemon_reference)
+                if stored is None:
+                    return UNKNOWN_REFERENCE
+                if offer is None:
+                    return f"the resource does not offer {job.application} any more"
+                try:
+                    uid = reservation.enter_context(self._reservations.reserve(offer, configuration))
+                except CapacityExceededError as reason:
+                    return str(reason)
+            return self._accept(
+                offer, given, stored, uid=uid, configuration=configuration, fingerprint=fingerprint
+            )
 
     def _accept(
         self,

@@ -33,14 +33,19 @@ class ReturnedJobs:
         self._reports: dict[tuple[str, str, str, str], Report] = {}
 
     def add(self, project: str, server: str, job_id: str, reference: str, reason: str) -> None:
-        """Give a job back in the next exchange with its server, which stores the reason."""
-        report = Report(
-            job_id, reference, str(State.QUEUED), end=End(reason=normalize_reason(f"given back: {reason}"))
-        )
-        log.info("job %s of %s: given back to %s: %s", job_id, project, server, reason)
+        """Give a job back in the next exchange with its server, which stores the reason.
+
+        A job that another exchange brought too is given back for the first reason: the second one is only
+        that its reference is no longer there.
+        """
+        key = project, server, job_id, reference
+        report = Report(job_id, reference, str(State.QUEUED), end=End(reason=normalize_reason(reason)))
         with self._guard:
-            if len(self._reports) < _MAX_REMEMBERED:
-                self._reports[project, server, job_id, reference] = report
+            known = self._reports.get(key)
+            if (known and known.state == State.QUEUED) or len(self._reports) >= _MAX_REMEMBERED:
+                return
+            self._reports[key] = report
+        log.info("job %s of %s: given back to %s: %s", job_id, project, server, reason)
 
     def tell_ends(self, project: str, server: str, ends: Iterable[ReportedEnd]) -> None:
         """Report ends again to a server that was restored: it may have the jobs as before them."""

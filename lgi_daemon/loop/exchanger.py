@@ -63,8 +63,15 @@ class Exchanger:
         self._ended = run.ended
         # When servers were restored, as they have said: each is told the ends of jobs once.
         self._restored: dict[tuple[str, str], int] = {}
-        self._given_jobs = GivenJobs(jobs, run, fetcher.scripts, claimer.reservations, claimer.rejected_jobs)
         self.returned_jobs = ReturnedJobs(run.references)
+        self._given_jobs = GivenJobs(
+            jobs,
+            run,
+            fetcher.scripts,
+            reservations=claimer.reservations,
+            rejected_jobs=claimer.rejected_jobs,
+            returned_jobs=self.returned_jobs,
+        )
 
     def jobs_of(self, project: str, server: str) -> list[LocalJob]:
         """Return the jobs that exchanges with a server are about; unconfirmed claims are not."""
@@ -241,9 +248,7 @@ class Exchanger:
             )
             self._fetcher.claimed_any |= not reason
             if reason:
-                job = given.description
-                self._reject_briefly(project, server, job)
-                self.returned_jobs.add(project, server, job.job_id, job.daemon_reference, reason)
+                self._reject_briefly(project, server, given.description)
 
 
 def _is_filled(outgoing: OutgoingExchange, answer: ExchangeAnswer) -> bool:

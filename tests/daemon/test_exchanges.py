@@ -1,5 +1,6 @@
 """Exchanges with servers that take them: one call does everything, and what is lost on its way is found."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -96,7 +97,7 @@ def test_a_killed_daemon_gets_the_job_of_a_lost_answer(exchanging: Workshop) -> 
     exchanging.tick(daemon, FAST)
 
     assert len(server.given) == 1
-    assert server.returned == [("1", "given back: owner_deny of the resource names mark@laptop")]
+    assert server.returned == [("1", "owner_deny of the resource names mark@laptop")]
     assert (server.jobs["1"].state, len(daemon.jobs)) == ("queued", 0)
 
 
@@ -120,6 +121,28 @@ def test_a_job_that_an_answer_brings_twice_runs_once(workshop: Workshop) -> None
 
     assert only(daemon).record.job_id == "1"
     assert (runs(workshop, daemon), server.returned) == (1, [])
+
+
+def test_a_job_that_two_answers_bring_goes_back_for_its_first_reason(
+    workshop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The second answer finds its reference taken, which is no reason: the user would be told nothing."""
+    logging.getLogger("lgi_daemon").propagate = True
+    caplog.set_level(logging.INFO, "lgi_daemon")
+    workshop.servers[URL] = server = RepeatingServer(exchange=1)
+    server.submit("1")
+    server.fail("exchange", after=True)
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    workshop.rules = LimitRules({"any": 10}, ("any",), 10)
+
+    daemon = workshop.restart(daemon)
+    workshop.tick(daemon, FAST)
+
+    reason = "owner_deny of the resource names mark@laptop"
+    assert server.returned == [("1", reason)]
+    assert caplog.text.count("given back to") == 1
+    assert (server.jobs["1"].state, len(daemon.jobs)) == ("queued", 0)
 
 
 class LateServer(FakeServer):

@@ -144,15 +144,18 @@ def test_a_reference_that_no_job_will_get_is_spent(grid: Grid, how: str) -> None
     assert answer.jobs == ()
 
 
-def test_a_job_that_is_given_back_is_queued_as_it_was(grid: Grid) -> None:
-    """Its first targets come back, the reference goes, and the history says why; again it is accepted."""
+@pytest.mark.parametrize("words", ["", "given back: "])
+def test_a_job_that_is_given_back_is_queued_as_it_was(grid: Grid, words: str) -> None:
+    """Its first targets come back, the reference goes, and the history says why; again it is accepted.
+
+    It does not say twice that it was given back, as daemons of earlier versions do.
+    """
     user, one = grid.user(), daemon(grid)
     grid.resource("other@cluster")
     job_id = user.submit(target_resources=f"{NAME}, other@cluster", job_specifics="<a> 1 </a>")
     (given,) = one.want()
-    back = Report(
-        str(job_id), given.description.daemon_reference, "queued", end=End(reason="no licence here")
-    )
+    reason = f"{words}no licence here"
+    back = Report(str(job_id), given.description.daemon_reference, "queued", end=End(reason=reason))
 
     answers = [one.report(back), one.report(back)]
 

@@ -95,6 +95,8 @@ class ExchangeChanges:
             daemon_pulse=self.now,
             started=None,
         )
+        # Daemons of earlier versions write the words themselves.
+        why = why.removeprefix(f"{history.GIVEN_BACK}: ")
         self.add(job, new, f"{history.GIVEN_BACK}: {why}" if why else history.GIVEN_BACK)
         log = partial(event_log.log_given_back, job, self.resource.resource_name, why)
         self.transaction.on_commit(log)
