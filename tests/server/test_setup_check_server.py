@@ -84,6 +84,24 @@ def test_a_url_whose_path_is_another_is_found(running: ProjectDirectory) -> None
     )
 
 
+def test_the_server_of_a_copy_is_not_taken_for_this_one(running: ProjectDirectory) -> None:
+    """A restored configuration has the same address and certificate, while the first server still runs."""
+    file, copy = running.directory / "backup.tar", running.directory / "copy"
+    for words in (("backup", running.config, file), ("restore", file, "--into", copy)):
+        subprocess.run([BIN / "LGI_setup", *words], check=True, capture_output=True)
+
+    done = subprocess.run(
+        [BIN / "LGI_setup", "check", copy / "LGI_server.cfg"], capture_output=True, text=True
+    )
+
+    assert (
+        f"ERROR   address: another server answers at {running.url}: none has used the database of"
+        f" {copy}/LGI_server.cfg yet; stop that one, and start this one"
+    ) in done.stdout
+    assert done.returncode == 2
+    assert running.check().returncode == 0
+
+
 def test_a_test_job_without_a_resource_is_an_error(running: ProjectDirectory) -> None:
     """The line has the server's reason."""
     done = running.check("--job", str(running.directory / "mark.LGI"))

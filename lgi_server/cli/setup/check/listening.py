@@ -11,6 +11,7 @@ import requests
 from lgi_protocol import comma_lists
 from lgi_protocol.client import Client
 from lgi_protocol.errors import LGIError
+from lgi_server.cli import front_ends
 from lgi_server.cli.setup.check.finding import Finding, error
 from lgi_server.config.model import Config
 from lgi_server.services.project import peers
@@ -85,7 +86,24 @@ def _answer(config: Config) -> Iterator[Finding]:
             "another web server has this address, or the path of url is not the one it passes on",
         )
         return
+    yield from _other_server(config)
     yield from _clock(config, answer)
+
+
+def _other_server(config: Config) -> Iterator[Finding]:
+    """Check that a server uses this database, since one answers: that of the original of a copy does not."""
+    try:
+        known = front_ends.known(config)
+    except (LGIError, OSError, ValueError):
+        # The check of the databases reports it.
+        return
+    if not any(one.is_up for one in known):
+        silence = min((one.silence for one in known), default=0)
+        since = f"for {silence // 60} minutes" if known else "yet"
+        yield error(
+            f"another server answers at {config.url}: none has used the database of {config.path} {since}",
+            "stop that one, and start this one; or give this one another url and listen",
+        )
 
 
 def _clock(config: Config, answer: requests.Response) -> Iterator[Finding]:
