@@ -51,6 +51,12 @@ class Level:
         limit = self.rules.limit_of(owner)
         return limit is not None and self.counts[owner] >= limit
 
+    @property
+    def accepts_nobody(self) -> bool:
+        """Whether ``any`` may have no job here, and no owner with an entry may have one."""
+        allowed = self.rules.owner_allow
+        return comma_lists.ANY in allowed and not any(allowed.values())
+
     def denies(self, owner: str) -> bool:
         """Return whether owner_deny of this level names an owner, or everybody."""
         return comma_lists.contains_any(self.rules.owner_deny, [owner])
@@ -80,7 +86,8 @@ def rejection_reason(levels: Iterable[Level], owners: Iterable[str], demand: Dem
 
 def full_level(levels: Iterable[Level]) -> str:
     """Return the name of the first level that accepts no job of anybody, empty when all accept jobs."""
-    return next((level.name for level in levels if level.full or level.denies(comma_lists.ANY)), "")
+    closed = (one for one in levels if one.full or one.denies(comma_lists.ANY) or one.accepts_nobody)
+    return next((level.name for level in closed), "")
 
 
 def owners_filter(levels: Iterable[Level]) -> str:
@@ -96,7 +103,9 @@ def owners_filter(levels: Iterable[Level]) -> str:
         name for name in named | active if any(one.at_limit(name) or one.denies(name) for one in levels)
     }
     closed |= {name for level in levels for name in level.rules.owner_deny if name != comma_lists.ANY}
-    open_to_any = any(level.rules.owner_allow.get(comma_lists.ANY) for level in levels)
+    # An owner without an entry falls under ``any`` of each level, all of which must allow the job.
+    numbers = {level.rules.owner_allow.get(comma_lists.ANY) for level in levels}
+    open_to_any = 0 not in numbers and numbers != {None}
     entries = [] if open_to_any else sorted(named - closed)
     if _size(entries) > OWNERS_BYTES:
         entries = []

@@ -7,7 +7,7 @@ from lgi_server.api.context import InterfaceContext
 from lgi_server.api.responses import Elements
 from lgi_server.services.jobs import explanation
 from lgi_server.services.jobs.explanation import Explanation, LicenceNeed, ResourceVerdict
-from lgi_server.tables.job_dependencies import AwaitedJob
+from lgi_server.tables.job_dependencies import Predecessor
 from lgi_server.tables.job_queue.positions import MOST
 
 
@@ -50,7 +50,7 @@ def _explanation(found: Explanation) -> Elements:
         Element("reason", found.reason.value),
         Element("message", _message(found)),
         *job_elements.holds(found.job),
-        *map(_awaited, found.waits),
+        *map(_predecessor, found.waits),
         *locked,
         *queue,
         Element("number_of_licences", len(found.needs)),
@@ -60,7 +60,7 @@ def _explanation(found: Explanation) -> Elements:
     )
 
 
-def _awaited(one: AwaitedJob) -> Element:
+def _predecessor(one: Predecessor) -> Element:
     parts = (Element("job_id", one.job_id), Element("kind", one.kind), Element("state", one.state))
     return Element("after", parts)
 

@@ -68,7 +68,7 @@ def of_jobs(transaction: Transaction, job_ids: Sequence[int]) -> list[Dependency
 
 
 @dataclass(frozen=True)
-class AwaitedJob:
+class Predecessor:
     """A job that another waits for; its state is empty if it is deleted."""
 
     job_id: int
@@ -76,7 +76,7 @@ class AwaitedJob:
     state: str
 
 
-def awaited(transaction: Transaction, job_id: int) -> list[AwaitedJob]:
+def predecessors(transaction: Transaction, job_id: int) -> list[Predecessor]:
     """Return the jobs that a job waits for, in the order of their numbers."""
     rows = transaction.rows(
         "SELECT one.after_id AS after_id, one.kind AS kind, job.state AS state FROM job_dependencies AS one"
@@ -84,7 +84,7 @@ def awaited(transaction: Transaction, job_id: int) -> list[AwaitedJob]:
         " ORDER BY one.after_id",
         job_id,
     )
-    return [AwaitedJob(int(row["after_id"]), row["kind"], row["state"] or "") for row in rows]
+    return [Predecessor(int(row["after_id"]), row["kind"], row["state"] or "") for row in rows]
 
 
 def delete(transaction: Transaction, job_ids: Sequence[int], after_ids: Sequence[int]) -> None:

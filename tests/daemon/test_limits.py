@@ -3,6 +3,7 @@
 import pytest
 
 from lgi_daemon.claiming.limits import Level, full_level, owners_filter, rejection_reason
+from lgi_daemon.claiming.wants import want
 from lgi_daemon.config.rules import LimitRules
 from lgi_protocol import demand
 from lgi_protocol.demand import Demand
@@ -98,6 +99,22 @@ def test_a_job_counts_once_for_each_of_its_owners() -> None:
 def test_the_filter_names_who_can_be_taken_and_who_cannot(here: Level, expected: str) -> None:
     """It has the allowed owners unless all are, then the refused ones with an exclamation mark."""
     assert owners_filter([here]) == expected
+
+
+def test_the_filter_names_those_whom_every_level_allows() -> None:
+    """Jobs of others would be given out, rejected and given back."""
+    resource, application = level({"any": 10}), level({"any": 0, "boss@desk": 1, "admin": 1})
+
+    assert owners_filter([resource, application]) == "admin, boss@desk"
+    assert owners_filter([resource, level({"any": 1})]) == ""
+    assert owners_filter([resource, level({"boss@desk": 1})]) == ""
+
+
+def test_a_level_that_allows_nobody_is_full() -> None:
+    """It has no jobs for anybody: none are asked for."""
+    assert full_level([level({"any": 10}), level({"any": 0})]) == "here"
+    assert full_level([level({"any": 0, "boss@desk": 1})]) == ""
+    assert want("command", [level(), level()], ()) is None
 
 
 def test_the_filter_never_exceeds_what_a_server_takes() -> None:

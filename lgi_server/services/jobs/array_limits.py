@@ -17,16 +17,16 @@ from lgi_server.tables.job_queue import batches, elements, jobs
 from lgi_server.tables.job_queue.jobs import JobRow
 
 
-def held(new: Sequence[JobRow], places: int, now: int) -> list[JobRow]:
-    """Return new elements, in their order, of which those after the first ``places`` are held."""
+def held(new: Sequence[JobRow], slots: int, now: int) -> list[JobRow]:
+    """Return new elements, in their order, of which those after the first ``slots`` are held."""
     hold = Hold(0, job_holds.ARRAY, now, None, "", "no more elements of its array run at once")
     return [
-        job if place < places else replace(job, lock_state=jobs.HELD, holds=(*job.holds, hold))
+        job if place < slots else replace(job, lock_state=jobs.HELD, holds=(*job.holds, hold))
         for place, job in enumerate(new)
     ]
 
 
-def places(transaction: Transaction, array_id: int, at_most: int) -> int:
+def free_slots(transaction: Transaction, array_id: int, at_most: int) -> int:
     """Return how many more elements of an array may be queued; its row is locked."""
     return max(0, at_most - elements.count_active(transaction, array_id))
 
@@ -43,7 +43,7 @@ def _release(transaction: Transaction, array_id: int) -> int:
     array = job_arrays.lock(transaction, array_id)
     if array is None:
         return 0
-    free = places(transaction, array_id, array.at_most) if array.at_most else 0
+    free = free_slots(transaction, array_id, array.at_most) if array.at_most else 0
     job_ids = elements.held(transaction, array_id, min(free, jobs.AT_ONCE))
     if job_ids:
         rows = list(batches.lock(transaction, sorted(job_ids)).values())

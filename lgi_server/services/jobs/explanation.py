@@ -14,7 +14,7 @@ from lgi_server.services.jobs.licences import Amounts
 from lgi_server.services.jobs.targets import offers as is_offered
 from lgi_server.tables import active_resources, job_dependencies
 from lgi_server.tables.active_resources import NO_SERVER, ResourceRow
-from lgi_server.tables.job_dependencies import AwaitedJob
+from lgi_server.tables.job_dependencies import Predecessor
 from lgi_server.tables.job_queue import jobs, positions
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.running_locks import Lock
@@ -106,7 +106,7 @@ class Explanation:
     before: int
     verdicts: Sequence[ResourceVerdict]
     needs: Sequence[LicenceNeed]
-    waits: Sequence[AwaitedJob] = ()
+    waits: Sequence[Predecessor] = ()
 
 
 def explain(
@@ -129,7 +129,7 @@ def explain(
     verdicts = [_verdict(job, one, running.get(one.resource_name, 0), now) for one in resources]
     reason = _queued(job, lock, needs, verdicts)
     before = positions.count_ahead(transaction, job)
-    waits = job_dependencies.awaited(transaction, job_id) if job.is_on_hold else ()
+    waits = job_dependencies.predecessors(transaction, job_id) if job.is_on_hold else ()
     return Explanation(job, reason, *_holder(lock, everyone), before, verdicts, needs, waits)
 
 

@@ -42,7 +42,7 @@ def store_all(
         context.transaction.on_rollback(partial(context.store.remove, name))
     new = [replace(one.job, repository=name) for one, name in zip(prepared, names, strict=True)]
     if array and array.at_most:
-        free = array_limits.places(context.transaction, before.array_id if before else 0, array.at_most)
+        free = array_limits.free_slots(context.transaction, before.array_id if before else 0, array.at_most)
         new = array_limits.held(new, free, context.now)
     numbers = jobs.insert_all(context.transaction, new)
     made = [replace(job, job_id=numbers[job.repository]) for job in new]
