@@ -158,11 +158,11 @@ def test_limits_hold_while_several_servers_give_work_at_the_same_time(busy: Work
     busy.write_script("job_check_limits_script", "sleep 0.3")
     daemon = busy.daemon()
 
-    tick_until(daemon, lambda: len(daemon.jobs) == 3 and not daemon.busy)
+    # The search that meets the limit may be one of a later cycle.
+    tick_until(daemon, lambda: len(daemon.jobs) == 3 and daemon.fetcher.skipped_any and not daemon.busy)
 
     states = Counter(one.state for server in busy.servers.values() for one in server.jobs.values())
     assert states == {"running": 3, "queued": 3}
-    assert daemon.fetcher.skipped_any
     stop(daemon)
 
 
