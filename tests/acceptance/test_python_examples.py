@@ -2,7 +2,9 @@
 
 import doctest
 import os
+import re
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from lgi_protocol.job_description import JobDescription
 from lgi_protocol.resource_api import ResourceCalls
+from lgi_server.services.jobs import holds
 from tests.acceptance.test_commands import home  # noqa: F401 - a fixture
 from tests.support.grid import Grid
 
@@ -18,8 +21,7 @@ pytestmark = pytest.mark.slow
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 CAPABILITIES = "<hello_world> </hello_world> <command> </command>"
 OUTPUTS = {"hello_world": b"Hello haydihay", "command": b""}
-# An offer has no input; this is in the specifics of the one example that fails.
-FAILURE = "walltime"
+_EXIT = re.compile(rb"exit ([0-9]+)")
 
 
 @pytest.fixture
@@ -27,20 +29,22 @@ def resource(grid: Grid, home: Path) -> Iterator[ResourceCalls]:  # noqa: F811
     """A resource that does every job in a moment, each as it comes."""
     resource = grid.resource(capabilities=CAPABILITIES)
     stopping = threading.Event()
-    worker = threading.Thread(target=work, args=(resource, stopping))
+    worker = threading.Thread(target=work, args=(grid, resource, stopping))
     worker.start()
     yield resource
     stopping.set()
     worker.join(20)
 
 
-def work(resource: ResourceCalls, stopping: threading.Event) -> None:
-    """As a daemon: take, run, report."""
+def work(grid: Grid, resource: ResourceCalls, stopping: threading.Event) -> None:
+    """As a daemon: take, run, report; and as the scheduler: release what is to be tried again."""
     while not stopping.is_set():
+        holds.release_due(grid.database, int(time.time()))
         for application, output in OUTPUTS.items():
             for job in resource.request_work(application, 0, 5).jobs:
-                has_failed = FAILURE in job.job_specifics
-                finish(resource, job, b"[LGI: exit code 3]\n" if has_failed else output, 3 * has_failed)
+                found = _EXIT.fullmatch(resource.details(job.job_id).input)
+                code = int(found[1]) if found else 0
+                finish(resource, job, b"[LGI: exit code %d]\n" % code if code else output, code)
         # So that the page sees its jobs as they were submitted.
         stopping.wait(0.3)
 
