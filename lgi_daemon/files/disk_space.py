@@ -58,6 +58,13 @@ class DiskSpace:
             self._full = bool(problem)
         return not self._full
 
+    def is_short(self) -> bool:
+        """Return whether less than the reserve is free; writes nothing, and notices no quota."""
+        try:
+            return bool(self._shortage())
+        except OSError:
+            return True
+
     def _write_probe(self) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         # Always the same name, so that a daemon killed here leaves at most one file.

@@ -57,7 +57,7 @@ class Exchanger:
         # What was logged of items that servers cannot read.
         self._refusals: set[str] = set()
         self._output_sender = output_sender
-        self._disk = disk
+        self.disk = disk
         claimer = fetcher.claimer
         self._rejected_jobs = claimer.rejected_jobs
         self._ended = run.ended
@@ -136,7 +136,7 @@ class Exchanger:
         settings = self.settings(project)
         vacancies = Vacancies()
         fetcher = self._fetcher
-        may_fetch = self._disk.has_space() and fetcher.has_ca(announcement.sign_up)
+        may_fetch = self.disk.has_space() and fetcher.has_ca(announcement.sign_up)
         make_key = _key_maker if announcement.sign_up.job_certificates else None
         if settings is None or fetcher.stopping() or not may_fetch:
             return vacancies, self._references.provide(project, server, 0, make_key)

@@ -173,11 +173,16 @@ class HeldExchanges:
         return held is not None and held.names.issuperset(references)
 
     def tick(self) -> None:
-        """Cut off held exchanges that do not name jobs which are here for a while."""
+        """Cut off held exchanges that do not name jobs which are here for a while, or ask for too much.
+
+        What asks for jobs since before the disk was full would bring one that cannot be stored.
+        """
         with self._guard:
             held = list(self._held.items())
-        now = self._clock()
+        now, is_short = self._clock(), bool(held) and self._exchanger.disk.is_short()
         for (project, server), one in held:
+            if is_short and one.applications:
+                one.call_end.end()
             jobs = self._exchanger.exchange_jobs.holds(self._exchanger.jobs_of(project, server), ())
             if all(job.hold.daemon_reference in one.references for job in jobs):
                 one.incomplete_since = None

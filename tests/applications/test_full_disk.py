@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -126,8 +127,9 @@ def test_other_jobs_go_on_and_none_is_taken_while_one_holds_all_the_room(
 
     for job_id in others:
         finish(user, job_id)
-    waiting = submitted(user, "echo hello")
     wait_for(lambda: "not fetching jobs: no space" in small.log.read_text(), 40)
+    waiting = submitted(user, "echo hello")
+    time.sleep(2)
     state_full = user.state(waiting)
     user.delete(hog)
     wait_for(lambda: user.state(hog) == "aborted", 40)

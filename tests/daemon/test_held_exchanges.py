@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from lgi_daemon.config.rules import LimitRules
+from lgi_daemon.files.disk_space import DiskSpace
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.loop.held_exchanges import CALM_SECONDS, DELAY, EARLY_DELAY
 from lgi_protocol.errors import TransportError
@@ -126,6 +127,25 @@ def test_a_held_exchange_that_lacks_room_is_cut_off_without_harm(workshop: Works
     assert pause == DELAY
     assert daemon.servers.open(URL)
     assert server.made("sign_up") == ["sign_up"]
+
+
+def test_a_held_exchange_that_asks_for_jobs_ends_when_the_disk_is_full(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that it brings could not be stored. The server is not left alone for it."""
+    workshop.servers[URL] = server = MeanwhileServer(exchange=1)
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+
+    def meanwhile() -> None:
+        monkeypatch.setattr(DiskSpace, "_shortage", lambda _disk: "nothing is free")
+        daemon.held_exchanges.tick()
+
+    server.meanwhile = meanwhile
+    pause = hold(daemon)
+
+    assert pause == DELAY
+    assert daemon.servers.open(URL)
 
 
 def test_a_held_exchange_that_fails_leaves_the_server_alone(workshop: Workshop) -> None:
