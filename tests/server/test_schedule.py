@@ -24,7 +24,7 @@ from tests.support.queues import queued_job
 pytestmark = pytest.mark.slow
 
 NOW = 1_000_000
-DUTIES = 6
+DUTIES = 8
 
 
 def queued(database: Database) -> list[tuple[int, str]]:
