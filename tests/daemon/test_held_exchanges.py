@@ -138,7 +138,7 @@ def test_a_held_exchange_that_asks_for_jobs_ends_when_the_disk_is_full(
     workshop.tick(daemon)
 
     def meanwhile() -> None:
-        monkeypatch.setattr(DiskSpace, "_shortage", lambda _disk: "nothing is free")
+        monkeypatch.setattr(DiskSpace, "is_short", lambda _disk: True)
         daemon.held_exchanges.tick()
 
     server.meanwhile = meanwhile
