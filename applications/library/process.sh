@@ -74,8 +74,9 @@ await_end() {
         *) rest=0.4 ;;
     esac
     for part in 0.01 0.01 0.02 0.04 0.12 $rest; do
-        # All processes are looked at, which takes longer, once the group of the leader has gone.
-        kill -s 0 -- "-$leader" 2> /dev/null || [ -n "$(members)" ] || return 0
+        # All processes are looked at, which takes longer, once the leader has gone: those of its group count as long
+        # as nobody has waited for them, and init may take its time.
+        kill -s 0 "$leader" 2> /dev/null || [ -n "$(members)" ] || return 0
         sleep "$part"
     done
 }

@@ -1,17 +1,22 @@
 """`command` on plain processes: the life of a job without a batch system."""
 
+import ctypes
 import os
 import shutil
 import signal
+import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.support.bench import Bench, until
+from tests.support.bench import LIBRARY, Bench, until
 
 pytestmark = pytest.mark.slow
 
+# Of linux/prctl.h: orphans become children of this process.
+PR_SET_CHILD_SUBREAPER = 36
 SETTINGS = "backend=process\nstage=no\nmax_cpus=64\nmax_memory=8000\nmax_walltime=100\n"
 
 
@@ -282,3 +287,38 @@ def test_the_library_is_right_for_other_shells(place: Path, shell: str) -> None:
 
     assert running == "running"
     assert job.output() == "hello\n[LGI: exit code 2]\n"
+
+
+def test_an_abort_does_not_wait_for_what_init_has_not_reaped() -> None:
+    """A process of the job's group that has ended counts as ended before somebody has waited for it."""
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    script = '. "$1/process.sh"; leader=$2 known="$2 0 $boot"; sleep() { echo slept; }; await_end 0.2'
+    try:
+        leader = subprocess.Popen(["sh", "-c", "sleep 0 & exit"], start_new_session=True)
+        leader.wait()
+        until(lambda: _zombies(leader.pid) != [])
+        done = subprocess.run(
+            ["sh", "-c", script, "sh", str(LIBRARY), str(leader.pid)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+    finally:
+        libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+        with suppress(ChildProcessError):
+            os.waitpid(-leader.pid, 0)
+
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def _zombies(group: int) -> list[str]:
+    """The processes of a group that have ended."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _parent, number = stat.read_text().rpartition(")")[2].split()[:3]
+            if state == "Z" and int(number) == group:
+                found.append(stat.parent.name)
+    return found
