@@ -27,8 +27,8 @@ LOST = "the job left no record of its end"
 UNREADABLE = "the record of the job's end cannot be read"
 FULL = "No space left on device"
 FULL_MEANWHILE = f"the disk was full while it ran: {FULL}"
-# A server that answers has not taken the files for so many seconds, while the disk is full: its own files may
-# be on this disk.
+# Seconds for which a full disk keeps the files of a job that its server, though it answers, does not take.
+# The server may use the same disk.
 PATIENCE = 60.0
 DELETED = f"{FULL}: its files were deleted, so that it could be reported"
 # The disk may have been full for less than the second between two looks at it.

@@ -19,6 +19,7 @@ from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.jobs.output_sender import OutputSender
 from lgi_daemon.loop.outgoing_exchange import OutgoingExchange
+from lgi_daemon.loop.restored_servers import RestoredServers
 from lgi_daemon.rundir.record import Phase
 from lgi_daemon.rundir.reference_pool import StoredReference
 from lgi_daemon.rundir.run_directory import RunDirectory
@@ -29,9 +30,6 @@ from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.states import State
 
 log = logging.getLogger(__name__)
-
-# Seconds between the clocks of a server and a daemon.
-CLOCKS_DIFFER = 3600
 
 
 class Exchanger:
@@ -60,10 +58,8 @@ class Exchanger:
         self.disk = disk
         claimer = fetcher.claimer
         self._rejected_jobs = claimer.rejected_jobs
-        self._ended = run.ended
-        # When servers were restored, as they have said: each is told the ends of jobs once.
-        self._restored: dict[tuple[str, str], int] = {}
         self.returned_jobs = ReturnedJobs(run.references)
+        self._restored_servers = RestoredServers(run.ended, self.returned_jobs)
         self._given_jobs = GivenJobs(
             jobs,
             run,
@@ -204,16 +200,8 @@ class Exchanger:
         self._output_sender.start(project, server, answer.watched)
         self._fetcher.sessions.log_others(project, server, answer.other_daemons)
         self._log_refused(server, answer)
-        self._tell_ends(project, server, answer)
-        return answer.has_more or _is_filled(outgoing, answer)
-
-    def _tell_ends(self, project: str, server: str, answer: ExchangeAnswer) -> None:
-        """Report the ends of jobs again, once, to a server that was restored from an older backup."""
-        if answer.restored_at and self._restored.get((project, server)) != answer.restored_at:
-            self._restored[project, server] = answer.restored_at
-            ends = self._ended.ends(project, server, answer.backup_made_at - CLOCKS_DIFFER)
-            log.info("%s was restored from a backup: it is told %d ends again", server, len(ends))
-            self.returned_jobs.tell_ends(project, server, ends)
+        self._restored_servers.tell_ends(project, server, answer)
+        return answer.has_more or outgoing.is_filled_by(answer)
 
     def _log_refused(self, server: str, answer: ExchangeAnswer) -> None:
         """Say once what of the configuration a server cannot read: it gets no jobs until that is changed."""
@@ -249,14 +237,6 @@ class Exchanger:
             self._fetcher.claimed_any |= not reason
             if reason:
                 self._reject_briefly(project, server, given.description)
-
-
-def _is_filled(outgoing: OutgoingExchange, answer: ExchangeAnswer) -> bool:
-    """Return whether as many jobs of an application have come as were wanted."""
-    applications = [given.description.application for given in answer.jobs]
-    if applications and len(applications) >= outgoing.vacancies.number:
-        return True
-    return any(0 < one.count <= applications.count(one.application) for one in outgoing.vacancies.wants)
 
 
 def _key_maker() -> str:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from lgi_daemon.claiming.vacancies import Vacancies
 from lgi_daemon.jobs.exchange_jobs import Held, Reported
 from lgi_daemon.rundir.reference_pool import StoredReference
-from lgi_protocol.exchange import MOST_REFERENCES, Exchange, Reference, Report
+from lgi_protocol.exchange import MOST_REFERENCES, Exchange, ExchangeAnswer, Reference, Report
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,13 @@ class OutgoingExchange:
         if len(self.reported) == len(self.returned) == 1:
             first, second = replace(self, returned=()), replace(self, reported=())
         return [first, second] if first.has_reports else [self]
+
+    def is_filled_by(self, answer: ExchangeAnswer) -> bool:
+        """Return whether as many jobs of an application have come as were wanted."""
+        applications = [given.description.application for given in answer.jobs]
+        if applications and len(applications) >= self.vacancies.number:
+            return True
+        return any(0 < one.count <= applications.count(one.application) for one in self.vacancies.wants)
 
     def message(self) -> Exchange:
         """Return what is sent."""

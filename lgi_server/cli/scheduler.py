@@ -41,7 +41,7 @@ RETRY_SECONDS = 60
 PULSE_MAX_DELAY = 300
 # The tasks are queued again after so many seconds, in case the table of events was emptied.
 BEGIN_SECONDS = 60.0
-# Holds that end and jobs that follow others have events; the tasks look for others after so many seconds.
+# Seconds between two searches for holds that end, and for dependents of ended jobs, that have no event.
 HOLDS_PERIOD = 60
 
 

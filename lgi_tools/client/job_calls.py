@@ -1,5 +1,6 @@
 """The calls of `Project` about jobs that exist."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -14,16 +15,17 @@ from lgi_tools.client.resubmission import resubmit
 from lgi_tools.client.tail import Tail
 
 
-class JobCalls:
+class JobCalls(ABC):
     """Calls about jobs of a project; a subclass makes them."""
 
     @property
+    @abstractmethod
     def server(self) -> str:
         """The URL of the project server."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _call(self, name: str, fields: Mapping[str, str], files: tuple[Path, ...] = ()) -> Reply:
-        raise NotImplementedError
+        """Make an interface call."""
 
     def resubmit(self, jobs: Iterable[AnyJob]) -> list[Submission]:
         """Queue a job like each of these, which have ended, with its files; return the outcomes.

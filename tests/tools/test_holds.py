@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lgi_tools.client import hold_calls
+from lgi_tools.client import numbered_calls
 from lgi_tools.client.project import Project
 from lgi_tools.commands.explain import main as explain
 from lgi_tools.commands.history import main as history
@@ -86,7 +86,7 @@ def test_a_job_is_submitted_held(grid: Grid, tool: Run) -> None:
 def test_many_jobs_are_held_in_parts(grid: Grid, tool: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each call has no more than a server takes; the outcomes are in the order asked for."""
     jobs = [submitted(grid) for _ in range(3)]
-    monkeypatch.setattr(hold_calls, "MOST", 2)
+    monkeypatch.setattr(numbered_calls, "MOST", 2)
 
     with Project() as project:
         outcomes = project.hold([*reversed(jobs), 999])

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lgi_tools.client import resubmission
+from lgi_tools.client import numbered_calls
 from lgi_tools.client.project import Project
 from lgi_tools.commands.resubmit import main as resubmit
 from tests.support.canned_server import Answer, CannedServer
@@ -48,7 +48,7 @@ def test_many_jobs_are_submitted_again_in_parts(
 ) -> None:
     """Each call has no more than a server takes; the outcomes are in the order asked for."""
     jobs = [submitted(grid, "finished") for _ in range(3)]
-    monkeypatch.setattr(resubmission, "MOST", 2)
+    monkeypatch.setattr(numbered_calls, "MOST", 2)
 
     with Project() as project:
         outcomes = project.resubmit([*reversed(jobs), 999])

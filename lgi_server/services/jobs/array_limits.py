@@ -1,7 +1,7 @@
 """Limits of arrays: no more than ``at_most`` elements are queued or run at once, the others are held.
 
-The row of the array is locked first, whoever counts its elements: two parts of a submit, or two schedulers,
-do it one after the other, so that no place is given twice.
+Before the elements of an array are counted its row is locked. So two parts of a submit, or two schedulers,
+count one after the other, and no slot is given twice.
 """
 
 from collections.abc import Sequence

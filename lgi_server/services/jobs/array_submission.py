@@ -25,7 +25,7 @@ class ArraySubmit:
     at_most: int = 0
 
     def check(self) -> None:
-        """Raise LGIError SUBMIT_REFUSED unless an array may have so many elements."""
+        """Raise LGIError SUBMIT_REFUSED when ``size`` is not 1 to MOST_ELEMENTS."""
         if not 0 < self.size <= MOST_ELEMENTS:
             why = f"An array has 1 to {MOST_ELEMENTS} elements"
             raise LGIError(ErrorNumber.SUBMIT_REFUSED, f"array_size is {self.size}", message=why)
