@@ -157,6 +157,10 @@ class JobFetcher:
     ) -> None:
         """Request page after page while they are filled and there is room for more jobs."""
         levels = self._levels(project, application)
+        if not free_slots(levels):
+            # Another search has taken the room while the script was asked.
+            self.skipped_any = True
+            return
         page = first_page(free_slots(levels), application.rules.job_limit)
         for _page in range(MAX_PAGES):
             calls, sign_up = sessions.stored_session(project.name, server)
@@ -185,8 +189,11 @@ class JobFetcher:
                 if self.stopping()
                 else self.claimer.consider(offer, self.configuration, calls)
             )
-            self.skipped_any |= result is OfferResult.NO_CAPACITY
-            self.claimed_any |= result is OfferResult.CLAIMED
+            # Not "|=": another thread may set them between its read and its write.
+            if result is OfferResult.NO_CAPACITY:
+                self.skipped_any = True
+            if result is OfferResult.CLAIMED:
+                self.claimed_any = True
             if result in {OfferResult.CLAIMED, OfferResult.TAKEN_BACK}:
                 unlock(calls, job_id)
             else:

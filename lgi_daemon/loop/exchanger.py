@@ -234,8 +234,10 @@ class Exchanger:
                 sign_up=announcement.sign_up,
                 fingerprint=self._fetcher.servers.certificate_fingerprint,
             )
-            self._fetcher.claimed_any |= not reason
-            if reason:
+            if not reason:
+                # Not "|=", as another thread may set it meanwhile.
+                self._fetcher.claimed_any = True
+            else:
                 self._reject_briefly(project, server, given.description)
 
 

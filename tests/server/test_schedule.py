@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -155,10 +156,13 @@ def test_a_new_start_queues_only_the_duties_that_are_missing(database: Database)
 class Scheduler:
     """LGI_scheduler as a process of its own."""
 
+    running: ClassVar[list["Scheduler"]] = []
+
     def __init__(self, grid: Grid, name: str = "scheduler") -> None:
         self.log = grid.directory / f"{name}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen([BIN / "LGI_scheduler", grid.config_file], stdout=log, stderr=log)
+        self.running.append(self)
         wait_for(lambda: "has started" in self.log.read_text(), 30)
 
     def said(self, what: str) -> list[str]:
@@ -169,6 +173,16 @@ class Scheduler:
         """End it; answers its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(10)
+
+
+@pytest.fixture(autouse=True)
+def ended_schedulers() -> Iterator[None]:
+    """Nothing runs on after a test that has failed."""
+    yield
+    while Scheduler.running:
+        process = Scheduler.running.pop().process
+        process.kill()
+        process.wait(10)
 
 
 @pytest.fixture
