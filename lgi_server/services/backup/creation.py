@@ -1,8 +1,8 @@
 """Makes a backup of a project server, which may run meanwhile.
 
 The database is read first, as it was at one moment, and then the repositories of its jobs: a submit creates
-the repository before it stores the job, so that each job has its files. A job that is deleted meanwhile is
-noted, and left out when the backup is restored.
+the repository before it stores the job, so that each job has its files. A job that is deleted meanwhile may
+have lost some of them: it is noted, and left out when the backup is restored.
 """
 
 import errno
@@ -139,7 +139,7 @@ def _write(config: Config, writer: ArchiveWriter, path: Path, with_repositories:
             projects[name] = replace(projects[name], password_file=stored)
         if with_repositories:
             _write_repositories(writer, config, jobs_with_files[name])
-            deleted = _deleted(project.database, jobs_with_files[name].missing)
+            deleted = _deleted(project.database, list(jobs_with_files[name].repositories))
             projects[name] = replace(projects[name], deleted=tuple(deleted))
     contents = Manifest(
         made=int(time.time()),

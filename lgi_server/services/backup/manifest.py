@@ -28,7 +28,7 @@ class StoredFile:
 class ProjectContents:
     """One project: the address of its database, the rows and last number of each table.
 
-    ``deleted`` are the jobs whose repositories were removed, with them, while the backup was made.
+    ``deleted`` are the jobs that were deleted, with their repositories, while these were added.
     """
 
     address: str

@@ -15,7 +15,7 @@ from lgi_server.services.backup.manifest import ProjectContents
 from lgi_server.tables import restorations, whole_tables
 
 # Tables with rows of jobs, and none that outlive their job.
-_OF_JOBS = frozenset({"job_queue", "job_access"})
+_OF_JOBS = frozenset({"job_queue", "job_access", "job_holds", "job_dependencies", "job_retries", "job_tries"})
 
 
 def check(project: str, address: str) -> None:
