@@ -8,12 +8,12 @@ import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
-from lgi_server.config.model import Config
 from lgi_server.db import open_database
-from lgi_server.services.backup import archive, creation, manifest
+from lgi_server.services.backup import archive, creation, manifest, names
 from lgi_server.services.backup.archive import ArchiveWriter
 from lgi_server.storage.repository import relative_path
 from lgi_server.tables.job_queue import jobs
@@ -141,14 +141,17 @@ def test_a_job_whose_files_are_being_removed_is_left_out(
     lone_grid.resource()
     user = lone_grid.user()
     kept, deleted = user.submit(), user.submit(hold="1")
-    add_all = creation._write_repositories
+    (row,) = lone_grid.rows(f"SELECT repository FROM job_queue WHERE job_id = {deleted}")
+    add = ArchiveWriter.add
 
-    def add_while_removed(writer: ArchiveWriter, config: Config, found: creation._JobFiles) -> None:
-        user.delete(deleted)
-        (config.repository / relative_path(found.repositories[deleted])).mkdir(parents=True)
-        add_all(writer, config, found)
+    def add_while_removed(writer: ArchiveWriter, name: str, source: IO[bytes]) -> None:
+        # Between the tables and the repositories.
+        if name == names.CONFIGURATION:
+            user.delete(deleted)
+            (lone_grid.config.repository / relative_path(row["repository"])).mkdir(parents=True)
+        add(writer, name, source)
 
-    monkeypatch.setattr(creation, "_write_repositories", add_while_removed)
+    monkeypatch.setattr(ArchiveWriter, "add", add_while_removed)
     file = lone_grid.directory / "backup.tar"
     made = creation.make(lone_grid.config, file, with_repositories=True)
     monkeypatch.undo()
