@@ -101,6 +101,15 @@ class Connection:
             # Not the method of the TLS socket, which would drop state that another greenlet still uses.
             gevent.socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
+    def close(self) -> None:
+        """Close the connection; a client with TLS is told first that nothing was cut off (RFC 8446, 6.1)."""
+        if isinstance(self._socket, ssl.SSLSocket) and not self.is_cut:
+            with suppress(OSError, ValueError):
+                # Its own end is not waited for: it raises SSLWantReadError, unless it has come already.
+                self._socket.settimeout(0.0)
+                self._socket.unwrap()
+        self._socket.close()
+
     def recv(self, size: int) -> bytes:
         """Return the next bytes, empty at the end. Raises SlowClientError."""
         if self._waits:

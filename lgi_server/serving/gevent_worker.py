@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import gevent
+from gunicorn.http.body import LengthReader
 from gunicorn.http.errors import NoMoreData
 from gunicorn.workers import ggevent
 
@@ -118,9 +119,10 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
             super().handle_request(listener_name, req, sock, addr)
         except StopIteration:
             # The connection is closed next: with unread bytes the answer would be lost.
-            sock.end_answers()
-            with suppress(Exception):
-                _has_ended(req.body)
+            if not _is_read(req.body):
+                sock.end_answers()
+                with suppress(Exception):
+                    _has_ended(req.body)
             raise
         if not _has_ended(req.body):
             # A Unix socket has no address.
@@ -176,6 +178,11 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
 def _log_fault(context: Any, *fault: Any) -> None:
     """Log what gevent would print: a fault of a greenlet, which a client might cause as often as it likes."""
     log.error("a fault in %s", ascii(str(context))[:200], exc_info=fault)
+
+
+def _is_read(body: Any) -> bool:
+    """Return whether a body is known to be read, or is none."""
+    return isinstance(body.reader, LengthReader) and body.reader.length == 0
 
 
 def _has_ended(body: Any) -> bool:

@@ -209,7 +209,10 @@ def test_a_broken_multipart_body_is_an_lgi_error(grid: Grid, body: bytes) -> Non
 
 
 def test_a_form_of_which_only_a_part_came_is_no_call(grid: Grid) -> None:
-    """A connection that is lost in the middle of a field leaves no job with half its input: error 68."""
+    """A connection that is lost in the middle of a field leaves no job with half its input: error 68.
+
+    OpenSSL from 3.5 ends the connection itself, with an alert.
+    """
     grid.resource()
     fields = "project=LGI&user=mark%40laptop&groups=theor&application=hello_world&target_resources=any"
     whole = post("/LGI/interfaces/interface_submit_job", f"{fields}&input={'41' * 1000}".encode(), extra="")
@@ -218,7 +221,7 @@ def test_a_form_of_which_only_a_part_came_is_no_call(grid: Grid) -> None:
     with (
         socket.create_connection(("127.0.0.1", grid.port)) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as connection,
-        suppress(ssl.SSLEOFError),
+        suppress(ssl.SSLError),
     ):
         connection.settimeout(20)
         connection.sendall(whole[:-1000])
@@ -228,7 +231,7 @@ def test_a_form_of_which_only_a_part_came_is_no_call(grid: Grid) -> None:
             received += block
 
     assert grid.rows("SELECT job_id FROM job_queue") == []
-    assert b"<number> 68 </number>" in received
+    assert b"<number> 68 </number>" in received or (not received and ssl.OPENSSL_VERSION_INFO >= (3, 5))
 
 
 def test_an_address_that_is_no_call_is_no_call(grid: Grid) -> None:

@@ -256,6 +256,24 @@ def test_a_connection_is_kept_for_many_calls(server: Grid) -> None:
     assert (pool.num_connections, pool.num_requests) == (1, 10)
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def test_the_end_of_a_connection_is_told_within_tls(server: Grid, version: ssl.TLSVersion) -> None:
+    """Otherwise it could have been cut by anybody, and newer libraries resume no session of it."""
+    context = ssl.create_default_context(cafile=str(server.people.authority.ca_file))
+    context.minimum_version = context.maximum_version = version
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+    plain = socket.create_connection(("127.0.0.1", server.port))
+    received = b""
+    with context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as connection:
+        connection.settimeout(20)
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        while block := connection.recv(65536):
+            received += block
+
+    assert received.startswith(b"HTTP/1.1 200")
+    assert received.rstrip().endswith(b"</LGI>")
+
+
 def test_a_revoked_certificate_is_error_2_without_a_restart(server: Grid) -> None:
     """Ruling 6: a CRL, when configured, is obeyed and reloaded while running."""
     issued = server.people.authority.issue_user("eve@laptop", ("theor",))
