@@ -55,6 +55,7 @@ def _report(one: Report) -> Element:
         ("exit_code", one.end.exit_code),
         ("exit_signal", one.end.exit_signal),
         ("end_reason", one.end.reason),
+        *vars(one.end.usage).items(),
         ("job_specifics", one.job_specifics),
         ("files", job_repository.listing(one.files) if one.files else ""),
         ("file_contents", hexcode.encode(b"".join(file.data for file in one.files))),

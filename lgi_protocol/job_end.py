@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from lgi_protocol import xml
 from lgi_protocol.common_name import has_control
+from lgi_protocol.job_usage import NO_USAGE, JobUsage
 from lgi_protocol.states import State, has_ended
 
 # The elements of a ``<job>`` that describe its end.
@@ -25,11 +26,15 @@ class Result(StrEnum):
 
 @dataclass(frozen=True)
 class End:
-    """The end of a job as its daemon reported it; unknown without code and signal. ``reason`` is one line."""
+    """The end of a job as its daemon reported it; unknown without code and signal. ``reason`` is one line.
+
+    ``usage`` is what the job has used.
+    """
 
     exit_code: int | None = None
     exit_signal: int | None = None
     reason: str = ""
+    usage: JobUsage = NO_USAGE
 
     def result(self, state: str) -> Result | None:
         """Return the result of a job in this state; None when it has not ended."""

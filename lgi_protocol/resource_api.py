@@ -126,8 +126,9 @@ class ResourceCalls:
     def update(self, job_id: str, **changes: str | bytes | int | None) -> JobDescription:
         """Change fields of a locked job: state, target_resources, job_specifics, input or output.
 
-        exit_code, exit_signal and end_reason report how it ended. None and empty values change nothing; 0
-        is a value. With ``daemon_reference`` newer servers refuse a daemon that has lost the job.
+        exit_code, exit_signal and end_reason report how it ended, the fields of `JobUsage` what it used. None
+        and empty values change nothing; 0 is a value. With ``daemon_reference`` newer servers refuse a daemon
+        that has lost the job.
         """
         fields = {"job_id": job_id}
         for name, change in changes.items():

@@ -4,8 +4,8 @@
 
 -- Every job of the project. repository is ours: where the job's files are, which LGI 1.31 kept as text
 -- inside job_specifics. So is licences: what a job wants of them while it runs, as 'abaqus=1 matlab=2'; and how a job
--- ended: NULL is not known, or no signal; and daemon_reference: the reference under which resource_exchange has given
--- out the job, as long as the job has it; and job_name and labels, a line key=value each; and when the job was submitted
+-- ended: NULL is not known, or no signal; and what it used, memory and disk in bytes; and daemon_reference: the reference
+-- under which resource_exchange has given out the job, as long as the job has it; and job_name and labels, a line key=value each; and when the job was submitted
 -- and last started: NULL is not known, or not yet; and the array of a job that is an element of one, and its index there.
 -- The last four columns the database makes itself: whom a queued job is for, a comma for more than one; its user;
 -- how long licences is, which tells most wishes apart where the whole text is too long for a key; and of an element the
@@ -31,6 +31,9 @@ CREATE TABLE job_queue (
     exit_code         SMALLINT     NULL,
     exit_signal       SMALLINT     NULL,
     end_reason        VARCHAR(254) NOT NULL DEFAULT '',
+    cpu_milliseconds  BIGINT       NULL,
+    peak_memory       BIGINT       NULL,
+    disk_used         BIGINT       NULL,
     daemon_reference  VARCHAR(32)  NULL,
     job_name          VARCHAR(100) NOT NULL DEFAULT '',
     labels            VARCHAR(2200) NOT NULL DEFAULT '',
@@ -367,4 +370,4 @@ CREATE TABLE update_undo (
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (10);
+INSERT INTO schema_version (version) VALUES (11);

@@ -10,6 +10,7 @@
 #   started     created by the job where it runs, so that it runs once
 #   again       the job cannot have started: the daemon starts the run script again
 #   stdout, stderr
+#   usage       for the daemon: the processor time of the job, as `times` prints it
 #   streams     for the daemon: it stores both of them, as joblog.txt and joberr.txt, with its report
 #   memory_limit  for the daemon: the memory limit of all processes of the job together, in MB
 #   memory      from the daemon: why it has ended the job

@@ -162,7 +162,9 @@ preparation() {
         printf 'own=%s\n' "$quoted"
     fi
     environment
-    printf 'cores=%d walltime=%d\n' "$cpus" "${walltime:-0}"
+    # Those of docker and podman are children of others.
+    case "$container" in docker | podman) counts=no ;; *) counts=yes ;; esac
+    printf 'cores=%d walltime=%d counts=%s\n' "$cpus" "${walltime:-0}" $counts
     # Enforced by the daemon.
     [ -z "$memory" ] || [ "$backend" != process ] || echo "$memory" > "$own/memory_limit"
     limits

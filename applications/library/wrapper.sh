@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2086,SC2154
 # Runs the program of a job, which is in "$@", and records how it ended. The commands of payload.sh come first; they set
-# own, cores and walltime, two numbers. It needs nothing of LGI, which may not be installed where the job runs.
+# own, cores and walltime, two numbers, and `counts` to yes when the processes of the program are children of this shell. It needs nothing of LGI, which may not be installed where the job runs.
 
 umask 077
 unset LGI_STATE_DIRECTORY
@@ -26,6 +26,8 @@ began=$now
     code=$?
 } 2> "$own/shell"
 ticks
+# Processor time, of this shell too.
+[ "$counts" != yes ] || times > "$own/usage"
 end=exit_code=$code why=
 if [ $code -gt 128 ] && [ $code -le 192 ] && grep -v setlocale "$own/shell" | grep -q .; then
     end=exit_signal=$((code - 128))

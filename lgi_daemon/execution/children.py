@@ -18,10 +18,13 @@ from pathlib import Path
 from threading import Lock
 
 from lgi_daemon.execution.fork_server import BEGUN, GO
+from lgi_protocol.job_usage import NO_USAGE, JobUsage
 
 _PROGRAM = Path(__file__).parent / "fork_server.py"
 # A process that does not begin for so long never will.
 _SECONDS = 60.0
+# Ended jobs of which it is known what they used.
+_KEPT = 4096
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ class ForkServer:
         self._owner = 0
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        # By process id.
+        self._usages: dict[int, JobUsage] = {}
 
     def start(self, program: Program) -> Child:
         """Start a process that waits for its release. Raise OSError or ValueError when that fails."""
@@ -99,7 +104,37 @@ class ForkServer:
                 self._send(_request(program), array.array("i", files))
             child = Child(ours)
             undo.pop_all()
+        with self._guard:
+            # Another process had this number before.
+            self._receive()
+            self._usages.pop(child.pid, None)
         return child
+
+    def usage_of(self, pid: int, seconds: float) -> JobUsage:
+        """Return what a process of a job, and all for which it has waited, have used until its end.
+
+        Only time and memory, of the largest of them. Unknown when it has not ended, or another fork server
+        has started it; one that is just ending is waited for.
+        """
+        with self._guard:
+            self._receive()
+            if pid not in self._usages and self._control is not None and seconds:
+                select.select([self._control], [], [], seconds)
+                self._receive()
+            return self._usages.pop(pid, NO_USAGE)
+
+    def _receive(self) -> None:
+        while self._control is not None and self._owner == os.getpid():
+            try:
+                said = self._control.recv(64, socket.MSG_DONTWAIT).split()
+            except OSError:
+                return
+            if not said:
+                return
+            pid, milliseconds, memory = map(int, said)
+            self._usages[pid] = JobUsage(milliseconds, memory)
+            if len(self._usages) > _KEPT:
+                del self._usages[next(iter(self._usages))]
 
     def _send(self, request: bytes, files: "array.array[int]") -> None:
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)]
@@ -115,6 +150,7 @@ class ForkServer:
     def _launch(self) -> socket.socket:
         """Start the fork server; a former one has died, or is that of the parent of this process."""
         if self._control is not None:
+            self._receive()
             self._control.close()
         if self._process is not None and self._owner == os.getpid():
             self._process.wait()

@@ -49,7 +49,7 @@ def main(descriptor: int) -> None:
         ready = {found for found, _event in poll.poll()}
         if reader in ready:
             os.read(reader, 4096)
-            _reap(channels, daemon)
+            _reap(control, channels, daemon)
         if control.fileno() in ready and not _serve(control, channels, libc):
             return
 
@@ -81,11 +81,11 @@ def _serve(control: socket.socket, channels: dict[int, int], libc: Any) -> bool:
     return True
 
 
-def _reap(channels: dict[int, int], daemon: int) -> None:
-    """Say how programs have ended, those of jobs excepted, and wake the daemon."""
+def _reap(control: socket.socket, channels: dict[int, int], daemon: int) -> None:
+    """Say how programs have ended, or of those of jobs what they have used, and wake the daemon."""
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status, used = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
             break
         if pid == 0:
@@ -97,6 +97,11 @@ def _reap(channels: dict[int, int], daemon: int) -> None:
                 os.write(channel, b"%s%d" % (ENDED, os.waitstatus_to_exitcode(status)))
             os.close(channel)
         elif os.getppid() == daemon:
+            # A daemon that does not read it loses it.
+            with contextlib.suppress(OSError):
+                times = 1000 * (used.ru_utime + used.ru_stime)
+                said = b"%d %d %d" % (pid, times, 1024 * used.ru_maxrss)
+                control.send(said, socket.MSG_DONTWAIT)
             os.kill(daemon, signal.SIGCHLD)
 
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lgi_daemon.execution.bounds import MEGABYTE
+from lgi_protocol.job_usage import NO_USAGE, JobUsage
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,23 @@ class JobCgroups:
             return 0
         events = dict(line.split() for line in text.splitlines())
         return int(events.get("oom_kill", 0)) if int(events.get("oom", 0)) else 0
+
+    def usage(self, reference: str) -> JobUsage:
+        """Return the processor time and peak memory of all processes of a job, as far as the kernel knows."""
+        if not self.has(reference):
+            return NO_USAGE
+        folder = self._folder(reference)
+        try:
+            times = dict(line.split() for line in (folder / "cpu.stat").read_text("ascii").splitlines())
+            milliseconds = int(times["usage_usec"]) // 1000
+        except (OSError, KeyError, ValueError):
+            milliseconds = None
+        try:
+            # Linux 5.19 and later.
+            peak = int((folder / "memory.peak").read_text("ascii"))
+        except (OSError, ValueError):
+            peak = None
+        return JobUsage(milliseconds, peak)
 
     def recover(self, references: Collection[str]) -> None:
         """Learn which jobs have cgroups since a former daemon; remove those of jobs that are not here."""

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 from lgi_daemon.execution.scripts import NoAnswerError
 from lgi_daemon.files.reserve import is_disk_full
-from lgi_daemon.jobs import excess, library_epilogue, memory_limit, streams
+from lgi_daemon.jobs import excess, library_epilogue, measurement, memory_limit, streams
 from lgi_daemon.jobs.action_scripts import run_script
 from lgi_daemon.jobs.failure_count import EX_TEMPFAIL
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.lifecycle import Action, ServerIntent
 from lgi_daemon.rundir import end_file
 from lgi_protocol.job_end import NO_END, End, normalize_reason
+from lgi_protocol.job_usage import NO_USAGE
 from lgi_protocol.states import State
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,9 @@ def save_end(job: LocalJob, ending: State) -> None:
         job.add_remark(EMPTY)
     if FULL not in f"{end.reason}{job.remark}" and (job.disk_was_full or job.run.is_full()):
         job.add_remark(FULL if job.run.is_full() else FULL_MEANWHILE)
-    end = replace(end, reason=normalize_reason("; ".join(filter(None, (end.reason, job.remark)))))
+    reason = normalize_reason("; ".join(filter(None, (end.reason, job.remark))))
+    usage = measurement.usage_of(job) if ending is not State.QUEUED else NO_USAGE
+    end = replace(end, reason=reason, usage=usage)
     try:
         job.save(ending=str(ending), end=end, remark=job.remark)
     except OSError as error:

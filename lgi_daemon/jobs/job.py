@@ -18,6 +18,7 @@ from lgi_daemon.rundir.record import JobRecord, Phase
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_protocol import job_description, xml
 from lgi_protocol.errors import ServerError
+from lgi_protocol.job_usage import NO_USAGE
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,9 @@ class LocalJob:
         self.is_new = False
         # Its limits script has rejected it before, which was logged then.
         self.was_rejected = False
+        # What its cgroup has counted, and the largest sum of its processes that was seen, in bytes.
+        self.counted = NO_USAGE
+        self.seen_memory = 0
         # Why it was killed: it used more than it may. And whether the disk was full while it ran.
         self.excess = ""
         self.disk_was_full = False
@@ -211,6 +215,8 @@ class LocalJob:
             self.is_quiet = not killed
             if killed:
                 log.info("%s: killed %d remaining processes", self.title, killed)
+        counted = self.scripts.cgroups.usage(self.record.reference)
+        self.counted = counted if counted != NO_USAGE else self.counted
         self.scripts.cgroups.remove(self.record.reference)
 
     def remove(self) -> None:

@@ -50,6 +50,7 @@ class MemoryWatch:
 
     def _check(self, job: LocalJob, limit: int) -> None:
         used = process_table.memory(self.table.select(job.process_selector), limit * MEGABYTE)
+        job.seen_memory = max(used, job.seen_memory)
         if used <= limit * MEGABYTE:
             return
         log.warning("%s: killed, it uses %d MB and its limit is %d MB", job.title, used // MEGABYTE, limit)

@@ -100,6 +100,7 @@ def _post(job: LocalJob, ending: State, calls: ResourceCalls) -> bool:
         exit_code=read.end.exit_code,
         exit_signal=read.end.exit_signal,
         end_reason=read.end.reason,
+        **vars(read.end.usage),
     )
     log.info("%s: reported %s with %d bytes of output", job.title, read.end.text(ending), len(read.output))
     return True

@@ -10,6 +10,7 @@ from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.execution.rlimits import ResourceLimits
 from lgi_protocol.job_description import JobDescription
 from lgi_protocol.job_end import NO_END, End
+from lgi_protocol.job_usage import JobUsage
 
 
 class Phase(StrEnum):
@@ -107,14 +108,16 @@ def from_json(data: bytes) -> JobRecord:
         # Older daemons stored none.
         values["limits"] = ResourceLimits(**_known(ResourceLimits, values.get("limits", {})))
         values["bounds"] = JobBounds(**_known(JobBounds, values.get("bounds", {})))
-        values["end"] = End(**_known(End, values.get("end", {})))
+        end = _known(End, values.get("end", {}))
+        usage = JobUsage(**_known(JobUsage, end.pop("usage", {})))
+        values["end"] = End(**end, usage=usage)
         return JobRecord(**_known(JobRecord, values))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it is not the record of a job: {error}") from None
 
 
 def _known(
-    kind: type[JobRecord | ProcessId | ResourceLimits | JobBounds | End], values: dict[str, Any]
+    kind: type[JobRecord | ProcessId | ResourceLimits | JobBounds | End | JobUsage], values: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the stored values without those that only a newer daemon knows."""
     names = {one.name for one in fields(kind)}

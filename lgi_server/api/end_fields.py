@@ -1,8 +1,9 @@
-"""The posted fields about the end of a job: exit code, signal, reason, result (wire.md 6, ours)."""
+"""The posted fields about the end of a job: exit code, signal, reason, usage, result (wire.md 6, ours)."""
 
 from lgi_protocol import comma_lists, states, whole_number
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.job_end import MAX_CODE, MAX_SIGNAL, NO_END, End, Result
+from lgi_protocol.job_usage import MOST, JobUsage
 from lgi_server.api import fields
 from lgi_server.api.fields import Field
 from lgi_server.api.form import Form
@@ -12,7 +13,7 @@ def posted(form: Form, state: str) -> End:
     """Return the posted end of a job that is in ``state`` after the call; LGIError STATE."""
     code = _number(form, fields.EXIT_CODE, 0, MAX_CODE)
     signal = _number(form, fields.EXIT_SIGNAL, 1, MAX_SIGNAL)
-    end = End(code, signal, form.line(fields.END_REASON))
+    end = End(code, signal, form.line(fields.END_REASON), _usage(form))
     if code is not None and signal is not None:
         raise _refused("exit_code and exit_signal", "a program ends with only one of them")
     if end != NO_END and not states.has_ended(state):
@@ -27,6 +28,10 @@ def result_filter(form: Form) -> str:
         why = f"{value[:40]!r} is not one of {comma_lists.join(Result)}, {comma_lists.ANY}"
         raise fields.ENDED.refusal(fields.ENDED.malformed, why)
     return "" if value == comma_lists.ANY else value
+
+
+def _usage(form: Form) -> JobUsage:
+    return JobUsage(*(_number(form, field, 0, MOST[field.name]) for field in fields.USAGE))
 
 
 def _number(form: Form, field: Field, least: int, most: int) -> int | None:

@@ -30,6 +30,7 @@ _REPORT = frozenset(
     for one in (
         *(fields.JOB_ID, fields.OWN_REFERENCE, fields.NEW_STATE, fields.OUTPUT, fields.ECHOED_SPECIFICS),
         *(fields.EXIT_CODE, fields.EXIT_SIGNAL, fields.END_REASON, fields.FILES, fields.FILE_CONTENTS),
+        *fields.USAGE,
     )
 )
 _Item = TypeVar("_Item")

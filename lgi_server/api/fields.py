@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lgi_protocol import exchange, xml
+from lgi_protocol import exchange, job_usage, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 
 SHORT = 255
@@ -121,6 +121,8 @@ LISTED_JOB_ID = _field("job_id", INTEGER, E.JOB_ID_TOO_BIG)
 EXIT_CODE = _field("exit_code", INTEGER, E.STATE)
 EXIT_SIGNAL = _field("exit_signal", INTEGER, E.STATE)
 END_REASON = _field("end_reason", SHORT, E.STATE)
+# Ours: what a job has used.
+USAGE = tuple(_field(name, 20, E.STATE) for name in job_usage.FIELDS)
 ENDED = _field("ended", SHORT, E.STATE)
 # Ours: name and labels of a job, a line ``key=value`` each; filters of lists; what more an answer shows.
 JOB_NAME = _field("job_name", SHORT, E.SUBMIT_REFUSED)

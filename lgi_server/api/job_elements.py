@@ -12,11 +12,15 @@ Elements = tuple[Element, ...]
 
 
 def more(job: JobRow, shown: Collection[str]) -> Elements:
-    """Return, ours, what is ``shown`` and known: ``labels``, ``times``, ``array``, ``holds``, ``tries``."""
+    """Return, ours, what is ``shown`` and known.
+
+    That is any of ``labels``, ``times``, ``array``, ``holds``, ``tries``, ``usage``.
+    """
     times = {"submitted": job.submitted, "started": job.started}
     times["ended"] = job.state_time_stamp if job.ended else None
     place = {"array_id": job.array_id, "array_index": job.array_index} if "array" in shown else {}
-    known = {**(times if "times" in shown else {}), **place}
+    used = vars(job.end.usage) if "usage" in shown else {}
+    known = {**(times if "times" in shown else {}), **place, **used}
     held = holds(job) if "holds" in shown else ()
     tries = {"tried": job.tried, "retries": job.retries} if "tries" in shown and job.retries else {}
     values = [Element(name, value) for name, value in {**known, **tries}.items() if value is not None]

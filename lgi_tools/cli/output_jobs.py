@@ -24,6 +24,7 @@ def of_job(job: "Job") -> dict[str, Any]:
         "exit_code": job.exit_code,
         "exit_signal": job.exit_signal,
         "end_reason": job.end_reason or None,
+        **vars(job.usage),
         "holds": of_holds(job.holds) or None,
         "tried": job.tried if job.retries else None,
         "retries": job.retries or None,

@@ -90,16 +90,18 @@ def caller(reply: Reply) -> Values:
 
 def job(text: str) -> Values:
     """Return a ``<job>`` of a list."""
-    from lgi_protocol import job_end
+    from lgi_protocol import job_end, job_usage
     from lgi_tools.client.label_elements import read_label_elements
 
-    texts = xml.values(text, "job_id", "state_time_stamp", *_TEXTS, *_LISTS, *job_end.FIELDS, *_OURS)
+    known = (*job_end.FIELDS, *job_usage.FIELDS, *_OURS)
+    texts = xml.values(text, "job_id", "state_time_stamp", *_TEXTS, *_LISTS, *known)
     values: Values = {"job_id": leading_number(texts["job_id"])}
     values |= {name: texts[name] for name in _TEXTS}
     values |= {name: list(comma_lists.split(texts[name])) for name in _LISTS}
     values["state_time_stamp"] = leading_number(texts["state_time_stamp"])
     end = job_end.end_of(texts)
     fields = {"exit_code": end.exit_code, "exit_signal": end.exit_signal, "end_reason": end.reason or None}
+    fields |= vars(job_usage.usage_of(texts))
     values |= {name: one for name, one in fields.items() if one is not None}
     # Name, labels and times, as far as the server has them.
     if texts["job_name"]:

@@ -7,6 +7,7 @@ from lgi_protocol import hexcode, xml
 from lgi_protocol.reply import Reply, leading_number
 from lgi_tools.cli import terminal
 from lgi_tools.client.hold import read_holds
+from lgi_tools.client.job import read_job
 from lgi_tools.client.job_end import JobEnd
 from lgi_tools.client.label_elements import read_label_elements
 from lgi_tools.client.stored_file import file_name
@@ -65,6 +66,12 @@ def end_lines(text: str) -> str:
         return ""
     lines = {"Job end": end.cause, "Reason of its end": end.reason}
     return "".join(line(label, value) for label, value in lines.items() if value)
+
+
+def usage_lines(text: str) -> str:
+    """Return the lines with what the job in a ``<job>`` has used; empty for what is not known."""
+    used = read_job(text).shown_usage
+    return "".join(line(f"{name.capitalize()} used", value) for name, value in used.items())
 
 
 def label_lines(text: str) -> str:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from lgi_protocol import comma_lists, hexcode, job_end, states, whole_number, xml
+from lgi_protocol import comma_lists, hexcode, job_end, job_usage, states, whole_number, xml
+from lgi_protocol.job_usage import NO_USAGE, JobUsage
 from lgi_protocol.reply import leading_number
 from lgi_tools.client.hold import Hold, read_holds
 from lgi_tools.client.job_end import JobEnd
@@ -22,7 +23,8 @@ class Job:
     ``exit_code`` or ``exit_signal`` is set when known; ``end_reason`` may give details. The times are None
     when they are unknown, or not yet; ``started_at`` is the last start. ``holds`` keep a queued job from
     being given out. One with ``retries`` was ``tried`` again so many times already. An element of an array
-    has its ``array_id`` and ``array_index``.
+    has its ``array_id`` and ``array_index``. ``usage`` is what an ended job has used, as far as its resource
+    can tell.
     """
 
     id: int
@@ -48,6 +50,7 @@ class Job:
     retries: int = field(default=0, kw_only=True)
     array_id: int | None = field(default=None, kw_only=True)
     array_index: int | None = field(default=None, kw_only=True)
+    usage: JobUsage = field(default=NO_USAGE, kw_only=True)
 
     @property
     def ended(self) -> bool:
@@ -64,6 +67,13 @@ class Job:
         """Which try of a job this is, as ``try 2 of 3``; empty for one that is not tried again."""
         number = min(self.tried, self.retries) + 1
         return f"try {number} of {self.retries + 1}" if self.retries else ""
+
+    @property
+    def shown_usage(self) -> dict[str, str]:
+        """What it has used beside what it has asked for, as ``{"memory": "312 MB of 2 GB"}``."""
+        known = self.started_at and self.ended_at
+        seconds = int((self.ended_at - self.started_at).total_seconds()) if known else None  # type: ignore[operator]
+        return self.usage.lines(self.specifics, seconds)
 
     @property
     def end(self) -> JobEnd:
@@ -109,9 +119,8 @@ _TIMES = {"submitted": "submitted_at", "started": "started_at", "ended": "ended_
 
 
 def _common(text: str) -> dict[str, Any]:
-    texts = xml.values(
-        text, *_TEXTS, *_LISTS, *_TIMES, *_ARRAY, "job_name", "tried", "retries", *job_end.FIELDS
-    )
+    ends = (*job_end.FIELDS, *job_usage.FIELDS)
+    texts = xml.values(text, *_TEXTS, *_LISTS, *_TIMES, *_ARRAY, "job_name", "tried", "retries", *ends)
     specifics = texts["job_specifics"]
     end = job_end.end_of(texts)
     return {
@@ -133,6 +142,7 @@ def _common(text: str) -> dict[str, Any]:
         "holds": read_holds(text),
         "tried": leading_number(texts["tried"]),
         "retries": leading_number(texts["retries"]),
+        "usage": job_usage.usage_of(texts),
         **{name: parse_time(texts[tag]) if texts[tag] else None for tag, name in _TIMES.items()},
         **{name: leading_number(texts[name]) if texts[name] else None for name in _ARRAY},
     }

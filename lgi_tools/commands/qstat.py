@@ -49,7 +49,7 @@ NAME = "LGI_qstat"
     "--long",
     "is_long",
     is_flag=True,
-    help="List name, state with exit code, where it runs, time waited and run, owner and labels.",
+    help="List name, state with exit code, where it runs, times, what it used, owner and labels.",
 )
 @click.option(
     "--arrays",
@@ -155,6 +155,7 @@ def show_job(calls: UserCalls, job_id: str, shape: OutputFormat) -> int:
         job_lines,
         label_lines,
         repository_line,
+        usage_lines,
     )
     from lgi_tools.client.selection import SHOW
 
@@ -174,7 +175,7 @@ def show_job(calls: UserCalls, job_id: str, shape: OutputFormat) -> int:
         return 0
     terminal.show("\n" + job_lines(reply, write_first=True))
     found = reply.all("job")[0]
-    terminal.show(end_lines(found) + hold_lines(found) + label_lines(found))
+    terminal.show(end_lines(found) + usage_lines(found) + hold_lines(found) + label_lines(found))
     terminal.show(data_line("Input", reply, "input"))
     terminal.show(data_line("Output", reply, "output"))
     terminal.show(repository_line(reply) + "\n")

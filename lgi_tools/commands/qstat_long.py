@@ -14,7 +14,7 @@ from lgi_tools.client.job_end import Outcome
 from lgi_tools.client.selection import SHOW
 from lgi_tools.commands.qstat_list import JobPager, ended, everything
 
-HEADER = ("job", "name", "state", "application", "resource", "waited", "ran", "owner", "labels")
+HEADER = ("job", "name", "state", "application", "resource", "waited", "ran", "used", "owner", "labels")
 _COLORS = {Outcome.FAILED: "red", Outcome.SUCCEEDED: "green", Outcome.UNKNOWN: "yellow"}
 
 
@@ -44,6 +44,7 @@ def cells(job: Job, now: int) -> tuple[str, ...]:
         job.application,
         comma_lists.join(job.targets),
         *times(job, now),
+        used(job),
         job.owners[0] if job.owners else "",
         " ".join(f"{key}={value}" for key, value in sorted(job.labels.items())),
     )
@@ -67,6 +68,13 @@ def times(job: Job, now: int) -> tuple[str, str]:
     start = int(job.started_at.timestamp()) if job.started_at else None
     waited = "" if begin is None else span((start or last) - begin)
     return waited, "" if start is None else span(last - start)
+
+
+def used(job: Job) -> str:
+    """Return processor time and peak memory of a job, as ``12s cpu, 312 MB of 2 GB``."""
+    shown = job.shown_usage
+    time_used = f"{shown['processor'].partition(',')[0]} cpu" if "processor" in shown else ""
+    return ", ".join(filter(None, (time_used, shown.get("memory"))))
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:

@@ -116,11 +116,31 @@ def test_a_script_is_run_and_its_output_and_exit_code_come_back(grid: Grid, offe
     """queued, running, finished; standard output, standard error and the exit code in one text."""
     user = grid.user()
 
-    job_id = submitted(user, "echo hello; echo oops >&2; exit 3")
+    job_id = submitted(user, f"echo hello; echo oops >&2; {SPENDS}; exit 3")
     wait_for(lambda: user.state(job_id) == "finished", 40)
 
     assert output(user, job_id) == "hello\n[LGI: standard error]\noops\n[LGI: exit code 3]\n"
     wait_for(lambda: offered.jobs() == [])
+    check_usage(grid, job_id, offered.backend)
+
+
+# 20 MB of memory, twice 20 MB through a pipe, 1 MB of disk.
+SPENDS = "x=$(head -c 20000000 /dev/zero | tr '\\0' x); head -c 1000000 /dev/zero > data"
+
+
+def check_usage(grid: Grid, job_id: int, backend: str) -> None:
+    """The daemon has told what the job has used, as far as it can know it.
+
+    A batch system counts the memory, and the processes in a container are none of the job's script.
+    """
+    (row,) = grid.rows(
+        "SELECT cpu_milliseconds, peak_memory, disk_used FROM job_queue WHERE job_id = %s", job_id
+    )
+    assert 10**6 <= row["disk_used"] < 2 * 10**6
+    assert (row["peak_memory"] is None) == (backend == "slurm")
+    if backend == "process":
+        assert 20 * 10**6 <= row["peak_memory"] < 200 * 10**6
+    assert 10 <= row["cpu_milliseconds"] < 20_000
 
 
 @pytest.mark.parametrize("offered", ["process", "slurm"], indirect=True)

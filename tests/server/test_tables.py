@@ -23,7 +23,7 @@ DOCUMENTED = {
 }
 # Where a job's files are, which LGI kept as text in job_specifics (ruling 2), the licences it wants, and how
 # it ended; whom a queued job is for and whose it is, which the database itself makes of other columns.
-ENDS = {"exit_code", "exit_signal", "end_reason"}
+ENDS = {"exit_code", "exit_signal", "end_reason", "cpu_milliseconds", "peak_memory", "disk_used"}
 OURS = {
     "job_queue": {"repository", "licences", "queued_for", "queued_by", "queued_wish", "daemon_reference"}
     | ENDS

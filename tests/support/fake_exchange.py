@@ -1,5 +1,6 @@
 """`resource_exchange` of the server in memory: reports, holds, references and wants, in this order."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lgi_protocol import comma_lists, exchange_text, xml
@@ -15,6 +16,7 @@ from lgi_protocol.exchange import (
     Want,
 )
 from lgi_protocol.job_description import JobDescription
+from lgi_protocol.job_usage import NO_USAGE
 from lgi_protocol.states import has_ended
 
 if TYPE_CHECKING:
@@ -80,7 +82,9 @@ class FakeExchange:
             raise _error(ErrorNumber.STATE)
         else:
             output = report.output or job.output
-            self.server.change(job.job_id, state=report.state, output=output, end=report.end)
+            end = replace(report.end, usage=NO_USAGE)
+            self.server.usages[job.job_id] = report.end.usage
+            self.server.change(job.job_id, state=report.state, output=output, end=end)
         return self.server.jobs[job.job_id]
 
     def _ours(self, one: Report | Hold) -> JobDescription:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lgi_protocol import xml
+from lgi_protocol import job_usage, xml
 from lgi_protocol.client import Client
 from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
 from lgi_protocol.exchange import Exchange, ExchangeAnswer
 from lgi_protocol.job_description import JobDescription
 from lgi_protocol.job_end import End
+from lgi_protocol.job_usage import JobUsage
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.sign_up import SignUp
 from lgi_protocol.states import resource_may_change
@@ -69,6 +70,8 @@ class FakeServer:
     # Whether it refuses an exchange as a whole; the jobs whose reports it refuses in an exchange.
     is_impossible: Callable[[Exchange], bool] = lambda _exchange: False
     refusals: dict[str, ErrorNumber] = field(default_factory=dict)
+    # What each job has used; `JobDescription.end` is without it.
+    usages: dict[str, JobUsage] = field(default_factory=dict)
 
     def submit(self, job_id: str, owners: tuple[str, ...] = ("mark@laptop",), specifics: str = "") -> None:
         """Queue a job with the input ``hi``."""
@@ -251,6 +254,7 @@ class FakeCalls(ResourceCalls):
             if not resource_may_change(job.state, given.get("state", job.state)):
                 raise refused(ErrorNumber.STATE)
             told = {name: given.pop(name, None) for name in ("exit_code", "exit_signal", "end_reason")}
+            self.server.usages[job_id] = JobUsage(*(given.pop(name, None) for name in job_usage.FIELDS))
             if "exit_code" in changes and given.get("state", "") in {"finished", "aborted"}:
                 code, signal = changes["exit_code"], changes["exit_signal"]
                 given["end"] = End(code, signal, told["end_reason"] or "")  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from lgi_protocol import comma_lists, states, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.job_end import NO_END, End
+from lgi_protocol.job_usage import NO_USAGE
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
@@ -91,9 +92,13 @@ def _start(old: JobRow, state: str, now: int) -> int | None:
 
 
 def _end(old: End, posted: End) -> End:
-    """Return the end of a job after an update: exit code and signal change together, the reason by itself."""
+    """Return the end of a job after an update.
+
+    Exit code and signal change together, and so does what it used; the reason changes by itself.
+    """
     cause = posted if posted.cause else old
-    return replace(cause, reason=posted.reason or old.reason)
+    usage = posted.usage if posted.usage != NO_USAGE else old.usage
+    return replace(cause, reason=posted.reason or old.reason, usage=usage)
 
 
 def check_state(job: JobRow, state: str) -> str:

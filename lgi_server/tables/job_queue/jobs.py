@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lgi_protocol import comma_lists
+from lgi_protocol import comma_lists, job_end, job_usage
 from lgi_protocol.daemon_reference import reference_of
 from lgi_protocol.job_end import NO_END, End
+from lgi_protocol.job_usage import JobUsage
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Row, Transaction, placeholders
 from lgi_server.tables.job_holds import Hold
@@ -65,6 +66,13 @@ class JobRow:
         return self.end.result(self.state) or ""
 
     @property
+    def used(self) -> dict[str, str]:
+        """What the job has used, beside what it has requested, as `JobUsage.lines`."""
+        known = self.ended and self.started is not None
+        seconds = self.state_time_stamp - (self.started or 0) if known else None
+        return self.end.usage.lines(self.job_specifics, seconds)
+
+    @property
     def is_on_hold(self) -> bool:
         """Whether the job is queued, but not given out, whatever the reason."""
         return self.lock_state == HELD and self.state == State.QUEUED
@@ -78,6 +86,7 @@ class JobRow:
 SHORT = (
     "job_id, state, application, owners, read_access, write_access, target_resources, job_specifics,"
     " lock_state, state_time_stamp, repository, licences, exit_code, exit_signal, end_reason,"
+    " cpu_milliseconds, peak_memory, disk_used,"
     " job_name, labels, submitted, started, has_dependents,"
     " retries, tried, array_id, array_index"
 )
@@ -93,7 +102,9 @@ def job_in(row: Row) -> JobRow:
         values[name] = comma_lists.split(values[name])
     for name in ("input", "output"):
         values[name] = bytes(values.get(name, b""))
-    values["end"] = End(*(values.pop(name) for name in ("exit_code", "exit_signal", "end_reason")))
+    usage = JobUsage(*[values.pop(name) for name in job_usage.FIELDS])
+    code, signal, reason = (values.pop(name) for name in job_end.FIELDS)
+    values["end"] = End(code, signal, reason, usage)
     return JobRow(**values)
 
 
@@ -197,6 +208,7 @@ def _row(job: JobRow) -> dict[str, Any]:
         "exit_code": job.end.exit_code,
         "exit_signal": job.end.exit_signal,
         "end_reason": job.end.reason,
+        **vars(job.end.usage),
         "job_name": job.job_name,
         "labels": job.labels,
         "submitted": job.submitted,

@@ -28,6 +28,7 @@ def settings_of(new: JobRow) -> Settings:
         ("exit_code", new.end.exit_code),
         ("exit_signal", new.end.exit_signal),
         ("end_reason", new.end.reason),
+        *vars(new.end.usage).items(),
         ("started", new.started),
         ("tried", new.tried),
     )
