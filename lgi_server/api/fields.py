@@ -134,6 +134,8 @@ JOB_IDS = Field("job_ids", 16384, E.JOB_ID_TOO_BIG, E.JOB_ID)
 # Ours: what a user says of a hold, and which holds are released.
 HOLD_TEXT = _field("text", SHORT, E.STATE)
 HOLD = _field("hold", INTEGER, E.STATE)
+# Ours: who loses the access to a job.
+NO_ACCESS = _field("no_access", SHORT, E.READ_ACCESS_TOO_BIG)
 # Ours: the jobs that a new one follows, and whether it stays when one of them fails.
 AFTER = Field("after", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
 AFTER_ANY = Field("after_any", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)

@@ -142,6 +142,22 @@ def _set_targets(transaction: Transaction, jobs: Sequence[JobRow]) -> None:
         _insert(transaction, rows[begin : begin + _AT_ONCE])
 
 
+def replace_readers(transaction: Transaction, changed: Sequence[JobRow]) -> None:
+    """Replace the rows from which lists are read by those of the present readers of jobs."""
+    job_ids = [job.job_id for job in changed]
+    transaction.execute_pipelined(
+        f"DELETE FROM job_access WHERE job_id IN ({placeholders(job_ids)}) AND role IN ({_LISTED_SQL})",
+        *job_ids,
+    )
+    rows = [
+        row
+        for job in changed
+        for row in _rows([name for name in _names(job) if name[0] in _LISTED], job.job_id, job)
+    ]
+    for begin in range(0, len(rows), _AT_ONCE):
+        _insert(transaction, rows[begin : begin + _AT_ONCE])
+
+
 def runs_for(transaction: Transaction, resource: str, owners: Sequence[str]) -> bool:
     """Return whether a job of one of these owners runs on a resource; a state of a site's own counts."""
     if not owners:

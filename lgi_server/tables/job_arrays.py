@@ -46,11 +46,45 @@ def insert(transaction: Transaction, new: ArrayRow) -> None:
         f"INSERT INTO job_arrays ({_COLUMNS}) VALUES ({placeholders(columns)})",
         *(values[column] for column in columns),
     )
-    marks = ", ".join(["(%s, %s)"] * len(new.read_access))
+    _insert_readers(transaction, new.array_id, new.read_access)
+
+
+def _insert_readers(transaction: Transaction, array_id: int, readers: Sequence[str]) -> None:
+    marks = ", ".join(["(%s, %s)"] * len(readers))
     transaction.execute_pipelined(
         f"INSERT INTO array_access (name, array_id) VALUES {marks}",
-        *(value for name in new.read_access for value in (name, new.array_id)),
+        *(value for name in readers for value in (name, array_id)),
     )
+
+
+def set_readers(transaction: Transaction, array_id: int, readers: Sequence[str]) -> None:
+    """Set who sees an array in lists."""
+    transaction.run(
+        "UPDATE job_arrays SET read_access = %s WHERE array_id = %s", comma_lists.join(readers), array_id
+    )
+    transaction.run("DELETE FROM array_access WHERE array_id = %s", array_id)
+    _insert_readers(transaction, array_id, readers)
+
+
+def readers_of_all(transaction: Transaction, array_id: int) -> list[str]:
+    """Return who may read all elements of an array."""
+    first = transaction.row(
+        "SELECT read_access FROM job_queue WHERE array_id = %s ORDER BY job_id LIMIT 1", array_id
+    )
+    names = comma_lists.split(first["read_access"]) if first else ()
+    return [name for name in names if not _is_hidden(transaction, array_id, name)]
+
+
+def _is_hidden(transaction: Transaction, array_id: int, name: str) -> bool:
+    """Return whether somebody may not read an element of an array."""
+    row = transaction.row(
+        "SELECT 1 FROM job_queue AS job WHERE job.array_id = %s AND NOT EXISTS"
+        " (SELECT 1 FROM job_access AS part WHERE part.job_id = job.job_id AND part.role = 'part'"
+        " AND part.name = %s) LIMIT 1",
+        array_id,
+        name,
+    )
+    return row is not None
 
 
 def of_request(transaction: Transaction, caller: str, request_id: str) -> ArrayRow | None:

@@ -12,6 +12,7 @@ from lgi_tools.client.hold_calls import HOLD, RELEASE, HoldOutcome, change_holds
 from lgi_tools.client.job import AnyJob, id_of
 from lgi_tools.client.job_request import Submission
 from lgi_tools.client.resubmission import resubmit
+from lgi_tools.client.share_calls import ShareOutcome, change_access
 from lgi_tools.client.tail import Tail
 
 
@@ -49,6 +50,24 @@ class JobCalls(ABC):
         """
         more = {"reasons": "user, after, retry"} if now else {}
         return list(change_holds(self._call, self.server, RELEASE, [id_of(job) for job in jobs], more))
+
+    def share(
+        self, jobs: Iterable[AnyJob], names: Iterable[str], *, write: bool = False
+    ) -> list[ShareOutcome]:
+        """Let users and groups read jobs, with ``write`` change them too; return the outcomes.
+
+        A refused job does not stop the others. Raises TransportError from an older server.
+        """
+        given = {"writers" if write else "readers": names}
+        return list(change_access(self._call, self.server, [id_of(job) for job in jobs], **given))
+
+    def unshare(self, jobs: Iterable[AnyJob], names: Iterable[str]) -> list[ShareOutcome]:
+        """Take the access of users and groups to jobs away; owners keep theirs. Returns the outcomes.
+
+        A refused job does not stop the others. Raises TransportError from an older server.
+        """
+        numbers = [id_of(job) for job in jobs]
+        return list(change_access(self._call, self.server, numbers, removed=names))
 
     def tail(self, job: AnyJob, offset: int = 0, wait: int = 0) -> Tail:
         """Return the output of a running job from a byte offset on, as far as its resource has sent it.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lgi_tools.cli import access_options
 from lgi_tools.client import command_line
 
 # Jobs of one file.
@@ -29,10 +30,12 @@ _KEYS: Mapping[str, tuple[type, str]] = {
     "retry_on": (str, "retry_on"),
     "backoff": (str, "backoff"),
     "keep_after_failure": (bool, "keep"),
+    "read_access": (str, "read_access"),
+    "write_access": (str, "write_access"),
 }
 _USUAL: Mapping[str, Any] = {
     **dict.fromkeys(("cpus", "mem", "seconds", "image", "retries", "backoff")),
-    **dict.fromkeys(("targets", "output", "errors", "name", "retry_on"), ""),
+    **dict.fromkeys(("targets", "output", "errors", "name", "retry_on", *access_options.NAMES), ""),
     **dict.fromkeys(("resources", "files", "labels", "after", "after_any"), ()),
     **dict.fromkeys(("hold", "keep"), False),
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from lgi_protocol import comma_lists
-from lgi_tools.cli import label_options, options, plan_options
+from lgi_tools.cli import access_options, label_options, options, plan_options
 from lgi_tools.cli.request_options import request_options
 from lgi_tools.client import command_line
 
@@ -23,6 +23,7 @@ _LISTS = ("resources", "files", "labels", "after", "after_any")
 _NAMES = (
     *_REQUESTS,
     *_LISTS,
+    *access_options.NAMES,
     "targets",
     "output",
     "errors",
@@ -39,7 +40,8 @@ def job_options(command: _Command) -> _Command:
     """Add the options of a job; the command gets them as keywords, as `split` expects them."""
     for option in reversed(_OPTIONS):
         command = option(command)
-    return request_options()(label_options.label_options(plan_options.plan_options(command)))
+    command = access_options.access_options(plan_options.plan_options(command))
+    return request_options()(label_options.label_options(command))
 
 
 _OPTIONS = (
@@ -120,6 +122,7 @@ def plan(
         name=given["name"],
         labels=label_options.read(given["labels"]),
         plan=plan_options.of_options(given),
+        **access_options.lists(given),
     )
     left = (f"the local file {word} is not sent: use -f {word} to send it" for word in line.left_here)
     warnings = (*left, *([line.flaw] if line.flaw else []))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lgi_protocol import comma_lists
-from lgi_tools.cli import label_options, options, plan_options, program, terminal
+from lgi_tools.cli import access_options, label_options, options, plan_options, program, terminal
 from lgi_tools.cli.param_types import unmet_request
 from lgi_tools.cli.request_options import request_options, warn_of_unmet
 from lgi_tools.client import command_line
@@ -39,6 +39,7 @@ def command() -> None:
 @request_options(cpus=("--cores",), memory=("--memory",))
 @label_options.label_options
 @plan_options.plan_options
+@access_options.access_options
 @click.option(
     "-f", "--force", is_flag=True, help="Submit this folder again; cannot be combined with --batch."
 )
@@ -77,7 +78,9 @@ def submit(
         raise click.UsageError(
             "--force cannot be combined with --batch: prune the folders to submit them again"
         )
-    names = label_options.pop_fields(given) | plan_options.pop_fields(given)
+    names = (
+        label_options.pop_fields(given) | plan_options.pop_fields(given) | access_options.pop_fields(given)
+    )
     requests = {"cpus": cpus, "memory": mem, "walltime": seconds}
     try:
         wanted = images.image(code, version)

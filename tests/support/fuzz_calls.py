@@ -188,6 +188,12 @@ def calls() -> list[Call]:
             echoes=(),
         ),
         _user(
+            *("interface_share_jobs", f.JOB_IDS, f.READ_ACCESS, f.WRITE_ACCESS, f.NO_ACCESS),
+            good={"job_ids": JOBS["queued"], "read_access": "eve"},
+            errors={19, 47, 51, 52, 65},
+            echoes=(),
+        ),
+        _user(
             *("interface_release_jobs", f.JOB_IDS, f.HOLD_REASONS),
             good={"job_ids": JOBS["queued"], "reasons": "user, after"},
             errors={19, 25, 47, 65},

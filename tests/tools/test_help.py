@@ -27,6 +27,7 @@ from lgi_tools.commands.qstat import main as qstat
 from lgi_tools.commands.qsub import main as qsub
 from lgi_tools.commands.resubmit import main as resubmit
 from lgi_tools.commands.run import main as run_command
+from lgi_tools.commands.share import main as share
 from lgi_tools.commands.tail import main as tail
 from lgi_tools.commands.wait import main as wait
 from lgi_tools.joining.command import main as join
@@ -49,6 +50,7 @@ TOOLS = {
     "LGI_resubmit": resubmit,
     "LGI_get": get,
     "LGI_hold": hold,
+    "LGI_share": share,
     "LGI_flow": flow,
     "LGI_release": release,
     "LGI_explain": explain,

@@ -69,7 +69,8 @@ class RepositoryAccess:
     def check_writer(self, name: str) -> None:
         """Raise NoSuchRepositoryError or LGIError MODIFY_REFUSED unless the caller may write to a repository.
 
-        The names in its access file may, the resource that has the job, and the job itself.
+        Who may change the job may while there is an access file, the resource that has the job, and the job
+        itself.
         """
         if isinstance(self._who, JobCertificate):
             if self._own.repository != name:
@@ -77,7 +78,8 @@ class RepositoryAccess:
             return
         project, job = self._found(self._who, name)
         names = (*self._who.name.certified_groups(), *self._groups)
-        if comma_lists.contains_any(self._store.writers(name), names):
+        # As LGI: without the file nobody may write. Its names are older than those of a job that was shared.
+        if self._store.writers(name) and comma_lists.contains_any(job.write_access, names):
             return
         if not self._databases[project].run(partial(_works_on, self._who, job), write=False):
             raise LGIError(ErrorNumber.MODIFY_REFUSED, message="You may not change this repository")

@@ -59,6 +59,11 @@ def log_released(job: JobRow, by: str) -> None:
     log.info("job %d is released by %a", job.job_id, by)
 
 
+def log_shared(job: JobRow, by: str, text: str) -> None:
+    """Log that a user has changed who has access to a job."""
+    log.info("job %d: %s, by %a", job.job_id, ascii(text), by)
+
+
 def log_lost(old: JobRow, new: JobRow, why: str) -> None:
     """Log a change of a lost job by the scheduler."""
     log.info("job %d %a -> %a, by the scheduler: %s", old.job_id, old.state, new.state, why)

@@ -126,6 +126,18 @@ def states(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, str]:
     return found
 
 
+def set_access(
+    transaction: Transaction, job_ids: Sequence[int], readers: Sequence[str], writers: Sequence[str]
+) -> None:
+    """Set who may read and change jobs; the caller changes job_access too."""
+    transaction.execute_pipelined(
+        f"UPDATE job_queue SET read_access = %s, write_access = %s WHERE job_id IN ({placeholders(job_ids)})",
+        comma_lists.join(readers),
+        comma_lists.join(writers),
+        *job_ids,
+    )
+
+
 def find_summary(transaction: Transaction, job_id: int) -> JobRow | None:
     """Return a job without its input and output, None if there is none with this number."""
     row = transaction.row(f"SELECT {SHORT} FROM job_queue WHERE job_id = %s", job_id)

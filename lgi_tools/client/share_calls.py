@@ -1,0 +1,49 @@
+"""The call that changes who else has access to jobs."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from lgi_protocol import comma_lists, xml
+from lgi_protocol.errors import ServerError
+from lgi_protocol.reply import leading_number
+from lgi_tools.client.numbered_calls import Call, job_answers
+
+
+@dataclass(frozen=True)
+class ShareOutcome:
+    """Who may read and who may change a job, users and groups; or the ``error`` of the server."""
+
+    job_id: int
+    readers: tuple[str, ...] = ()
+    writers: tuple[str, ...] = ()
+    error: ServerError | None = None
+
+
+def change_access(
+    call: Call,
+    server: str,
+    job_ids: Sequence[int],
+    *,
+    readers: Iterable[str] = (),
+    writers: Iterable[str] = (),
+    removed: Iterable[str] = (),
+) -> Iterator[ShareOutcome]:
+    """Give names access to jobs, or take it away, and yield the outcomes in their order.
+
+    Raises TransportError from a server that is too old.
+    """
+    given = {"read_access": readers, "write_access": writers, "no_access": removed}
+    lists = {field: comma_lists.join(names) for field, names in given.items()}
+    more = {field: text for field, text in lists.items() if text}
+    yield from map(_outcome, job_answers(call, server, "share_jobs", job_ids, more, what="share jobs"))
+
+
+def _outcome(answer: str) -> ShareOutcome:
+    job_id = leading_number(xml.value(answer, "job_id"))
+    if xml.find(answer, "error"):
+        number = leading_number(xml.value(answer, "error", "number"))
+        return ShareOutcome(job_id, error=ServerError(number, xml.value(answer, "error", "message")))
+    lists = xml.values(answer, "read_access", "write_access")
+    return ShareOutcome(
+        job_id, comma_lists.split(lists["read_access"]), comma_lists.split(lists["write_access"])
+    )
