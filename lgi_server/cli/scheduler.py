@@ -97,11 +97,11 @@ def periodic_tasks(
             log.info("project %s: %d sessions ended, %d locks freed", project, *ended)
 
     def lost_jobs(now: int) -> None:
-        since = database.run(partial(server_heartbeats.reachable_since, now=now), write=False)
-        if since is None:
+        reachable = database.run(partial(server_heartbeats.reachable, now=now), write=False)
+        if reachable is None:
             log.warning("project %s: no server can be reached, no job is declared lost", project)
             return
-        reaper.requeue_lost_jobs(database, settings, now, since)
+        reaper.requeue_lost_jobs(database, settings, now, reachable)
 
     def repositories(now: int) -> None:
         # The repositories of all projects lie together; with one on another host there are none here.

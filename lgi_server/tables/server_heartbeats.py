@@ -1,11 +1,24 @@
 """The table server_heartbeats: which servers of the project can be reached, and since when."""
 
+from dataclasses import dataclass
+
 from lgi_server.db.transaction import Transaction
 
 # A server that has stored no heartbeat for so many seconds counts as unreachable during that time.
 BREAK_SECONDS = 60
 # The rows of servers that are gone are deleted after so many seconds.
 MEMORY_SECONDS = 30 * 86_400
+
+
+@dataclass(frozen=True)
+class Reachable:
+    """A time without a break in which a server could be reached: ``since`` and ``until``, in seconds.
+
+    It ends with the last heartbeat: a server that has stored none since then may be down already.
+    """
+
+    since: int
+    until: int
 
 
 def beat(transaction: Transaction, server: str, now: int) -> bool:
@@ -37,13 +50,19 @@ def latest(transaction: Transaction) -> int | None:
     return int(row["latest"]) if row and row["latest"] is not None else None
 
 
-def reachable_since(transaction: Transaction, now: int) -> int | None:
-    """Return since when, in seconds, at least one server can be reached without a break, None if none can.
+def reachable(transaction: Transaction, now: int) -> Reachable | None:
+    """Return the latest time in which at least one server could be reached, None if none can be now.
 
-    The result is 0 if no server has ever stored a heartbeat, as older servers do not.
+    It lasts from 0 to ``now`` if no server has ever stored a heartbeat, as older servers do not.
     """
     rows = transaction.rows("SELECT reachable_since, last_beat FROM server_heartbeats")
     if not rows:
-        return 0
-    reachable = [row for row in rows if abs(now - int(row["last_beat"])) <= BREAK_SECONDS]
-    return min((int(row["reachable_since"]) for row in reachable), default=None)
+        return Reachable(0, now)
+    spans = [
+        Reachable(int(row["reachable_since"]), min(now, int(row["last_beat"])))
+        for row in rows
+        if abs(now - int(row["last_beat"])) <= BREAK_SECONDS
+    ]
+    if not spans:
+        return None
+    return Reachable(min(span.since for span in spans), max(span.until for span in spans))

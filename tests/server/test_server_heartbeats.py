@@ -26,7 +26,8 @@ def beats(database: Database, server: str, *times: int) -> list[bool]:
 
 def since(database: Database, now: int) -> int | None:
     """Since when a server could be reached."""
-    return database.run(partial(server_heartbeats.reachable_since, now=now), write=False)
+    span = database.run(partial(server_heartbeats.reachable, now=now), write=False)
+    return span and span.since
 
 
 def test_a_server_is_reachable_since_its_last_break(database: Database) -> None:
@@ -68,12 +69,11 @@ def aged() -> Iterator[Grid]:
         yield made
 
 
-def run_job(grid: Grid) -> int:
-    """A job whose last pulse came before the server went down, two limits ago."""
+def run_job(grid: Grid, then: int) -> int:
+    """A job whose last pulse came at a time."""
 
     def work(transaction: Transaction) -> int:
         job_id = jobs.insert(transaction, queued_job(0))
-        then = int(time.time()) - 2 * LIMIT
         transaction.run(
             "UPDATE job_queue SET state = 'running', daemon_pulse = %s WHERE job_id = %s", then, job_id
         )
@@ -106,7 +106,7 @@ def looks(grid: Grid, scheduler_starts: int = 2) -> None:
 @pytest.mark.slow
 def test_jobs_outlive_a_server_that_was_down_for_longer_than_their_limit(aged: Grid) -> None:
     """While its scheduler ran; a job whose daemon is silent when the server is back is lost in the end."""
-    job_id = run_job(aged)
+    job_id = run_job(aged, int(time.time()) - 2 * LIMIT)
     scheduler = Scheduler(aged)
     try:
         # As long as it is down, and when it is back.
@@ -120,6 +120,23 @@ def test_jobs_outlive_a_server_that_was_down_for_longer_than_their_limit(aged: G
         aged.run("UPDATE server_heartbeats SET reachable_since = reachable_since - %s", 2 * LIMIT)
         looks(aged)
         wait_for(lambda: state(aged, job_id) == "queued")
+    finally:
+        scheduler.kill()
+
+
+@pytest.mark.slow
+def test_the_limit_of_a_job_does_not_end_after_the_last_heartbeat_of_its_server(aged: Grid) -> None:
+    """A server counts as reachable for a minute after it went down; no daemon can be heard in this minute."""
+    aged.stop()
+    beat = int(time.time()) - BREAK_SECONDS // 2
+    aged.run("UPDATE server_heartbeats SET reachable_since = %s, last_beat = %s", beat - 9 * LIMIT, beat)
+    heard, silent = run_job(aged, beat - LIMIT // 2), run_job(aged, beat - 2 * LIMIT)
+    scheduler = Scheduler(aged)
+    try:
+        wait_for(lambda: state(aged, silent) == "queued")
+        looks(aged)
+
+        assert state(aged, heard) == "running"
     finally:
         scheduler.kill()
 

@@ -10,6 +10,7 @@ from lgi_server.services.access import resource_sessions
 from lgi_server.services.jobs import history, locking, losses
 from lgi_server.tables import running_sessions as session_table
 from lgi_server.tables.job_queue import heartbeats, jobs, kinds, lock_states
+from lgi_server.tables.server_heartbeats import Reachable
 
 # Sessions ended in one transaction, so that no transaction is long.
 AT_ONCE = 50
@@ -20,22 +21,25 @@ _NO_PULSE = "no pulse"
 
 
 def requeue_lost_jobs(
-    database: Database, settings: SchedulerSettings, now: int, reachable_since: int = 0
+    database: Database, settings: SchedulerSettings, now: int, reachable: Reachable | None = None
 ) -> int:
     """Queue running jobs without a recent heartbeat again, abort aborting ones; return how many these were.
 
     A job is lost when no heartbeat came for its whole limit while a server could be reached all the time,
-    which is so since ``reachable_since``, in seconds. Each job has a transaction of its own that checks it
-    again, since its daemon may call at this moment.
+    in the time ``reachable``, always by default. Each job has a transaction of its own that checks it again,
+    since its daemon may call at this moment.
     """
+    since, until = (reachable.since, min(now, reachable.until)) if reachable else (0, now)
     lost = 0
     for application in database.run(kinds.applications, write=False):
         limit = settings.pulse_limit_of(application)
-        if reachable_since > now - limit:
+        oldest = until - limit
+        if since > oldest:
             continue
         database.run(partial(_correct_future_heartbeats, application=application, limit=limit, now=now))
-        find = partial(heartbeats.older, application=application, oldest=now - limit)
-        end = partial(_end_lost, limit=limit, most=settings.most_losses, now=now)
+        find = partial(heartbeats.older, application=application, oldest=oldest)
+        why = f"{_NO_PULSE} for {limit} s"
+        end = partial(_end_lost, oldest=oldest, why=why, most=settings.most_losses, now=now)
         for job_id in database.run(find, write=False):
             lost += database.run(partial(end, job_id=job_id))
     return lost
@@ -48,11 +52,11 @@ def _correct_future_heartbeats(transaction: Transaction, application: str, limit
         heartbeats.store(transaction, early[begin : begin + jobs.AT_ONCE], now)
 
 
-def _end_lost(transaction: Transaction, job_id: int, limit: int, most: int, now: int) -> bool:
-    job = heartbeats.lock_if_older(transaction, job_id, now - limit)
+def _end_lost(transaction: Transaction, job_id: int, *, oldest: int, why: str, most: int, now: int) -> bool:
+    job = heartbeats.lock_if_older(transaction, job_id, oldest)
     if job is None:
         return False
-    state, why = State.QUEUED, f"{_NO_PULSE} for {limit} s"
+    state = State.QUEUED
     if job.state == State.ABORTING:
         state = State.ABORTED
     elif most and (times := 1 + history.count_requeues(transaction, job_id, _NO_PULSE)) >= most:
