@@ -144,7 +144,11 @@ KEEP = _field("keep_after_failure", INTEGER, E.STATE)
 RETRIES = _field("retries", INTEGER, E.STATE)
 RETRY_ON = _field("retry_on", SHORT, E.STATE)
 BACKOFF_WAIT = _field("backoff", INTEGER, E.STATE)
-PLANS = frozenset(one.name for one in (HOLD, AFTER, AFTER_ANY, KEEP, RETRIES, RETRY_ON, BACKOFF_WAIT))
+# Ours: the priority of a job among the others of its user, a number that may be negative.
+PRIORITY = _field("priority", INTEGER, E.STATE)
+PLANS = frozenset(
+    one.name for one in (HOLD, AFTER, AFTER_ANY, KEEP, RETRIES, RETRY_ON, BACKOFF_WAIT, PRIORITY)
+)
 HOLD_REASONS = _field("reasons", SHORT, E.STATE)
 SHOW = _field("show", SHORT, E.STATE_TOO_BIG)
 CAPABILITIES = Field("capabilities", LONG, E.CAPABILITIES_TOO_BIG, E.CAPABILITIES_XML)

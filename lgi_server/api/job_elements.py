@@ -14,7 +14,7 @@ Elements = tuple[Element, ...]
 def more(job: JobRow, shown: Collection[str]) -> Elements:
     """Return, ours, what is ``shown`` and known.
 
-    That is any of ``labels``, ``times``, ``array``, ``holds``, ``tries``, ``usage``.
+    That is any of ``labels``, ``times``, ``array``, ``holds``, ``tries``, ``usage``, ``priority``.
     """
     times = {"submitted": job.submitted, "started": job.started}
     times["ended"] = job.state_time_stamp if job.ended else None
@@ -23,6 +23,7 @@ def more(job: JobRow, shown: Collection[str]) -> Elements:
     known = {**(times if "times" in shown else {}), **place, **used}
     held = holds(job) if "holds" in shown else ()
     tries = {"tried": job.tried, "retries": job.retries} if "tries" in shown and job.retries else {}
+    tries |= {"priority": job.user_priority} if "priority" in shown and job.user_priority else {}
     values = [Element(name, value) for name, value in {**known, **tries}.items() if value is not None]
     return (*named(job, shown), *values, *held)
 

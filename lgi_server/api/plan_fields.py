@@ -1,6 +1,6 @@
 """The fields of a submit that say when the job is given out (wire.md 7, ours)."""
 
-from lgi_protocol import retry_rule, whole_number
+from lgi_protocol import job_priority, retry_rule, whole_number
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import fields
 from lgi_server.api.fields import Field
@@ -23,7 +23,17 @@ def posted(form: Form) -> JobPlan:
         tuple(after_any),
         _is_set(form, fields.KEEP),
         *_retries(form),
+        posted_priority(form),
     )
+
+
+def posted_priority(form: Form) -> int:
+    """Return the posted priority of a job among the others of its user, 0 by default; LGIError STATE."""
+    text = form.text(fields.PRIORITY)
+    try:
+        return job_priority.read_priority(text)
+    except ValueError as error:
+        raise fields.PRIORITY.refusal(fields.PRIORITY.malformed, str(error)) from None
 
 
 def _retries(form: Form) -> tuple[int, str, int]:

@@ -4,7 +4,7 @@ from lgi_protocol.errors import LGIError
 from lgi_server.basic_interface.job import seen
 from lgi_server.basic_interface.registry import Answer, PageContext, Redirect
 from lgi_server.services.jobs import holds
-from lgi_server.services.jobs.holds import Outcome
+from lgi_server.services.jobs.queued_jobs import Outcome
 
 
 def hold_job(visit: PageContext, job_id: int) -> Answer:

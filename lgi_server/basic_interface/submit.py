@@ -69,6 +69,7 @@ def submit_form(visit: PageContext) -> Answer:
         "job_specifics": without_reference(job.job_specifics),
         "input": job.input.decode("utf-8", "replace") if is_text else "",
         "job_name": job.job_name,
+        "priority": str(job.user_priority or ""),
         "labels": resubmission.labels_of(job),
         "like": str(job.job_id),
         "with_files": "1",

@@ -2,7 +2,18 @@
 
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.registry import Route
-from lgi_server.interfaces import arrays, explain, history, holds, jobs, output, project, sharing, submit
+from lgi_server.interfaces import (
+    arrays,
+    explain,
+    history,
+    holds,
+    jobs,
+    output,
+    priorities,
+    project,
+    sharing,
+    submit,
+)
 
 ROUTES = (
     Route(submit.interface_submit_job, InterfaceContext, takes_files=True),
@@ -15,6 +26,7 @@ ROUTES = (
     Route(holds.interface_hold_jobs, InterfaceContext),
     Route(holds.interface_release_jobs, InterfaceContext),
     Route(sharing.interface_share_jobs, InterfaceContext),
+    Route(priorities.interface_prioritize_jobs, InterfaceContext),
     Route(output.interface_job_tail, InterfaceContext, writes=False),
     Route(explain.interface_explain_job, InterfaceContext, writes=False),
     Route(history.interface_job_history, InterfaceContext, writes=False),

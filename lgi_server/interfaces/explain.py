@@ -29,6 +29,7 @@ def _job(found: Explanation) -> Element:
             Element("application", job.application),
             Element("target_resources", comma_lists.join(job.target_resources)),
             *responses.end(job),
+            *((Element("priority", job.user_priority),) if job.user_priority else ()),
         ),
     )
 

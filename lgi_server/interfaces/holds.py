@@ -8,7 +8,7 @@ from lgi_server.api import fields, job_elements, list_filters, responses
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.responses import Elements
 from lgi_server.services.jobs import holds
-from lgi_server.services.jobs.holds import Outcome
+from lgi_server.services.jobs.queued_jobs import Outcome
 from lgi_server.tables.job_holds import AFTER, RETRY, USER
 from lgi_server.tables.job_queue.jobs import JobRow
 

@@ -5,8 +5,11 @@ from typing import Any
 
 import click
 
+from lgi_protocol import job_priority
+
 MOST = 10**9
 COUNT = click.IntRange(1, MOST)
+PRIORITY = click.IntRange(-job_priority.MOST, job_priority.MOST)
 
 
 class Seconds(click.FloatRange):

@@ -7,7 +7,7 @@ from typing import Any, ParamSpec
 
 import click
 
-from lgi_protocol import comma_lists, xml
+from lgi_protocol import comma_lists, job_priority, xml
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import Reply, leading_number
 from lgi_tools.cli import terminal
@@ -20,7 +20,7 @@ _LISTS = ("target_resources", "owners", "read_access", "write_access")
 _TEXTS = ("state", "application")
 _TIMES = ("submitted", "started", "ended", "tried", "retries")
 _ARRAY = ("array_id", "array_index")
-_OURS = ("job_name", *_TIMES, *_ARRAY)
+_OURS = ("job_name", "priority", *_TIMES, *_ARRAY)
 
 
 class OutputFormat(Enum):
@@ -113,6 +113,8 @@ def job(text: str) -> Values:
         from lgi_tools.client.hold import read_holds
 
         values["holds"] = of_holds(read_holds(text))
+    if texts["priority"]:
+        values["priority"] = job_priority.priority_of(texts["priority"])
     return values | {name: leading_number(texts[name]) for name in (*_TIMES, *_ARRAY) if texts[name]}
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from lgi_protocol import hexcode, xml
+from lgi_protocol import hexcode, job_priority, xml
 from lgi_protocol.reply import Reply, leading_number
 from lgi_tools.cli import terminal
 from lgi_tools.client.hold import read_holds
@@ -83,9 +83,13 @@ def label_lines(text: str) -> str:
     return "".join(line(label, value) for label, value in lines)
 
 
-def hold_lines(text: str) -> str:
-    """Return a line for each hold of the job in a ``<job>``; empty for one that is not held."""
-    return "".join(line("Job held", f"by {one.summary}, since {one.since:%c}") for one in read_holds(text))
+def queue_lines(text: str) -> str:
+    """Return a line for the priority of the job in a ``<job>``, unless it is 0, and for each of its holds."""
+    priority = job_priority.priority_of(xml.value(text, "priority"))
+    first = line("Job priority", f"{priority} among the jobs of its user") if priority else ""
+    return first + "".join(
+        line("Job held", f"by {one.summary}, since {one.since:%c}") for one in read_holds(text)
+    )
 
 
 def data_line(label: str, reply: Reply, name: str) -> bytes:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from lgi_tools.cli.numeric_options import COUNT
+from lgi_tools.cli.numeric_options import COUNT, PRIORITY
 from lgi_tools.cli.options import Options
 from lgi_tools.cli.param_types import TextParamType
 from lgi_tools.client import command_line
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 # The arguments of a command that these options are.
-NAMES = ("hold", "after", "after_any", "keep", "retries", "retry_on", "backoff")
+NAMES = ("hold", "after", "after_any", "keep", "retries", "retry_on", "backoff", "priority")
 # The fields of a submit that they become.
-FIELDS = frozenset({"hold", "after", "after_any", "retries"})
+FIELDS = frozenset({"hold", "after", "after_any", "retries", "priority"})
 
 
 def job_ids(text: str) -> tuple[int, ...]:
@@ -31,8 +31,16 @@ def job_ids(text: str) -> tuple[int, ...]:
 
 
 def plan_options(command: _Command) -> _Command:
-    """Add --hold, --after, --after-any, --keep-after-failure, --retries, --retry-on and --backoff."""
+    """Add --priority, --hold, --after, --keep-after-failure, --retries and what belongs to these."""
     for option in (
+        click.option(
+            "--priority",
+            type=PRIORITY,
+            default=0,
+            show_default=True,
+            metavar="N",
+            help="Start the job before your own jobs of lower priority; from -100 to 100.",
+        ),
         click.option(
             "--backoff",
             type=TextParamType("time", command_line.seconds),
@@ -91,6 +99,7 @@ def of_options(given: Options) -> "JobPlan":
         retries=given["retries"] or 0,
         retry_on=given["retry_on"],
         backoff=given["backoff"],
+        priority=given["priority"],
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from lgi_protocol import comma_lists, hexcode, job_end, job_usage, states, whole_number, xml
+from lgi_protocol import comma_lists, hexcode, job_end, job_priority, job_usage, states, whole_number, xml
 from lgi_protocol.job_usage import NO_USAGE, JobUsage
 from lgi_protocol.reply import leading_number
 from lgi_tools.client.hold import Hold, read_holds
@@ -24,7 +24,7 @@ class Job:
     when they are unknown, or not yet; ``started_at`` is the last start. ``holds`` keep a queued job from
     being given out. One with ``retries`` was ``tried`` again so many times already. An element of an array
     has its ``array_id`` and ``array_index``. ``usage`` is what an ended job has used, as far as its resource
-    can tell.
+    can tell. ``priority`` orders the queued jobs of one user.
     """
 
     id: int
@@ -51,6 +51,7 @@ class Job:
     array_id: int | None = field(default=None, kw_only=True)
     array_index: int | None = field(default=None, kw_only=True)
     usage: JobUsage = field(default=NO_USAGE, kw_only=True)
+    priority: int = field(default=0, kw_only=True)
 
     @property
     def ended(self) -> bool:
@@ -119,8 +120,8 @@ _TIMES = {"submitted": "submitted_at", "started": "started_at", "ended": "ended_
 
 
 def _common(text: str) -> dict[str, Any]:
-    ends = (*job_end.FIELDS, *job_usage.FIELDS)
-    texts = xml.values(text, *_TEXTS, *_LISTS, *_TIMES, *_ARRAY, "job_name", "tried", "retries", *ends)
+    more = ("job_name", "tried", "retries", "priority", *job_end.FIELDS, *job_usage.FIELDS)
+    texts = xml.values(text, *_TEXTS, *_LISTS, *_TIMES, *_ARRAY, *more)
     specifics = texts["job_specifics"]
     end = job_end.end_of(texts)
     return {
@@ -143,6 +144,7 @@ def _common(text: str) -> dict[str, Any]:
         "tried": leading_number(texts["tried"]),
         "retries": leading_number(texts["retries"]),
         "usage": job_usage.usage_of(texts),
+        "priority": job_priority.priority_of(texts["priority"]),
         **{name: parse_time(texts[tag]) if texts[tag] else None for tag, name in _TIMES.items()},
         **{name: leading_number(texts[name]) if texts[name] else None for name in _ARRAY},
     }

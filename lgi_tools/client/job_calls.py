@@ -11,6 +11,7 @@ from lgi_tools.client.explanation import Explanation, read_explanation
 from lgi_tools.client.hold_calls import HOLD, RELEASE, HoldOutcome, change_holds
 from lgi_tools.client.job import AnyJob, id_of
 from lgi_tools.client.job_request import Submission
+from lgi_tools.client.priority_calls import PriorityOutcome, change_priorities
 from lgi_tools.client.resubmission import resubmit
 from lgi_tools.client.share_calls import ShareOutcome, change_access
 from lgi_tools.client.tail import Tail
@@ -68,6 +69,13 @@ class JobCalls(ABC):
         """
         numbers = [id_of(job) for job in jobs]
         return list(change_access(self._call, self.server, numbers, removed=names))
+
+    def prioritize(self, jobs: Iterable[AnyJob], priority: int) -> list[PriorityOutcome]:
+        """Give queued jobs a priority from -100 to 100 among the others of their user; return the outcomes.
+
+        A refused job does not stop the others. Raises TransportError from an older server.
+        """
+        return list(change_priorities(self._call, self.server, [id_of(job) for job in jobs], priority))
 
     def tail(self, job: AnyJob, offset: int = 0, wait: int = 0) -> Tail:
         """Return the output of a running job from a byte offset on, as far as its resource has sent it.

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypedDict, Unpack
 
+from lgi_protocol import job_priority
 from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply
 from lgi_protocol.retry_rule import MOST_BACKOFF, MOST_RETRIES, normalize_rule
@@ -15,6 +16,7 @@ _KNOWN = {
     "after": "plans_after",
     "after_any": "plans_after",
     "retries": "plans_retries",
+    "priority": "plans_priority",
 }
 
 
@@ -25,7 +27,8 @@ class JobPlan:
     It follows the jobs ``after`` when these have succeeded, ``after_any`` when they have ended. If one of
     ``after`` fails it is aborted, with ``keep_after_failure`` held. When it fails it is started again
     ``retries`` times, after ends that ``retry_on`` names (any failure by default), at first after ``backoff``
-    seconds (60 by default), then after twice as many.
+    seconds (60 by default), then after twice as many. Of one's own queued jobs those with the highest
+    ``priority`` are started first, from -100 to 100.
     """
 
     hold: bool = False
@@ -35,6 +38,7 @@ class JobPlan:
     retries: int = 0
     retry_on: str = ""
     backoff: int | None = None
+    priority: int = 0
 
     def fields(self) -> dict[str, str]:
         """Return the fields of a submit, those with a value. Raises ValueError."""
@@ -45,7 +49,11 @@ class JobPlan:
         if not 0 <= self.retries <= MOST_RETRIES or not 0 <= (self.backoff or 0) <= MOST_BACKOFF:
             most = f"at most {MOST_RETRIES} retries, and a backoff of {MOST_BACKOFF} seconds"
             raise ValueError(f"{self.retries} retries with a backoff of {self.backoff}: {most} are allowed")
+        if abs(self.priority) > job_priority.MOST:
+            allowed = f"{-job_priority.MOST} to {job_priority.MOST}"
+            raise ValueError(f"the priority {self.priority} is not a number from {allowed}")
         fields = {
+            "priority": str(self.priority or ""),
             "retries": str(self.retries or ""),
             "retry_on": normalize_rule(self.retry_on),
             "backoff": "" if self.backoff is None else str(self.backoff),
@@ -70,6 +78,7 @@ class PlanArguments(TypedDict, total=False):
     retries: int
     retry_on: str
     backoff: int | None
+    priority: int
 
 
 def plan_of(**given: Unpack[PlanArguments]) -> JobPlan:
@@ -82,6 +91,7 @@ def plan_of(**given: Unpack[PlanArguments]) -> JobPlan:
         retries=given.get("retries", 0),
         retry_on=given.get("retry_on", ""),
         backoff=given.get("backoff"),
+        priority=given.get("priority", 0),
     )
 
 

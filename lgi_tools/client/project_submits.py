@@ -53,7 +53,8 @@ class ProjectSubmits:
         is found by ``name`` and ``labels``, as ``{"T": "300"}``. With ``hold`` it is not started before it is
         released, with ``after`` not before these jobs have succeeded, with ``after_any`` not before these
         have ended. If a job of ``after`` fails it is aborted, with ``keep_after_failure`` held.
-        It is started again ``retries`` times when it fails (`JobPlan`).
+        It is started again ``retries`` times when it fails, and before the user's jobs of lower ``priority``
+        (`JobPlan`).
         TransportError from a server that is too old for that.
         """
         request = JobRequest(

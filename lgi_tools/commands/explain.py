@@ -114,6 +114,8 @@ def explained(
         f"job {job.id} has been queued {duration}: "
         f"{explanation.message if explanation else summary(job, resources, len(able))}"
     )
+    if job.priority:
+        yield f"  it has priority {job.priority} among the queued jobs of its user"
     yield from _in_its_way(explanation) if explanation else ()
     for one in sorted(resources, key=lambda one: (one not in able, one.name)):
         runs = explanation.running.get(one.name, 0) if explanation else 0

@@ -29,6 +29,7 @@ _KEYS: Mapping[str, tuple[type, str]] = {
     "retries": (int, "retries"),
     "retry_on": (str, "retry_on"),
     "backoff": (str, "backoff"),
+    "priority": (int, "priority"),
     "keep_after_failure": (bool, "keep"),
     "read_access": (str, "read_access"),
     "write_access": (str, "write_access"),
@@ -38,6 +39,7 @@ _USUAL: Mapping[str, Any] = {
     **dict.fromkeys(("targets", "output", "errors", "name", "retry_on", *access_options.NAMES), ""),
     **dict.fromkeys(("resources", "files", "labels", "after", "after_any"), ()),
     **dict.fromkeys(("hold", "keep"), False),
+    "priority": 0,
 }
 
 

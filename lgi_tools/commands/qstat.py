@@ -151,9 +151,9 @@ def show_job(calls: UserCalls, job_id: str, shape: OutputFormat) -> int:
     from lgi_tools.cli.output_text import (
         data_line,
         end_lines,
-        hold_lines,
         job_lines,
         label_lines,
+        queue_lines,
         repository_line,
         usage_lines,
     )
@@ -175,7 +175,7 @@ def show_job(calls: UserCalls, job_id: str, shape: OutputFormat) -> int:
         return 0
     terminal.show("\n" + job_lines(reply, write_first=True))
     found = reply.all("job")[0]
-    terminal.show(end_lines(found) + usage_lines(found) + hold_lines(found) + label_lines(found))
+    terminal.show(end_lines(found) + usage_lines(found) + queue_lines(found) + label_lines(found))
     terminal.show(data_line("Input", reply, "input"))
     terminal.show(data_line("Output", reply, "output"))
     terminal.show(repository_line(reply) + "\n")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import click
 
 from lgi_protocol import comma_lists
+from lgi_protocol.states import State
 from lgi_protocol.time_span import span
 from lgi_tools.cli import terminal
 from lgi_tools.cli.session import UserCalls
@@ -52,7 +53,8 @@ def cells(job: Job, now: int) -> tuple[str, ...]:
 
 def state(job: Job) -> str:
     """Return the state of a job with exit code, signal, reason or holds, as ``finished, exit code 4``."""
-    return ", ".join(filter(None, (_state(job), job.shown_try)))
+    priority = f"priority {job.priority}" if job.priority and job.state == State.QUEUED else ""
+    return ", ".join(filter(None, (_state(job), priority, job.shown_try)))
 
 
 def _state(job: Job) -> str:

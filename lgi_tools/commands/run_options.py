@@ -33,6 +33,7 @@ _NAMES = (
     "retries",
     "retry_on",
     "backoff",
+    "priority",
 )
 
 

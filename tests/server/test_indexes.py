@@ -196,7 +196,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "marked": lambda one: lock_states.orphaned_lock_states(one, "hello_world", "queued"),
     "orphans": lambda one: repositories.names_among(one, ["JOB_7", "JOB_8"]),
     "queues": lambda one: priorities.queues(one),
-    "heads of queues": lambda one: priorities.heads(one, [Queue("hello_world", "any", "user7")], 10),
+    "heads of queues": lambda one: priorities.heads(one, {Queue("hello_world", "any", "user7"): 10}),
     "priorities": lambda one: priorities.set_priorities(one, {7: -1, 8: -2}),
     "caller": lambda one: (with_session(one, "res1", 1), numbered(one, 1)),
 }

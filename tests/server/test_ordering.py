@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ _made = iter(range(10**9))
 _QUEUE = ("application", "queued_for", "queued_by")
 
 
-def queue(database: Database, user: str, count: int, target: str = "any", **columns: str) -> None:
+def queue(database: Database, user: str, count: int, target: str = "any", **columns: Any) -> None:
     """Queue jobs of a user, a second after those before."""
 
     def work(transaction: Transaction) -> None:
@@ -66,26 +67,31 @@ def start(database: Database, count: int, resource: str = "res1", application: s
 
 
 def test_every_queue_is_found_whatever_its_length(database: Database) -> None:
-    """Longer and shorter ones of users, targets, wishes and applications: each once."""
+    """Longer and shorter ones of users, targets, wishes, priorities and applications: each once."""
     for number, count in enumerate((1, 3, 250, 1, 640, 2)):
         for target in ("any", "res1", "res1, res2"):
             queue(database, f"user{number}", count, target)
         queue(database, f"user{number}", count, licences="abaqus=1")
         queue(database, f"user{number}", 1, licences="abaqus=10")
+        for priority in range(-3, 3):
+            queue(database, f"user{number}", 40 * number + 1, "res3", user_priority=priority)
     queue(database, "anna", 2, application="vasp")
     queue(database, "zoe", 3, state="finished")
 
     def every(transaction: Transaction) -> list[Queue]:
         rows = transaction.rows(
-            "SELECT DISTINCT application, queued_for, queued_by, queued_wish FROM job_queue"
+            "SELECT DISTINCT application, queued_for, queued_by, queued_wish, user_priority FROM job_queue"
             " WHERE queued_for IS NOT NULL"
         )
-        return [Queue(*(str(row[name]) for name in _QUEUE), row["queued_wish"]) for row in rows]
+        return [
+            Queue(*(str(row[name]) for name in _QUEUE), int(row["queued_wish"]), int(row["user_priority"]))
+            for row in rows
+        ]
 
     there = database.run(every, write=False)
     found = database.run(priorities.queues, write=False)
 
-    assert len(there) == 6 * 5 + 1
+    assert len(there) == 6 * 11 + 1
     assert sorted(map(repr, found)) == sorted(map(repr, there))
 
 

@@ -24,6 +24,7 @@ FIELDS = {
     "hold": "1",
     "keep_after_failure": "1",
     "retries": "1",
+    "priority": "-7",
 }
 END = {"exit_code": "0"}
 

@@ -37,6 +37,7 @@ OURS = {
         "tried",
         "array_id",
         "array_index",
+        "user_priority",
         "element_state",
     },
     "active_resources": {"drained_since", "drain_reason"},

@@ -119,14 +119,18 @@ ADDITIONS = re.compile(
     r"|CREATE (UNIQUE )?INDEX IF NOT EXISTS .*|CREATE TABLE IF NOT EXISTS .*|UPDATE .*",
     re.DOTALL,
 )
+# On MariaDB, where a query may name it, an index with more columns replaces one in a single statement before.
+REPLACEMENT = re.compile(r"DROP INDEX IF EXISTS /\*! old_(\w+) ON \w+ \*/ /\*~ \1 \*/")
 
 
 @pytest.mark.parametrize("step", upgrades.steps(), ids=lambda step: step.title)
 def test_a_step_only_adds_so_that_a_server_of_the_former_version_goes_on(step: upgrades.Step) -> None:
     """Front ends are upgraded one after the other: one that runs does not notice new tables and columns."""
     made = [one for one in statements(step.text) if not ADDITIONS.fullmatch(one)]
+    replaced = [found[1] for one in made if (found := REPLACEMENT.fullmatch(one))]
 
-    assert made == []
+    assert len(made) == len(replaced)
+    assert all(f"CREATE INDEX IF NOT EXISTS {name} ON" in step.text for name in replaced)
 
 
 def test_all_steps_together_make_the_tables_of_the_schema(tmp_path: Path) -> None:

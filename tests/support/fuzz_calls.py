@@ -200,6 +200,12 @@ def calls() -> list[Call]:
             echoes=(),
         ),
         _user(
+            *("interface_prioritize_jobs", f.JOB_IDS, f.PRIORITY),
+            good={"job_ids": JOBS["queued"], "priority": "-5"},
+            errors={19, 25, 47, 65},
+            echoes=(),
+        ),
+        _user(
             *("interface_job_state", f.LISTED_STATE, f.LISTED_APPLICATION, f.START, f.LIMIT, f.ENDED),
             good={"state": "any", "application": "any"},
             errors={25, 45, 46, 48, 49},

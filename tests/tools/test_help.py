@@ -22,6 +22,7 @@ from lgi_tools.commands.history import main as history
 from lgi_tools.commands.history import usage_main as usage
 from lgi_tools.commands.hold import main as hold
 from lgi_tools.commands.hold import release_main as release
+from lgi_tools.commands.priority import main as priority
 from lgi_tools.commands.qdel import main as qdel
 from lgi_tools.commands.qstat import main as qstat
 from lgi_tools.commands.qsub import main as qsub
@@ -53,6 +54,7 @@ TOOLS = {
     "LGI_share": share,
     "LGI_flow": flow,
     "LGI_release": release,
+    "LGI_priority": priority,
     "LGI_explain": explain,
     "LGI_join": join,
     "LGI_task": task,

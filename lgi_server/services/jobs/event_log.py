@@ -64,6 +64,11 @@ def log_shared(job: JobRow, by: str, text: str) -> None:
     log.info("job %d: %s, by %a", job.job_id, ascii(text), by)
 
 
+def log_priority(job: JobRow, by: str, priority: int) -> None:
+    """Log that a user gives a job another priority."""
+    log.info("job %d gets priority %d, by %a", job.job_id, priority, by)
+
+
 def log_lost(old: JobRow, new: JobRow, why: str) -> None:
     """Log a change of a lost job by the scheduler."""
     log.info("job %d %a -> %a, by the scheduler: %s", old.job_id, old.state, new.state, why)

@@ -9,20 +9,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from lgi_protocol import comma_lists
-from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
-from lgi_server.services.jobs import event_log, history, locking
+from lgi_server.services.jobs import event_log, history, queued_jobs
+from lgi_server.services.jobs.queued_jobs import Outcome
 from lgi_server.tables import event_queue, job_dependencies, job_holds
 from lgi_server.tables.job_holds import Hold
 from lgi_server.tables.job_queue import batches, jobs, lock_states
 from lgi_server.tables.job_queue.batches import LockedRow
 from lgi_server.tables.job_queue.jobs import JobRow
-
-Outcome = JobRow | LGIError
 
 
 def hold(transaction: Transaction, rows: Sequence[LockedRow], holds: Sequence[Hold]) -> None:
@@ -77,7 +74,7 @@ def hold_by_user(
 
     One that users hold already stays as it is. Raises JobLockedError for a single job that is locked.
     """
-    rows, outcomes = _lock_jobs(transaction, user, job_ids, "held")
+    rows, outcomes = queued_jobs.lock_queued(transaction, user, job_ids, "held")
     new = [job.job_id for job, _lock in rows if job_holds.USER not in {one.reason for one in job.holds}]
     by = f"user {user.name}"
     added = {job_id: Hold(job_id, job_holds.USER, now, None, by[:254], text) for job_id in new}
@@ -105,7 +102,7 @@ def release_by_user(
 
     One that is not held stays as it is. Raises JobLockedError for a single job that is locked.
     """
-    rows, outcomes = _lock_jobs(transaction, user, job_ids, "released")
+    rows, outcomes = queued_jobs.lock_queued(transaction, user, job_ids, "released")
     held = [one for one in rows if {hold.reason for hold in one[0].holds} & set(reasons)]
     for job, _lock in held:
         history.record_event(transaction, job, f"user {user.name}", "released", now)
@@ -115,57 +112,6 @@ def release_by_user(
         event_queue.job_changed(transaction, now)
     outcomes.update({job.job_id: job for job in released})
     return [outcomes[job_id] for job_id in job_ids]
-
-
-def _lock_jobs(
-    transaction: Transaction, user: UserPrincipal, job_ids: Sequence[int], what: str
-) -> tuple[list[LockedRow], dict[int, Outcome]]:
-    """Return those of these jobs that the user may hold or release, and the LGIError of each other.
-
-    They have their holds, and their rows are locked.
-    """
-    found = batches.lock(transaction, sorted(set(job_ids)))
-    known = job_holds.of_jobs(transaction, list(found))
-    rows: list[LockedRow] = []
-    outcomes: dict[int, Outcome] = {}
-    for job_id in dict.fromkeys(job_ids):
-        try:
-            job, lock = _checked(transaction, user, found.get(job_id), job_id, what)
-        except LGIError as error:
-            outcomes[job_id] = error
-        except locking.JobLockedError as locked:
-            if len(job_ids) == 1:
-                raise
-            outcomes[job_id] = LGIError(ErrorNumber.CANNOT_LOCK, f"job {job_id}", message=_begin(str(locked)))
-        else:
-            held = replace(job, holds=known.get(job_id, ()))
-            rows.append((held, lock))
-            outcomes[job_id] = held
-    return rows, outcomes
-
-
-def _begin(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}; try again"
-
-
-def _checked(
-    transaction: Transaction, user: UserPrincipal, row: LockedRow | None, job_id: int, what: str
-) -> LockedRow:
-    """Return a queued job that the user may change; LGIError NO_JOB, MODIFY_REFUSED or STATE.
-
-    Raises JobLockedError for one that is locked.
-    """
-    if row is None:
-        raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
-    job, lock = row
-    if not comma_lists.contains_any(job.write_access, user.names):
-        raise LGIError(ErrorNumber.MODIFY_REFUSED, f"job {job_id}")
-    if job.state != State.QUEUED:
-        message = f"Only a job that is queued can be {what}"
-        raise LGIError(ErrorNumber.STATE, f"job {job_id} is {job.state}", message=message)
-    if locking.blocks(job, lock):
-        raise locking.locked_error(transaction, lock)
-    return job, lock
 
 
 def drop(transaction: Transaction, held: Sequence[JobRow]) -> None:

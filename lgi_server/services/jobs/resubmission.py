@@ -1,6 +1,7 @@
 """Resubmits: new jobs with all that users gave to jobs that have ended, and with their files."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from lgi_protocol import labels
@@ -36,6 +37,7 @@ def _request(
         raise LGIError(ErrorNumber.STATE, f"job {job_id} is {job.state}", message=why)
     targets = history.first_targets(transaction, job)
     plan = retries.plan_of(transaction, job) if job.retries else NO_PLAN
+    plan = replace(plan, priority=job.user_priority)
     return SubmitRequest(job.application, targets, partial(payload, job, user, plan), key)
 
 

@@ -154,7 +154,8 @@ def new_job(
         labels=details.labels,
         submitted=context.now,
         holds=held,
-        retries=details.plan.retries if state == State.QUEUED else 0,
+        retries=plan.retries if state == State.QUEUED else 0,
+        user_priority=plan.priority if state == State.QUEUED else 0,
         started=context.now if state not in {State.QUEUED, State.FINISHED, State.ABORTED} else None,
         array_index=request.element[1] if request.element else None,
     )

@@ -31,7 +31,8 @@ class JobPlan:
 
     It follows the jobs ``after`` when these have succeeded, ``after_any`` when they have ended. If one of the
     former fails it is aborted, with ``keep`` held for its users. It is tried again
-    ``retries`` times when it fails as ``retry_on`` says, at first after ``backoff`` seconds.
+    ``retries`` times when it fails as ``retry_on`` says, at first after ``backoff`` seconds. Of the queued
+    jobs of one user that with the highest ``priority`` comes first.
     """
 
     hold: bool = False
@@ -41,6 +42,16 @@ class JobPlan:
     retries: int = 0
     retry_on: str = ""
     backoff: int = DEFAULT_BACKOFF
+    priority: int = 0
+
+    def values(self) -> tuple[object, ...]:
+        """Return what differs between plans.
+
+        Without a priority this is what it was before there were any: so a submit can be repeated after an
+        upgrade.
+        """
+        values = astuple(self)
+        return values if self.priority else values[:-1]
 
     @property
     def predecessors(self) -> dict[int, str]:
@@ -92,7 +103,7 @@ class SubmitRequest:
         end = astuple(details.end) if details.end != NO_END else ()
         named = {"job_name": details.job_name, "labels": details.labels}
         source = {"source": details.source}
-        plan = {"plan": astuple(details.plan) if details.plan != NO_PLAN else ()}
+        plan = {"plan": details.plan.values() if details.plan != NO_PLAN else ()}
         array = {"element": self.element}
         more_data = [one for one in (named, source, plan, array) if any(one.values())]
         data = (details.input, details.output, *end, *more_data)

@@ -22,6 +22,8 @@ class QueuedJob:
     target_resources: tuple[str, ...]
     # The request for licences, as "abaqus=1 matlab=2".
     licences: str = ""
+    # What the user has given it among the own jobs: -100 to 100.
+    priority: int = 0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ they are among the first.
 import logging
 import runpy
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from types import MappingProxyType
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import licences
-from lgi_server.services.scheduling import accounting, fair_share, renumbering
+from lgi_server.services.scheduling import accounting, fair_share, own_order, renumbering
 from lgi_server.services.scheduling.fair_share import LEAST, USUAL, QueuedJob, Usage
 from lgi_server.tables import job_usage, shares
 from lgi_server.tables.job_queue import priorities
@@ -61,29 +61,47 @@ def order_queue(database: Database, rule: Rule, half_life: int, now: int) -> int
     usage: Usage | None = None
     changed = 0
     for queues in by_application.values():
-        if rule is fair_share.order and len({queue.user for queue in queues}) == 1:
-            # The jobs of one user are first in, first out already.
+        is_alone = rule is fair_share.order and len({queue.user for queue in queues}) == 1
+        if is_alone and len({queue.user_priority for queue in queues}) == 1:
+            # The jobs of one user with one priority are first in, first out already.
             continue
         usage = usage or read_usage(database, half_life, now)
-        changed += _order(database, rule, queues, usage)
+        changed += _order(database, _as_given if is_alone else rule, queues, usage)
     return changed
 
 
 def _order(database: Database, rule: Rule, queues: Sequence[Queue], usage: Usage) -> int:
-    find = partial(priorities.heads, some=queues, each=max(2, MOST // len(queues)))
-    found = sorted(database.run(find, write=False), key=lambda job: (job.priority, job.job_id))
+    each, limits = own_order.limits(queues, MOST)
+    heads = database.run(partial(priorities.heads, limits=limits), write=False)
+    chosen, behind = own_order.preferred(heads, each, limits)
+    found = own_order.by_own_priority(sorted(chosen, key=lambda job: (job.priority, job.job_id)))
     order = _all_of(rule(tuple(map(_waiting, found)), usage), [job.job_id for job in found])
-    numbers = sorted(
-        renumbering.renumber_priorities(order, {job.job_id: job.priority for job in found}).items()
-    )
+    changed = renumbering.renumber_priorities(order, {job.job_id: job.priority for job in found})
+    displaced = _displaced(database, behind, set(order))
+    numbers = sorted((changed | displaced).items())
     for begin in range(0, len(numbers), AT_ONCE):
         some = dict(numbers[begin : begin + AT_ONCE])
         database.run(partial(priorities.set_priorities, priorities=some))
     return len(numbers)
 
 
+def _as_given(jobs: Sequence[QueuedJob], _usage: Usage) -> Sequence[int]:
+    """Keep the order that a user who is alone wants."""
+    return [job.job_id for job in jobs]
+
+
+def _displaced(database: Database, behind: Sequence[Queue], ordered: Collection[int]) -> dict[int, int]:
+    """Return the priorities of jobs that lose their places to others of their user: those of new jobs."""
+    if not behind:
+        return {}
+    found = database.run(partial(priorities.placed, limits=dict.fromkeys(behind, MOST)), write=False)
+    return {job.job_id: job.submitted for jobs in found.values() for job in jobs if job.job_id not in ordered}
+
+
 def _waiting(job: Queued) -> QueuedJob:
-    return QueuedJob(job.job_id, job.application, job.owners, job.target_resources, job.licences)
+    return QueuedJob(
+        job.job_id, job.application, job.owners, job.target_resources, job.licences, job.user_priority
+    )
 
 
 def _all_of(ordered: Iterable[int], existing: Sequence[int]) -> list[int]:

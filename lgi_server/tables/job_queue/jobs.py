@@ -59,6 +59,8 @@ class JobRow:
     # Of an element of an array.
     array_id: int | None = None
     array_index: int | None = None
+    # Orders the queued jobs of one user, the highest first.
+    user_priority: int = 0
 
     @property
     def ended(self) -> str:
@@ -88,7 +90,7 @@ SHORT = (
     " lock_state, state_time_stamp, repository, licences, exit_code, exit_signal, end_reason,"
     " cpu_milliseconds, peak_memory, disk_used,"
     " job_name, labels, submitted, started, has_dependents,"
-    " retries, tried, array_id, array_index"
+    " retries, tried, array_id, array_index, user_priority"
 )
 # Jobs in one statement.
 AT_ONCE = 500
@@ -228,6 +230,7 @@ def _row(job: JobRow) -> dict[str, Any]:
         "retries": job.retries,
         "array_id": job.array_id,
         "array_index": job.array_index,
+        "user_priority": job.user_priority,
     }
 
 

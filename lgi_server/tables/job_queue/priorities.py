@@ -1,27 +1,31 @@
 """The order of queued jobs: the queues of users, their first jobs, and priorities."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from lgi_protocol import comma_lists
-from lgi_server.db.transaction import Transaction, placeholders
+from lgi_server.db.transaction import Row, Transaction, placeholders
 from lgi_server.tables.job_queue import kinds
 
 # Queues read in one statement; SQLite takes no more than 500 parts.
 _AT_ONCE = 50
 # Index entries read by each part of a statement that searches for queues.
 _ENTRIES = 200
-# The remaining queues of one user, and the queues of the following users: condition and order of each part.
+# The columns that tell the queues of a target apart.
+_KEY = "queued_by, queued_wish, user_priority"
+# The remaining queues of one user and wish, those of the user, and those of the following users: condition
+# and order of each part.
 _PARTS = {
-    "rest": ("queued_by = %s AND queued_wish > %s", "queued_wish"),
-    "beyond": ("queued_by > %s", "queued_by, queued_wish"),
+    "same": ("queued_by = %s AND queued_wish = %s AND user_priority > %s", "user_priority"),
+    "rest": ("queued_by = %s AND queued_wish > %s", "queued_wish, user_priority"),
+    "beyond": ("queued_by > %s", _KEY),
 }
 # Without FORCE INDEX MariaDB reads from the target's first entry each time.
 _NEXT = " UNION ALL ".join(
-    f"SELECT '{part}' AS part, queued_by, queued_wish, COUNT(*) AS entries FROM ("
-    "SELECT queued_by, queued_wish FROM job_queue /*! FORCE INDEX (job_share) */"
+    f"SELECT '{part}' AS part, {_KEY}, COUNT(*) AS entries FROM ("
+    f"SELECT {_KEY} FROM job_queue /*! FORCE INDEX (job_share) */"
     f" WHERE application = %s AND queued_for = %s AND {where} ORDER BY {order} LIMIT {_ENTRIES}"
-    f") AS {part} GROUP BY queued_by, queued_wish"
+    f") AS {part} GROUP BY {_KEY}"
     for part, (where, order) in _PARTS.items()
 )
 
@@ -31,13 +35,14 @@ class Queue:
     """The queued jobs of a user for an application and a target; all with several targets form one queue.
 
     Jobs with different requests for licences are in different queues: ``licences_length`` is the length of
-    the text of the request, 0 for none.
+    the text of the request, 0 for none. So are those to which the user has given different priorities.
     """
 
     application: str
     target: str
     user: str
     licences_length: int = 0
+    user_priority: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class Queued:
     owners: tuple[str, ...]
     target_resources: tuple[str, ...]
     licences: str
+    submitted: int
+    user_priority: int
 
 
 def queues(transaction: Transaction) -> list[Queue]:
@@ -68,49 +75,65 @@ def queues(transaction: Transaction) -> list[Queue]:
 
 def _of_target(transaction: Transaction, application: str, target: str) -> list[Queue]:
     """Return the queues for a target, reading some index entries at a time."""
-    user, length = "", -1
+    last: tuple[str, int, int] = ("", -1, 0)
     found: list[Queue] = []
     while True:
-        rows = transaction.rows(_NEXT, application, target, user, length, application, target, user)
-        read = {name: [row for row in rows if row["part"] == name] for name in _PARTS}
-        full = {name: sum(row["entries"] for row in part) == _ENTRIES for name, part in read.items()}
-        news = read["rest"] if full["rest"] else rows
-        found += [Queue(application, target, row["queued_by"], row["queued_wish"]) for row in news]
-        if not any(full.values()):
+        values = ((application, target, *last[:length]) for length in (3, 2, 1))
+        rows = transaction.rows(_NEXT, *(value for some in values for value in some))
+        news = list[tuple[str, int, int]]()
+        is_full = False
+        for name in _PARTS:
+            part = [row for row in rows if row["part"] == name]
+            news += [(row["queued_by"], row["queued_wish"], row["user_priority"]) for row in part]
+            if is_full := sum(row["entries"] for row in part) == _ENTRIES:
+                # What follows comes behind what this part has not read.
+                break
+        found += [Queue(application, target, *key) for key in news]
+        if not is_full:
             return found
-        user, length = max((row["queued_by"], row["queued_wish"]) for row in news)
+        last = max(news)
 
 
-def heads(transaction: Transaction, some: Sequence[Queue], each: int) -> list[Queued]:
-    """Return the first jobs of some queues that are not held, at most ``each`` of every queue."""
-    found: list[Queued] = []
+def heads(transaction: Transaction, limits: Mapping[Queue, int]) -> dict[Queue, list[Queued]]:
+    """Return the first jobs of each of some queues that are not held, at most so many of each."""
+    return _read(transaction, limits, "")
+
+
+def placed(transaction: Transaction, limits: Mapping[Queue, int]) -> dict[Queue, list[Queued]]:
+    """Return those of these jobs that the scheduler has ordered already."""
+    return _read(transaction, limits, " AND priority < 0")
+
+
+def _read(transaction: Transaction, limits: Mapping[Queue, int], condition: str) -> dict[Queue, list[Queued]]:
+    some = list(limits)
+    found: dict[Queue, list[Queued]] = {queue: [] for queue in some}
     for begin in range(0, len(some), _AT_ONCE):
-        found += _heads(transaction, some[begin : begin + _AT_ONCE], each)
+        part = some[begin : begin + _AT_ONCE]
+        queries = [
+            f"SELECT * FROM (SELECT {number} AS place, job_id, priority, application, owners,"
+            " target_resources, licences, COALESCE(submitted, state_time_stamp) AS submitted, user_priority"
+            " FROM job_queue WHERE application = %s AND queued_for = %s AND queued_by = %s"
+            f" AND queued_wish = %s AND user_priority = %s{condition} AND lock_state <> 2"
+            f" ORDER BY priority, job_id LIMIT %s) AS queue{number}"
+            for number in range(len(part))
+        ]
+        values = (value for one in part for value in (*astuple(one), limits[one]))
+        for row in transaction.rows(" UNION ALL ".join(queries), *values):
+            found[part[row["place"]]].append(_queued(row))
     return found
 
 
-def _heads(transaction: Transaction, some: Sequence[Queue], each: int) -> list[Queued]:
-    parts = [
-        "SELECT * FROM (SELECT job_id, priority, application, owners, target_resources, licences"
-        " FROM job_queue WHERE application = %s AND queued_for = %s AND queued_by = %s AND queued_wish = %s"
-        " AND lock_state <> 2"
-        f" ORDER BY priority, job_id LIMIT %s) AS queue{number}"
-        for number in range(len(some))
-    ]
-    values = (
-        value for one in some for value in (one.application, one.target, one.user, one.licences_length, each)
+def _queued(row: Row) -> Queued:
+    return Queued(
+        row["job_id"],
+        row["priority"],
+        row["application"],
+        comma_lists.split(row["owners"]),
+        comma_lists.split(row["target_resources"]),
+        row["licences"],
+        row["submitted"],
+        row["user_priority"],
     )
-    return [
-        Queued(
-            row["job_id"],
-            row["priority"],
-            row["application"],
-            comma_lists.split(row["owners"]),
-            comma_lists.split(row["target_resources"]),
-            row["licences"],
-        )
-        for row in transaction.rows(" UNION ALL ".join(parts), *values)
-    ]
 
 
 def set_priorities(transaction: Transaction, priorities: Mapping[int, int]) -> None:
@@ -121,5 +144,18 @@ def set_priorities(transaction: Transaction, priorities: Mapping[int, int]) -> N
         f"UPDATE job_queue SET priority = CASE job_id {cases} ELSE priority END"
         f" WHERE job_id IN ({placeholders(job_ids)}) AND state = 'queued'",
         *(value for job_id in job_ids for value in (job_id, priorities[job_id])),
+        *job_ids,
+    )
+
+
+def set_user_priority(transaction: Transaction, job_ids: Sequence[int], user_priority: int) -> None:
+    """Give queued jobs a priority among those of their user.
+
+    Their places are those of new jobs until the scheduler orders the queue.
+    """
+    transaction.execute_pipelined(
+        "UPDATE job_queue SET user_priority = %s, priority = COALESCE(submitted, state_time_stamp)"
+        f" WHERE job_id IN ({placeholders(job_ids)}) AND state = 'queued'",
+        user_priority,
         *job_ids,
     )

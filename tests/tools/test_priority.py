@@ -1,0 +1,79 @@
+"""LGI_priority, --priority, and what the other commands show of it."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from lgi_tools.client.project import Project
+from lgi_tools.commands.explain import main as explain
+from lgi_tools.commands.priority import main as priority
+from lgi_tools.commands.qstat import main as qstat
+from lgi_tools.commands.qsub import main as qsub
+from tests.support.canned_server import Answer, CannedServer
+from tests.support.grid import Grid
+from tests.tools.test_selection import submitted, tool
+
+Run = Callable[..., tuple[int, str, str]]
+__all__ = ["tool"]
+
+
+def test_a_selection_gets_a_priority_that_all_commands_show(grid: Grid, tool: Run) -> None:
+    """Of a selection its queued jobs only."""
+    queued = submitted(grid, job_name="sweep")
+    submitted(grid, "finished", job_name="sweep")
+
+    code, out, _ = tool(priority, "--to", "-50", "--name", "sweep", "--json")
+    details, long, listed, why = (
+        tool(*words)[1]
+        for words in (
+            (qstat, str(queued)),
+            (qstat, "--long"),
+            (qstat, "--json", "-s", "queued"),
+            (explain, str(queued)),
+        )
+    )
+
+    assert code == 0
+    assert json.loads(out)["jobs"] == [{"job_id": queued, "state": "queued", "priority": -50}]
+    assert "Job priority          : -50 among the jobs of its user\n" in details
+    assert "queued, priority -50" in long
+    assert json.loads(listed)["jobs"][0]["priority"] == -50
+    assert "  it has priority -50 among the queued jobs of its user\n" in why
+
+
+def test_a_job_is_submitted_with_a_priority(grid: Grid, tool: Run) -> None:
+    """By a command, by Python, and for all elements of an array."""
+    submitted(grid)
+
+    code, out, _ = tool(qsub, "-a", "command", "--priority", "9", "--json")
+    with Project() as project:
+        made = project.submit("command", priority=-9)
+        (outcome,) = project.prioritize([made], 4)
+        found = project.job(made).priority
+
+    assert code == 0
+    assert json.loads(out)["job"]["priority"] == 9
+    assert (made.priority, outcome.priority, found) == (-9, 4, 4)
+
+
+@pytest.mark.parametrize("value", ["101", "-101", "high"])
+def test_a_value_that_is_no_priority_is_refused_before_anything_is_sent(
+    server: CannedServer, run: Run, value: str
+) -> None:
+    """By the command that changes it, and by a submit."""
+    assert run(priority, "--to", value, "7")[0] != 0
+    assert run(qsub, "-a", "hello_world", "--priority", value)[0] != 0
+    assert server.requests == []
+
+
+def test_an_older_server_is_named(run: Run, server: CannedServer) -> None:
+    """It would read over --priority: nothing is submitted; and it has no call for it."""
+    for call in ("interface_prioritize_jobs", "interface_submit_jobs"):
+        server.will_answer_call(f"interfaces/{call}", Answer(b"<html> not here </html>", 404))
+
+    changed = run(priority, "--to", "5", "7")
+    made = run(qsub, "-a", "hello_world", "--priority", "5")
+
+    assert "this server is too old to order queued jobs" in changed[2]
+    assert "this server is too old for --priority" in made[1] + made[2]
