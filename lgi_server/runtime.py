@@ -28,9 +28,9 @@ from lgi_server.services.access import job_principals
 from lgi_server.services.access.daemons import DaemonRecorder
 from lgi_server.services.access.repositories import RepositoryAccess
 from lgi_server.services.access.resource_cache import ResourceCache
+from lgi_server.storage import stores
 from lgi_server.storage.local import Repositories
-from lgi_server.storage.remote import RemoteRepositories
-from lgi_server.storage.repository import Limits, Store
+from lgi_server.storage.repository import Store
 
 
 @dataclass(frozen=True)
@@ -125,11 +125,6 @@ def build_runtime(config: Config) -> Runtime:
         f"{config.url}/repository",
         config.disk_reserve,
     )
-    repositories: Store = store
-    if config.remote:
-        limits = Limits(config.max_file_size, config.max_repository_size)
-        control = config.repository / ".ssh"
-        repositories = RemoteRepositories(config.remote, limits, store.pending, control)
     store.pending.remove_stale(time.time())
     projects = {name: _project(project, config) for name, project in config.projects.items()}
     trust = _trust(config)
@@ -142,7 +137,7 @@ def build_runtime(config: Config) -> Runtime:
         bodies=ConcurrencyLimiter(config.requests_at_once),
         transfers=ConcurrencyLimiter(descriptors.budget(config.requests_at_once).transfers),
         store=store,
-        repositories=repositories,
+        repositories=stores.of_repositories(config, store),
         trust=trust,
         metrics=Metrics(),
         notices=_notices(projects.values()),

@@ -11,13 +11,15 @@ from lgi_server.tables.job_queue.jobs import JobRow
 Elements = tuple[Element, ...]
 
 
-def more(job: JobRow, shown: Collection[str]) -> Elements:
+def more(job: JobRow, shown: Collection[str], keep: int = 0) -> Elements:
     """Return, ours, what is ``shown`` and known.
 
-    That is any of ``labels``, ``times``, ``array``, ``holds``, ``tries``, ``usage``, ``priority``.
+    That is any of ``labels``, ``times``, ``array``, ``holds``, ``tries``, ``usage``, ``priority``. A job is
+    deleted ``keep`` seconds after its end, 0: never.
     """
     times = {"submitted": job.submitted, "started": job.started}
     times["ended"] = job.state_time_stamp if job.ended else None
+    times["kept_until"] = job.state_time_stamp + keep if job.ended and keep else None
     place = {"array_id": job.array_id, "array_index": job.array_index} if "array" in shown else {}
     used = vars(job.end.usage) if "usage" in shown else {}
     known = {**(times if "times" in shown else {}), **place, **used}

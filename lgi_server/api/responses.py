@@ -117,7 +117,8 @@ class ResponseBuilder:
     def details(self, job: JobRow, number: int | None = None, shown: Collection[str] = ()) -> Element:
         """Return all details of a job, and what is ``shown`` more; `complete` adds the repository's files."""
         parts = (*[self.element(job, name) for name in _DETAILS], *end(job))
-        return _Details("job", (*parts, *more(job, shown)) if shown else parts, number)
+        keep = self._project.keep_finished
+        return _Details("job", (*parts, *more(job, shown, keep)) if shown else parts, number)
 
     def given(self, job: JobRow) -> Elements:
         """Return the details of a job that an exchange gives out, without the files of its repository."""
@@ -168,7 +169,7 @@ class ResponseBuilder:
             else write_value(name, lists[name] if name in lists else getattr(job, name))
             for name in _LISTED
         ]
-        added = more(job, shown) if shown else ()
+        added = more(job, shown, self._project.keep_finished) if shown else ()
         return " ".join([*parts, *map(write, end(job)), *map(write, added)])
 
     def offered(self, found: Iterable[JobRow]) -> Elements:

@@ -41,11 +41,18 @@ def job(visit: PageContext, job_id: int) -> Answer:
         "waits": _explanation(visit, found),
         "may_change": may_change(visit, found),
         "has_ended": states.has_ended(found.state),
+        "kept_until": _end_of_keeping(visit, found),
         "is_held": any(one.reason == USER for one in found.holds),
         "removable": states.removable(found.state),
     }
     server = visit.visitor.server
     return AfterCommit(lambda: Template("basic_interface/job.html", {**values, **files_of(server, found)}))
+
+
+def _end_of_keeping(visit: PageContext, found: JobRow) -> int:
+    """Return the time in seconds after which a job that has ended is deleted, 0 for never."""
+    keep = visit.visitor.server.config.projects[visit.visitor.project].keep_finished
+    return found.state_time_stamp + keep if keep and found.ended else 0
 
 
 def seen(visit: PageContext, job_id: int) -> JobRow:

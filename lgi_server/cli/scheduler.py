@@ -21,9 +21,10 @@ from lgi_server.db import open_database, schema
 from lgi_server.db.pool import Database
 from lgi_server.services.jobs import array_limits, dependencies, holds, licences
 from lgi_server.services.project import orphans, peers
-from lgi_server.services.scheduling import accounting, ordering, reaper
+from lgi_server.services.scheduling import accounting, ordering, reaper, retention
 from lgi_server.services.scheduling.ordering import Rule
 from lgi_server.services.scheduling.periodic_tasks import PeriodicTask, Schedule
+from lgi_server.storage import stores
 from lgi_server.storage.local import Repositories
 from lgi_server.tables import event_queue, job_arrays, server_heartbeats
 
@@ -88,6 +89,7 @@ def periodic_tasks(
 ) -> dict[str, PeriodicTask]:
     """Return the periodic tasks of a project by the names of their events (wire.md 8)."""
     settings, database = config.scheduler, databases[project]
+    removal = stores.of_repositories(config, store)
 
     def sessions(now: int) -> None:
         limit = settings.session_limit
@@ -136,6 +138,11 @@ def periodic_tasks(
         if settled := dependencies.settle_left(database, now):
             log.info("project %s: %d jobs followed others that have ended", project, settled)
 
+    def old_jobs(now: int) -> None:
+        keep = config.projects[project].keep_finished
+        if keep and (deleted := retention.delete_old(database, removal, keep, now)):
+            log.info("project %s: deleted %d jobs that ended long ago", project, deleted)
+
     def old_history(now: int) -> None:
         if settings.history_age:
             accounting.forget_old(database, now - settings.history_age)
@@ -154,6 +161,7 @@ def periodic_tasks(
         ),
         "inactive_resources": PeriodicTask(settings.session_period, sessions),
         "history_upkeep": PeriodicTask(settings.history_period, old_history),
+        "old_jobs": PeriodicTask(settings.history_period, old_jobs),
         "repository_upkeep": PeriodicTask(settings.upkeep_period, repositories),
     }
 

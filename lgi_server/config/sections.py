@@ -80,11 +80,15 @@ class LimitSettings:
 
 @dataclass(frozen=True)
 class ProjectConfig:
-    """One project: its name, the address of its database, this server's name in it, and its licences."""
+    """One project: its name, the address of its database, this server's name in it, and its licences.
+
+    Jobs that have ended are deleted after ``keep_finished`` seconds, 0: they stay until users delete them.
+    """
 
     name: str
     database: str = setting(values.database)
     server_name: str = setting(common_name.check_name)
+    keep_finished: int = setting(values.age, default=0)
     licences: Mapping[str, int] = field(default_factory=dict)
 
 

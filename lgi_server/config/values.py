@@ -41,6 +41,15 @@ def seconds(text: str) -> int:
     return number
 
 
+def age(text: str) -> int:
+    """Return a time in seconds, from an hour to a hundred years, or 0 for one without an end."""
+    factor = {"h": 3600, "d": 86400}.get(text[-1:], 1)
+    number = whole_number.read(text[:-1].strip() if factor > 1 else text, 0, 36500 * 86400)
+    if number is None or (number and not 3600 <= number * factor <= 36500 * 86400):
+        raise ValueError("write at least an hour, as 30d, 12h or a number of seconds, or 0 for no end")
+    return number * factor
+
+
 def jobs(text: str) -> int:
     """Return a number of jobs in one call."""
     number = whole_number.read(text, 1, 1000)

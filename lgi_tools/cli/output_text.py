@@ -65,6 +65,8 @@ def end_lines(text: str) -> str:
     if end.outcome is None:
         return ""
     lines = {"Job end": end.cause, "Reason of its end": end.reason}
+    if kept := xml.value(text, "kept_until"):
+        lines["Deleted after"] = date_and_number(kept)
     return "".join(line(label, value) for label, value in lines.items() if value)
 
 

@@ -21,10 +21,11 @@ class Job:
 
     ``specifics`` is XML; ``repository_url`` is empty for a job without repository. For an ended job
     ``exit_code`` or ``exit_signal`` is set when known; ``end_reason`` may give details. The times are None
-    when they are unknown, or not yet; ``started_at`` is the last start. ``holds`` keep a queued job from
-    being given out. One with ``retries`` was ``tried`` again so many times already. An element of an array
-    has its ``array_id`` and ``array_index``. ``usage`` is what an ended job has used, as far as its resource
-    can tell. ``priority`` orders the queued jobs of one user.
+    when they are unknown, or not yet; ``started_at`` is the last start. The server deletes an ended job
+    after ``kept_until``. ``holds`` keep a queued job from being given out. One with ``retries`` was ``tried``
+    again so many times already. An element of an array has its ``array_id`` and ``array_index``. ``usage``
+    is what an ended job has used, as far as its resource can tell. ``priority`` orders the queued jobs of
+    one user.
     """
 
     id: int
@@ -45,6 +46,7 @@ class Job:
     submitted_at: datetime | None = field(default=None, kw_only=True)
     started_at: datetime | None = field(default=None, kw_only=True)
     ended_at: datetime | None = field(default=None, kw_only=True)
+    kept_until: datetime | None = field(default=None, kw_only=True)
     holds: tuple[Hold, ...] = field(default=(), kw_only=True)
     tried: int = field(default=0, kw_only=True)
     retries: int = field(default=0, kw_only=True)
@@ -116,7 +118,7 @@ def read_details(text: str) -> Details:
 _TEXTS = ("job_id", "state", "application", "job_specifics", "state_time_stamp")
 _LISTS = ("target_resources", "owners", "read_access", "write_access")
 _ARRAY = ("array_id", "array_index")
-_TIMES = {"submitted": "submitted_at", "started": "started_at", "ended": "ended_at"}
+_TIMES = {name: f"{name}_at" for name in ("submitted", "started", "ended")} | {"kept_until": "kept_until"}
 
 
 def _common(text: str) -> dict[str, Any]:

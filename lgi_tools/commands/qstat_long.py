@@ -33,7 +33,13 @@ def show(calls: UserCalls, fields: dict[str, str], newest: int) -> None:
         line = terminal.value(_line(row, widths).rstrip("\n"))
         color = _COLORS.get(job.end.outcome) if job.end.outcome else None
         click.echo(click.style(line, fg=color) if color and terminal.is_watched() else line)
-    terminal.show(f"{summary(jobs)}\n")
+    terminal.show(f"{summary(jobs)}\n{warning(jobs, now)}")
+
+
+def warning(jobs: Sequence[Job], now: int) -> str:
+    """Return a line about jobs that the server will delete within a day; empty if there is none."""
+    soon = [job for job in jobs if job.kept_until and job.kept_until.timestamp() < now + 86400]
+    return f"{len(soon)} of them are deleted within a day: LGI_get fetches results\n" if soon else ""
 
 
 def cells(job: Job, now: int) -> tuple[str, ...]:

@@ -49,6 +49,11 @@ def log_deleted(job: JobRow, state: str, user: str) -> None:
     log.info("job %d %a -> %a, by user %a", job.job_id, job.state, state, user)
 
 
+def log_deleted_as_old(job: JobRow) -> None:
+    """Log that a job was deleted because it ended long ago."""
+    log.info("job %d %a -> 'deleted', by the scheduler: it ended long ago", job.job_id, job.state)
+
+
 def log_held(job: JobRow, by: str, text: str) -> None:
     """Log that a user holds a job."""
     log.info("job %d is held by %a: %a", job.job_id, by, text)

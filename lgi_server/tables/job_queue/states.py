@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lgi_protocol import comma_lists
+from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue.jobs import JobRow
@@ -47,6 +48,18 @@ def set_state(transaction: Transaction, old: JobRow, new: JobRow) -> bool:
     """Change the state of a job if it is unlocked and still in its old state, and return whether it was."""
     settings = (("state", new.state), ("state_time_stamp", new.state_time_stamp))
     return _store(transaction, old, new, settings, " AND job.lock_state = 0")
+
+
+def ended_before(transaction: Transaction, stamp: int, most: int) -> list[int]:
+    """Return some jobs that nobody has locked and that ended before a time in seconds, the oldest first."""
+    rows = transaction.rows(
+        "SELECT job_id FROM job_queue WHERE state_time_stamp < %s AND state IN (%s, %s) AND lock_state = 0"
+        " ORDER BY state_time_stamp, job_id LIMIT %s",
+        stamp,
+        *(State.FINISHED, State.ABORTED),
+        most,
+    )
+    return [row["job_id"] for row in rows]
 
 
 # The tables whose rows are deleted with a job.
