@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from flask import Blueprint, Flask, Response, request, send_file
+from flask import Blueprint, Flask, Response, render_template, request, send_file
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import RequestRedirect
 
@@ -88,10 +89,13 @@ def _add_public_pages(app: Flask, config: Config) -> None:
             return basic_interface_responses.moved(f"{config.prefix}/documents/{documents.FORMER[name]}")
         if name not in documents.DOCUMENTS:
             raise NotFound
+        return basic_interface_responses.page(rendered(name))
+
+    # All clients that read a document share the bytes of its page.
+    @lru_cache(maxsize=len(documents.DOCUMENTS))
+    def rendered(name: str) -> bytes:
         title = documents.DOCUMENTS[name][1]
-        return basic_interface_responses.html(
-            "document.html", HTTPStatus.OK, title=title, text=documents.render(name)
-        )
+        return render_template("document.html", title=title, text=documents.render(name)).encode()
 
     def drawing(name: str) -> Response:
         try:

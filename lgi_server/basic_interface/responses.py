@@ -54,7 +54,12 @@ def _saved(answer: Download) -> Response:
 
 def html(template: str, status: HTTPStatus, **values: Any) -> Response:
     """Return a page from a template, which must not be cached."""
-    answer = Response(render_template(template, **values), status, content_type="text/html; charset=utf-8")
+    return page(render_template(template, **values), status)
+
+
+def page(text: str | bytes, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """Return a page with this HTML, which must not be cached."""
+    answer = Response(text, status, content_type="text/html; charset=utf-8")
     answer.headers["Content-Security-Policy"] = CONTENT_POLICY
     answer.headers["Cache-Control"] = "no-store"
     return answer

@@ -3,7 +3,6 @@
 import posixpath
 import re
 import sys
-from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -41,7 +40,6 @@ _NAMES = {path: name for name, (path, _) in DOCUMENTS.items()}
 _PLACES = (Path(__file__).parents[2], Path(sys.prefix) / "share" / "lgi" / "documents")
 
 
-@lru_cache(maxsize=len(DOCUMENTS))
 def render(name: str) -> str:
     """Return a document as HTML. Raises KeyError for an unknown name, FileNotFoundError if not installed."""
     path, _ = DOCUMENTS[name]

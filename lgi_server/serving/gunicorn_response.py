@@ -7,6 +7,8 @@ from typing import Any
 import gunicorn
 from gunicorn.http import message, parser, wsgi
 
+from lgi_server.serving.connection import RECORD
+
 log = logging.getLogger("lgi.serve")
 # The major versions of gunicorn whose internals `OneRecord` and `OldRequest` are known to fit.
 FIRST_VERSION, LAST_VERSION = 22, 27
@@ -30,7 +32,11 @@ class OneRecord(wsgi.Response):  # type: ignore[misc]
         head, self._head = self._head, b""
         if self.chunked:
             data = b"%X\r\n%s\r\n" % (len(data), data)
-        self.sock.sendall(head + data)
+        first = max(0, RECORD - len(head))
+        self.sock.sendall(head + data[:first])
+        if len(data) > first:
+            # The rest is not copied: it stays in memory as long as its client takes to read it.
+            self.sock.sendall(memoryview(data)[first:])
 
     def close(self) -> None:
         """End the response; one without a body sends only its head."""

@@ -2,8 +2,12 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+
+from lgi_server.serving.connection import RECORD
+from lgi_server.serving.gunicorn_response import OneRecord
 
 PROGRAM = """
 import logging
@@ -41,3 +45,26 @@ def test_an_unknown_gunicorn_keeps_its_own_answers(version: str) -> None:
 
     assert answer == ["False", "False", "True"]
     assert f"gunicorn {version} is not one of the versions 22 to 27" in log
+
+
+class Sent(list[bytes]):
+    """The pieces that a connection is given to send."""
+
+    sendall = list.append
+
+
+def test_a_large_body_is_sent_without_a_copy_of_it() -> None:
+    """It stays in memory as long as its client takes to read it, once for each client that stops reading."""
+    body, sent = bytes(range(250)) * 1000, Sent()
+    request = SimpleNamespace(version=(1, 1), method="GET", should_close=lambda: False)
+    answer = OneRecord(request, sent, SimpleNamespace())
+    answer.start_response("200 OK", [("Content-Length", str(len(body)))])
+
+    answer.write(body)
+    answer.close()
+
+    first, rest = sent
+    assert len(first) == RECORD
+    assert isinstance(rest, memoryview)
+    assert rest.obj is body
+    assert (first + rest).partition(b"\r\n\r\n")[2] == body

@@ -5,6 +5,7 @@ import re
 import pytest
 import requests
 
+from lgi_server.app import create_app
 from lgi_server.basic_interface import charts, filters
 from lgi_server.public import documents
 from tests.support import running_jobs
@@ -380,6 +381,17 @@ def test_a_missing_slash_leads_nowhere_else(grid: Grid, path: str) -> None:
     page = Browser(grid).get(f"{grid.url}/basic_interface{path}?a=b", follow=False, Host="elsewhere.example")
 
     assert page.answer.headers["Location"] == f"/LGI/basic_interface{path}/?a=b"
+
+
+def test_all_readers_of_a_document_share_its_bytes(grid: Grid) -> None:
+    """Anybody may open many connections and read none of the pages."""
+    app = create_app(grid.config)
+    with app.test_request_context():
+        pages = [app.make_response(app.view_functions["document"]("wire")) for _ in range(2)]
+
+    one, other = (page.get_data() for page in pages)
+    assert one.startswith(b"<!doctype html>")
+    assert one is other
 
 
 @pytest.mark.parametrize("name", documents.DOCUMENTS)
