@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lgi_tools.cli import access_options
+from lgi_tools.cli import access_options, environment_options
 from lgi_tools.client import command_line
 
 # Jobs of one file.
@@ -31,13 +31,14 @@ _KEYS: Mapping[str, tuple[type, str]] = {
     "backoff": (str, "backoff"),
     "priority": (int, "priority"),
     "keep_after_failure": (bool, "keep"),
+    "env": (dict, environment_options.NAME),
     "read_access": (str, "read_access"),
     "write_access": (str, "write_access"),
 }
 _USUAL: Mapping[str, Any] = {
     **dict.fromkeys(("cpus", "mem", "seconds", "image", "retries", "backoff")),
     **dict.fromkeys(("targets", "output", "errors", "name", "retry_on", *access_options.NAMES), ""),
-    **dict.fromkeys(("resources", "files", "labels", "after", "after_any"), ()),
+    **dict.fromkeys(("resources", "files", "labels", "after", "after_any", environment_options.NAME), ()),
     **dict.fromkeys(("hold", "keep"), False),
     "priority": 0,
 }
@@ -106,7 +107,7 @@ def _same(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _labels(table: dict[str, Any]) -> tuple[str, ...]:
+def _pairs(table: dict[str, Any]) -> tuple[str, ...]:
     return tuple(f"{key}={value}" for key, value in table.items())
 
 
@@ -114,5 +115,6 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "mem": command_line.memory,
     "time": command_line.seconds,
     "backoff": command_line.seconds,
-    "labels": _labels,
+    "labels": _pairs,
+    "env": _pairs,
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from lgi_protocol import comma_lists
-from lgi_tools.cli import access_options, label_options, options, plan_options
+from lgi_tools.cli import access_options, environment_options, label_options, options, plan_options
 from lgi_tools.cli.request_options import request_options
 from lgi_tools.client import command_line
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 # The requests that resources announce limits for, by the name of the option.
 _REQUESTS = {"cpus": "cpus", "mem": "memory", "seconds": "walltime", "image": "image"}
-# The options that describe a job; of these three a line adds to those of the command line.
-_LISTS = ("resources", "files", "labels", "after", "after_any")
+# The options that describe a job; to these lists a line adds to those of the command line.
+_LISTS = ("resources", "files", "labels", "after", "after_any", environment_options.NAME)
 _NAMES = (
     *_REQUESTS,
     *_LISTS,
@@ -42,7 +42,7 @@ def job_options(command: _Command) -> _Command:
     for option in reversed(_OPTIONS):
         command = option(command)
     command = access_options.access_options(plan_options.plan_options(command))
-    return request_options()(label_options.label_options(command))
+    return request_options()(label_options.label_options(environment_options.environment_option(command)))
 
 
 _OPTIONS = (
@@ -106,11 +106,12 @@ def plan(
 ) -> Plan:
     """Return the job of a command line with the options of a job. Raises ValueError for an invalid one.
 
-    ``variables`` are added to its environment.
+    ``variables`` are added to its environment, in place of others with their names.
     """
     from lgi_tools.client.job_request import JobRequest
 
-    line = command_line.of_words(words, given["files"], given["output"], given["errors"], variables)
+    environment = environment_options.read(given[environment_options.NAME]) | dict(variables or {})
+    line = command_line.of_words(words, given["files"], given["output"], given["errors"], environment)
     licences = command_line.licences(given["resources"])
     specifics = {name: given[key] for key, name in _REQUESTS.items() if given[key] is not None}
     request = JobRequest(

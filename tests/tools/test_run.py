@@ -75,6 +75,20 @@ def test_every_request_is_an_option(run: Run, server: CannedServer) -> None:
     )
 
 
+def test_variables_of_the_environment_go_with_the_job(
+    run: Run, server: CannedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they are here, or as they are given; no shell reads a value."""
+    server.will_answer_call(SUBMIT, lgi(job()))
+    monkeypatch.setenv("HERE", "$(id) 'x'\ny")
+
+    run(main, "--env", "HERE", "--env", "EMPTY=", "--env", "A_1=b=c", "--", "env")
+
+    script = bytes.fromhex(server.requests[0].fields["input"])
+    done = subprocess.run(["/bin/sh", "-s"], input=script, env={}, capture_output=True, check=True)
+    assert {b"HERE=$(id) 'x'", b"y", b"EMPTY=", b"A_1=b=c"} <= set(done.stdout.splitlines())
+
+
 def resources(**told: str) -> Answer:
     """A list of resources that offer `command`."""
     each = [
@@ -261,6 +275,8 @@ def test_a_program_that_may_not_start_is_warned_of(run: Run, server: CannedServe
         (["--mem", "much", "x"], "'much' is not a memory size"),
         (["--time", "soon", "x"], "'soon' is not a time"),
         (["--cpus", "0", "x"], "0 is not in the range"),
+        (["--env", "NEVER_SET", "x"], "--env NEVER_SET: it is not set here; write NEVER_SET=VALUE"),
+        (["--env", "a;b=1", "x"], "--env 'a;b=1': the name of a variable has letters, digits and _ only"),
         (["--resource", "a b", "x"], "'a b' is not a licence"),
         (["-t", "caf\udce9", "x"], r"LGI_run: target_resources is not UTF-8: 'caf\udce9'"),
         (["--image", "caf\udce9", "x"], "image is not UTF-8"),
