@@ -15,11 +15,3 @@ def read_priority(text: str) -> int:
     if not (_NUMBER.fullmatch(text) and abs(int(text)) <= MOST):
         raise ValueError(f"{text[:20]!r} is not a number from {-MOST} to {MOST}")
     return int(text)
-
-
-def priority_of(text: str) -> int:
-    """Return the priority in an answer, 0 for text that is none."""
-    try:
-        return read_priority(text)
-    except ValueError:
-        return 0

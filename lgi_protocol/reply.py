@@ -43,6 +43,11 @@ def leading_number(text: str) -> int:
     return int(digits[1]) if digits else 0
 
 
+def signed_number(text: str) -> int:
+    """Parse a short number that may be negative; 0 for any other text."""
+    return int(text) if re.fullmatch(r"\s*[+-]?[0-9]{1,9}\s*", text) else 0
+
+
 def read_answer(text: str) -> Reply:
     """Parse an LGI answer; raise ServerError for an LGI error, ValueError when it is not LGI's."""
     whole = xml.find(text, "LGI")

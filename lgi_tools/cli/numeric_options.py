@@ -5,11 +5,10 @@ from typing import Any
 
 import click
 
-from lgi_protocol import job_priority
-
 MOST = 10**9
 COUNT = click.IntRange(1, MOST)
-PRIORITY = click.IntRange(-job_priority.MOST, job_priority.MOST)
+# `lgi_protocol.job_priority`, which is not loaded for it.
+PRIORITY = click.IntRange(-100, 100)
 
 
 class Seconds(click.FloatRange):

@@ -7,9 +7,9 @@ from typing import Any, ParamSpec
 
 import click
 
-from lgi_protocol import comma_lists, job_priority, xml
+from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import ServerError, TransportError
-from lgi_protocol.reply import Reply, leading_number
+from lgi_protocol.reply import Reply, leading_number, signed_number
 from lgi_tools.cli import terminal
 from lgi_tools.cli.program import CallError
 
@@ -114,7 +114,7 @@ def job(text: str) -> Values:
 
         values["holds"] = of_holds(read_holds(text))
     if texts["priority"]:
-        values["priority"] = job_priority.priority_of(texts["priority"])
+        values["priority"] = signed_number(texts["priority"])
     return values | {name: leading_number(texts[name]) for name in (*_TIMES, *_ARRAY) if texts[name]}
 
 

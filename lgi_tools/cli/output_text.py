@@ -3,8 +3,8 @@
 import time
 from collections.abc import Sequence
 
-from lgi_protocol import hexcode, job_priority, xml
-from lgi_protocol.reply import Reply, leading_number
+from lgi_protocol import hexcode, xml
+from lgi_protocol.reply import Reply, leading_number, signed_number
 from lgi_tools.cli import terminal
 from lgi_tools.client.hold import read_holds
 from lgi_tools.client.job import read_job
@@ -87,7 +87,7 @@ def label_lines(text: str) -> str:
 
 def queue_lines(text: str) -> str:
     """Return a line for the priority of the job in a ``<job>``, unless it is 0, and for each of its holds."""
-    priority = job_priority.priority_of(xml.value(text, "priority"))
+    priority = signed_number(xml.value(text, "priority"))
     first = line("Job priority", f"{priority} among the jobs of its user") if priority else ""
     return first + "".join(
         line("Job held", f"by {one.summary}, since {one.since:%c}") for one in read_holds(text)

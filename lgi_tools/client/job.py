@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from lgi_protocol import comma_lists, hexcode, job_end, job_priority, job_usage, states, whole_number, xml
+from lgi_protocol import comma_lists, hexcode, job_end, job_usage, states, whole_number, xml
 from lgi_protocol.job_usage import NO_USAGE, JobUsage
-from lgi_protocol.reply import leading_number
+from lgi_protocol.reply import leading_number, signed_number
 from lgi_tools.client.hold import Hold, read_holds
 from lgi_tools.client.job_end import JobEnd
 from lgi_tools.client.label_elements import read_label_elements
@@ -146,7 +146,7 @@ def _common(text: str) -> dict[str, Any]:
         "tried": leading_number(texts["tried"]),
         "retries": leading_number(texts["retries"]),
         "usage": job_usage.usage_of(texts),
-        "priority": job_priority.priority_of(texts["priority"]),
+        "priority": signed_number(texts["priority"]),
         **{name: parse_time(texts[tag]) if texts[tag] else None for tag, name in _TIMES.items()},
         **{name: leading_number(texts[name]) if texts[name] else None for name in _ARRAY},
     }

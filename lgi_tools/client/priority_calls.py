@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lgi_protocol import job_priority, xml
+from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
-from lgi_protocol.reply import leading_number
+from lgi_protocol.reply import leading_number, signed_number
 from lgi_tools.client.numbered_calls import Call, job_answers
 
 
@@ -37,5 +37,5 @@ def _outcome(answer: str) -> PriorityOutcome:
     if xml.find(answer, "error"):
         number = leading_number(xml.value(answer, "error", "number"))
         return PriorityOutcome(job_id, error=ServerError(number, xml.value(answer, "error", "message")))
-    priority = job_priority.priority_of(xml.value(answer, "priority"))
+    priority = signed_number(xml.value(answer, "priority"))
     return PriorityOutcome(job_id, xml.value(answer, "state"), priority)

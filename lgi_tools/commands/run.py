@@ -9,7 +9,7 @@ import click
 from lgi_protocol import comma_lists
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.states import State
-from lgi_tools.cli import label_options, options, output_jobs, output_json, program, terminal
+from lgi_tools.cli import label_options, options, output_json, program, terminal
 from lgi_tools.cli.param_types import unmet_request
 from lgi_tools.cli.request_options import warn_of_unmet
 from lgi_tools.cli.session import open_project
@@ -163,6 +163,8 @@ def _submit_array(
 
 def _submit(project: "Project", plan: Plan, wait: bool, as_json: bool) -> int:
     """Submit one job. Returns the exit code: with ``wait`` that of the job."""
+    from lgi_tools.cli import output_jobs
+
     request = plan.request
     job = project.submit_request(request)
     if not label_options.are_kept(request.fields(), job.name):

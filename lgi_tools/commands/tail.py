@@ -1,32 +1,25 @@
-"""LGI_tail: print the output of a job, also while it runs."""
+"""LGI_tail: print the output of jobs, also while they run."""
 
-import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
-from lgi_protocol import states
-from lgi_protocol.errors import TransportError
 from lgi_protocol.states import State
-from lgi_tools.cli import options, outage, output_json, program, terminal
-from lgi_tools.cli.completion import complete_ids
+from lgi_tools.cli import options, outage, output_json, program, selection_options
 from lgi_tools.cli.numeric_options import MOST
 from lgi_tools.cli.session import job_ids, open_project
 from lgi_tools.client.timing import DEFAULT, Timing
-from lgi_tools.commands.wait import line_of, warn_of_outage
 
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
-    from lgi_tools.client.job import Details
+    from lgi_tools.client.job import Job
     from lgi_tools.client.project import Project
-    from lgi_tools.client.tail import Tail
 
 NAME = "LGI_tail"
-# Seconds that the server may hold a call; other calls are held for longer.
-LONGEST_HELD = 20
-_TOO_OLD = "{} is too old to show the output of a running job; LGI_wait {} waits until it has ended"
 
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
@@ -40,192 +33,102 @@ _TOO_OLD = "{} is too old to show the output of a running job; LGI_wait {} waits
     metavar="N",
     help="Start with the last N lines.",
 )
+@click.option(
+    "--each",
+    is_flag=True,
+    help="Print the output of all selected jobs, each line behind the number of its job.",
+)
 @output_json.option
 @options.project_options
+@selection_options.selection_options
 @options.version
-@click.argument("word", shell_complete=complete_ids, metavar="JOB_ID")
 @output_json.json_errors
-def command(follow: bool, lines: int, as_json: bool, word: str, **given: object) -> int:
+def command(follow: bool, lines: int, each: bool, as_json: bool, **given: object) -> int:
     """Print the last lines of the output of a job, also while it runs.
 
-    With -f new output follows as it is reported. Example: LGI_tail -f 7
+    JOB_ID is a number, a range as 12-40, or - for the numbers on standard input; options select jobs too. Of
+    several jobs the output of the one that was started last is printed, with --each that of all. With -f
+    new output follows as it is reported.
+
+    Example: LGI_tail -f 7
     """
     from lgi_tools.client import job_end
     from lgi_tools.client.polling import OutageError
+    from lgi_tools.commands import tail_output
+    from lgi_tools.commands.wait import warn_of_outage
 
-    (job_id,) = job_ids((word,))
     if as_json and follow:
         raise click.UsageError("--json cannot be combined with -f")
+    words = selection_options.split(given)
+    chosen: Sequence[int] = ()
     with open_project(given, NAME) as project:
         try:
-            if follow:
-                return _follow(project, job_id, lines)
-            job = project.job(job_id)
+            with outage.unknown_without_answer() if follow else nullcontext():
+                repeated = partial(outage.persist, NAME, project) if follow else _once
+                chosen = _chosen(project, words, repeated, each=each)
             if as_json:
-                output_json.show(_as_json(project, job, lines))
+                found = [_as_json(project, job_id, lines) for job_id in chosen]
+                output_json.show({"jobs": found} if each else found[0])
                 return 0
-            return show_ended(project, job, lines) if job.ended else _Glance(project, job, lines).run()
+            if each:
+                return _show_each(project, chosen, lines, follow=follow)
+            (job_id,) = chosen
+            return (tail_output.follow if follow else tail_output.show)(project, job_id, lines)
         except KeyboardInterrupt:
             return job_end.INTERRUPTED
         except OutageError as error:
-            return warn_of_outage(NAME, project, f"job {job_id}", error)
+            return warn_of_outage(NAME, project, f"job {chosen[0]}" if chosen else "a job", error)
 
 
-def _follow(project: "Project", job_id: int, lines: int) -> int:
-    """Print the output of a job until its end, also when the server is down at first."""
-    with outage.unknown_without_answer():
-        job = outage.persist(NAME, project, lambda: project.job(job_id))
-    return show_ended(project, job, lines) if job.ended else _Follower(project, job, lines).run()
+def _once(call: "Callable[[], list[Job]]") -> "list[Job]":
+    return call()
 
 
-def _as_json(project: "Project", job: "Details", lines: int) -> output_json.Values:
+def _chosen(
+    project: "Project",
+    words: options.Options,
+    repeated: "Callable[[Callable[[], list[Job]]], list[Job]]",
+    *,
+    each: bool,
+) -> Sequence[int]:
+    """Return the numbers of the jobs to print: one, or with ``each`` all that are selected.
+
+    ``repeated`` makes the calls for them, and may repeat them.
+    """
+    is_plain = bool(words["words"]) and selection_options.is_plain(words)
+    numbers = job_ids(words["words"]) if is_plain else ()
+    if numbers and (each or len(numbers) == 1):
+        return numbers
+    wanted = selection_options.selection(words, project.user)
+    found = repeated(lambda: list(project.select(wanted)))
+    if not found:
+        raise click.ClickException("no job is selected")
+    return [job.id for job in found] if each else [max(found, key=_start).id]
+
+
+def _start(job: "Job") -> tuple[datetime, int]:
+    """Return when a job was started; one that was not, or of an older server, comes before all others."""
+    return job.started_at or datetime.fromtimestamp(0, UTC), job.id
+
+
+def _show_each(project: "Project", chosen: Sequence[int], lines: int, *, follow: bool) -> int:
+    from lgi_tools.commands import tail_many
+
+    if len(chosen) > tail_many.MOST:
+        many = f"{len(chosen)} jobs are selected, the output of at most {tail_many.MOST} can be printed"
+        raise click.ClickException(f"{many}: select fewer, as with --state running")
+    return tail_many.show(project, [project.job(one) for one in chosen], lines, follow=follow)
+
+
+def _as_json(project: "Project", job_id: int, lines: int) -> output_json.Values:
     """Return a job with the last lines of its output as far as the server has it."""
     from lgi_tools.cli.job_output import last_lines
     from lgi_tools.cli.output_jobs import of_job
 
+    job = project.job(job_id)
     is_live = not job.ended and job.state != State.QUEUED
     data = project.tail(job).data if is_live else job.output
     return of_job(job) | {"output": last_lines(data, lines).decode("utf-8", "replace")}
-
-
-def show_ended(project: "Project", job: "Details", lines: int) -> int:
-    """Print the last lines of an ended job. Returns the exit code, not 0 when they are not known."""
-    from lgi_tools.cli import job_output
-    from lgi_tools.client import job_end
-
-    code = 0
-    for warning in job_output.show_last_lines(project, job, lines):
-        terminal.warn(NAME, warning)
-        code = job_end.FAILED
-    terminal.warn(NAME, f"job {line_of(job)}")
-    return code
-
-
-class _Glance:
-    """Prints the current output of a job once."""
-
-    # Whether it retries while the server does not answer.
-    retries = False
-
-    def __init__(self, project: "Project", job: "Details", lines: int) -> None:
-        self.project = project
-        self.job = job
-        self.lines = lines
-
-    def run(self) -> int:
-        """Print the output. Returns the exit code."""
-        from lgi_tools.cli.job_output import last_lines
-        from lgi_tools.client.tail import Tail
-
-        if self.job.state == State.QUEUED:
-            terminal.warn(NAME, f"job {self.job.id} is queued")
-            return 0
-        try:
-            nothing = Tail(self.job.state, 0, b"", False, False)
-            tail = self.next(nothing, self.project.timing.first_output_seconds)
-        except TimeoutError:
-            self.warn_of_silence()
-            return 1
-        terminal.show(last_lines(tail.data, self.lines))
-        return 0
-
-    def next(self, seen: "Tail", timeout: float | None) -> "Tail":
-        """Return the output after ``seen``, or a changed state. Raises TimeoutError, OutageError."""
-        from lgi_tools.client.interface_calls import is_unknown_call
-        from lgi_tools.client.polling import poll_until
-
-        def is_news(tail: "Tail") -> bool:
-            now, before = (tail.state, tail.live, tail.complete), (seen.state, seen.live, seen.complete)
-            return bool(tail.data) or now != before
-
-        def ask(held: int) -> "Tail":
-            try:
-                return self.project.tail(self.job, seen.end, held)
-            except TransportError as error:
-                if seen.live or not is_unknown_call(error):
-                    raise
-                text = _TOO_OLD.format(self.project.server, self.job.id)
-                raise click.ClickException(text) from None
-
-        return poll_until(
-            ask,
-            is_news,
-            timeout,
-            longest=LONGEST_HELD,
-            answered=self.retries or seen.live,
-            timing=self.project.timing,
-        )
-
-    def warn_of_silence(self) -> None:
-        """Warn that the resource has sent no output, and why that may be."""
-        terminal.warn(
-            NAME,
-            f"the resource of job {self.job.id} has sent no output yet; an older resource sends it"
-            " when the job has ended",
-        )
-
-
-class _Follower(_Glance):
-    """Prints the output of a job until the job has ended."""
-
-    retries = True
-
-    def run(self) -> int:
-        """Print the output as it is reported. Returns the exit code."""
-        from lgi_tools.client.tail import Tail
-
-        seen = Tail(self.job.state, 0, b"", False, False)
-        begun = warned = False
-        while not (seen.complete or (states.has_ended(seen.state) and not seen.live)):
-            silent = seen.state != State.QUEUED and not seen.live and not warned and not begun
-            timing = self.project.timing
-            last = timing.last_output_seconds if states.has_ended(seen.state) else None
-            try:
-                tail = self.next(seen, timing.first_output_seconds if silent else last)
-            except TimeoutError:
-                if not silent:
-                    break
-                warned = True
-                self.warn_of_silence()
-                continue
-            tail = _after(tail, seen.end)
-            self.show(tail, seen.end, begun)
-            begun = begun or bool(tail.data)
-            seen = tail
-        return self.finish(seen, begun)
-
-    def show(self, tail: "Tail", end: int, begun: bool) -> None:
-        """Print new output; of the output before the start only the last lines."""
-        from lgi_tools.cli.job_output import last_lines
-
-        if begun and tail.offset > end:
-            sys.stdout.flush()
-            terminal.warn(NAME, f"{tail.offset - end} bytes are missing here")
-        if tail.data:
-            terminal.show(tail.data if begun else last_lines(tail.data, self.lines))
-
-    def finish(self, seen: "Tail", begun: bool) -> int:
-        """Print what remains when the job has ended. Returns the exit code."""
-        from lgi_tools.cli import job_output
-        from lgi_tools.client import job_end
-
-        job = self.project.wait(self.job)
-        missing = 0
-        if not begun:
-            missing = job_output.show_all(self.project, job)
-        elif not seen.complete:
-            missing = job_output.show_rest(self.project, job, seen.end)
-        if missing:
-            terminal.warn(NAME, f"{missing} bytes are missing")
-        terminal.warn(NAME, f"job {line_of(job)}")
-        return job_end.FAILED if missing else 0
-
-
-def _after(tail: "Tail", begin: int) -> "Tail":
-    """Return the tail without what is before ``begin``: a server that has lost it starts at 0 again."""
-    if tail.offset >= begin:
-        return tail
-    return replace(tail, offset=begin, data=tail.data[begin - tail.offset :])
 
 
 def main(arguments: Sequence[str] | None = None, timing: Timing = DEFAULT) -> int:

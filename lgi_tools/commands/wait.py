@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_tools.cli import options, outage, output_jobs, output_json, program, selection_options, terminal
+from lgi_tools.cli import options, outage, output_json, program, selection_options, terminal
 from lgi_tools.cli.numeric_options import Seconds
 from lgi_tools.cli.session import open_project, selected
 from lgi_tools.client.text import one_line
@@ -91,6 +91,7 @@ def _shown_ends(
     project: "Project", wanted: Sequence[int], timeout: float | None, *, as_json: bool, quiet: bool
 ) -> Iterator[tuple[int, int]]:
     """Print how each job ended, and yield its number and exit code. Raises TimeoutError, OutageError."""
+    from lgi_tools.cli import output_jobs
     from lgi_tools.cli.wait_bar import WaitBar
 
     bar, codes = WaitBar(project, wanted), dict[int, int]()
