@@ -44,7 +44,7 @@ def command(as_json: bool, **given: object) -> int:
     found = []
     with open_project(given, NAME) as project:
         for job_id in selected(project, words):
-            lines = [one_line(line) for line in _lines(project, job_id, datetime.now(UTC))]
+            lines = [one_line(line) for line in lines_of(project, job_id, datetime.now(UTC))]
             found.append(
                 {"job_id": job_id, "message": lines[0], "details": [one.strip() for one in lines[1:]]}
             )
@@ -55,7 +55,7 @@ def command(as_json: bool, **given: object) -> int:
     return 0
 
 
-def _lines(project: "Project", job_id: int, now: datetime) -> list[str]:
+def lines_of(project: "Project", job_id: int, now: datetime) -> list[str]:
     """Return what is known of a job. Of a locked one the server gives the explanation only."""
     explanation = _explanation(project, job_id)
     if explanation and explanation.locked_by:
@@ -160,6 +160,15 @@ def can_take(job: "Job", resource: "Resource") -> bool:
 def is_for(job: "Job", resource: "Resource") -> bool:
     """Return whether the job may run on the resource and the resource offers its application."""
     return comma_lists.contains_any(job.targets, [resource.name]) and job.application in resource.applications
+
+
+def closures(resource: "Resource") -> list[str]:
+    """Return for which applications a resource takes no jobs now, and why, as it says."""
+    from lgi_protocol import capabilities
+
+    names = resource.applications
+    reasons = [(name, capabilities.unavailable_reason(resource.capabilities, name)) for name in names]
+    return [f"takes no {name}: {why}" for name, why in reasons if why]
 
 
 def is_silent(resource: "Resource", now: datetime) -> bool:

@@ -37,7 +37,7 @@ def show(calls: UserCalls, fields: dict[str, str], shape: OutputFormat, arrays: 
     if shape is OutputFormat.JSON:
         pages = qstat_list.JobPager(calls, {"single": "1", **SHOW})
         jobs = [output_json.job(text) for page in pages.pages() for _number, text in page]
-        output_json.show({"arrays": [_values(array) for array in found], "jobs": jobs})
+        output_json.show({"arrays": [values(array) for array in found], "jobs": jobs})
         return
     if found:
         _table(found)
@@ -63,7 +63,8 @@ def _cells(array: JobArray) -> tuple[str, ...]:
     )
 
 
-def _values(array: JobArray) -> Values:
+def values(array: JobArray) -> Values:
+    """Return an array as JSON."""
     about: Values = {
         "array_id": array.id,
         "application": array.application,
