@@ -11,7 +11,7 @@ def check(path: Path) -> None:
     """
     for file in (path, *(path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", "-shm"))):
         try:
-            os.close(os.open(file, os.O_RDWR | os.O_CLOEXEC))
+            _check_writable(file)
         except FileNotFoundError:
             if file == path:
                 why = "restore it, or correct the setting 'database'; LGI_setup makes one in a new directory"
@@ -22,6 +22,16 @@ def check(path: Path) -> None:
     if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
         why = f"the server's user must be able to make files beside its database{_user()}"
         raise ValueError(f"the directory {path.parent} cannot be written to; {why}")
+
+
+def _check_writable(file: Path) -> None:
+    """Raise the OSError of a file that cannot be opened for reading and writing.
+
+    One that can be opened is not: when a descriptor of it is closed, the system releases all locks of this
+    process on the file, as those of SQLite in other connections, and another program takes it for unused.
+    """
+    if not os.access(file, os.R_OK | os.W_OK, effective_ids=True):
+        os.close(os.open(file, os.O_RDWR | os.O_CLOEXEC))
 
 
 def _user() -> str:

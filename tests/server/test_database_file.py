@@ -2,10 +2,12 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from lgi_server.db import open_database, schema
 from tests.support.capabilities import without_capability
 from tests.support.grid import BIN, Grid
 
@@ -73,3 +75,20 @@ def test_a_directory_without_room_for_files_beside_the_database_is_refused(confi
     assert told.startswith(
         f"LGI_server: the directory {config.parent} cannot be written to; the server's user"
     )
+
+
+def test_a_check_leaves_the_locks_of_an_open_database(tmp_path: Path) -> None:
+    """Without them another program that ends takes the database for unused, and removes its log."""
+    database = open_database(f"sqlite:{tmp_path / 'LGI.sqlite'}")
+    schema.make(database)
+    log = tmp_path / "LGI.sqlite-wal"
+
+    schema.check_file(f"sqlite:{tmp_path / 'LGI.sqlite'}")
+    other = (
+        "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute('SELECT * FROM turns'); d.close()"
+    )
+    subprocess.run([sys.executable, "-c", other, tmp_path / "LGI.sqlite"], check=True)
+
+    assert log.exists()
+    database.close()
+    assert not log.exists()
