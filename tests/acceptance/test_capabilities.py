@@ -9,8 +9,8 @@ import pytest
 
 from lgi_protocol import capabilities, xml
 from tests.acceptance.test_commands import home  # noqa: F401 - a fixture
-from tests.server.test_manage_db import manage
 from tests.support.grid import BIN, Grid
+from tests.support.manage_db import manage
 from tests.support.pages import Browser
 
 WRITTEN = "<images> psi4:1.5 </images> <note> 3 < 4 & 'so' </note>"

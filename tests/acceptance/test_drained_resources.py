@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.conftest import RESOURCE, DaemonProcess
-from tests.server.test_manage_db import manage
 from tests.support.grid import BIN, Grid, wait_for
+from tests.support.manage_db import manage
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,8 @@ from tests.support.mariadb import PrivateMariaDB
 from tests.support.siblings import Sibling
 from tests.support.slaves import Slave, manage
 
-pytestmark = pytest.mark.slow
+# Servers start and stop several times, which takes long on a machine that is busy.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 ROOT = Path(__file__).parents[2]
 # The last commit whose tables have version 4, and that version.
 FORMER, VERSION = "e700ef7", 4
@@ -57,6 +58,19 @@ def versions(monkeypatch: pytest.MonkeyPatch, former_programs: Path) -> Versions
     return made
 
 
+class FormerGrid(Grid):
+    """A server that is set up by the programs that are started from now on."""
+
+    def set_up(self, database: str, *words: str) -> None:
+        """Start LGI_setup, which others find in this process."""
+        command = [BIN / "LGI_setup", *self.setup_command(database, *words)]
+        subprocess.run(command, check=True, capture_output=True)
+
+
+class FormerSlave(Slave, FormerGrid):
+    """A slave that is set up by them."""
+
+
 @pytest.fixture(params=["sqlite", "mariadb"])
 def former_grid(request: pytest.FixtureRequest, versions: Versions) -> Iterator[Grid]:
     """A running server of the former version."""
@@ -64,7 +78,7 @@ def former_grid(request: pytest.FixtureRequest, versions: Versions) -> Iterator[
     if request.param == "mariadb":
         server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
         address = server.create_database("rolling")
-    with running(Grid(address), cleared=False) as made:
+    with running(FormerGrid(address), cleared=False) as made:
         register(made)
         yield made
 
@@ -82,7 +96,7 @@ def register(grid: Grid) -> None:
 
 def runs(daemon: ScriptedDaemon, number: int) -> bool:
     """Whether so many jobs run."""
-    return len([job for job in daemon.jobs() if (job / "running").exists()]) == number
+    return len(daemon.sleeping()) == number
 
 
 def submit(user: UserCalls, seconds: int) -> int:
@@ -95,7 +109,7 @@ def test_two_front_ends_are_upgraded_one_after_the_other(former_grid: Grid, vers
     with signed_up(ScriptedDaemon(former_grid)) as daemon:
         second = Sibling(former_grid)
         second.start()
-        first_job = submit(second.user(), 20)
+        first_job = submit(second.user(), 600)
         wait_for(lambda: runs(daemon, 1))
 
         former_grid.stop()
@@ -114,6 +128,7 @@ def test_two_front_ends_are_upgraded_one_after_the_other(former_grid: Grid, vers
         refused = serve(second)
         versions.go_on()
         second.start()
+        daemon.wake()
         wait_for(lambda: second.user().state(first_job) == "finished", 60)
         second.stop()
 
@@ -142,13 +157,14 @@ def test_a_new_daemon_runs_jobs_of_a_former_server(former_grid: Grid, versions: 
     """Jobs that the former daemon has started go on, and new ones are taken."""
     with signed_up(ScriptedDaemon(former_grid)) as daemon:
         user = former_grid.user()
-        first_job = submit(user, 10)
+        first_job = submit(user, 600)
         wait_for(lambda: runs(daemon, 1))
         daemon.kill()
         versions.go_on()
 
         daemon.start()
         second_job = submit(user, 1)
+        daemon.wake()
         wait_for(lambda: {user.state(first_job), user.state(second_job)} == {"finished"}, 60)
 
         assert daemon.log.read_text().count(": started, pid") == 2
@@ -162,12 +178,13 @@ def test_a_former_daemon_takes_over_from_a_new_one(former_grid: Grid, versions: 
         versions.go_on()
         daemon.start()
         user = former_grid.user()
-        job_id = submit(user, 10)
+        job_id = submit(user, 600)
         wait_for(lambda: runs(daemon, 1))
         daemon.kill()
         versions.go_back()
 
         daemon.start()
+        daemon.wake()
         wait_for(lambda: user.state(job_id) == "finished", 60)
 
         assert daemon.log.read_text().count(": started, pid") == 1
@@ -180,8 +197,8 @@ def test_a_master_and_a_slave_are_upgraded_one_after_the_other(versions: Version
     A drain, which the older one does not know, is not among the changes.
     """
     with (
-        running(Grid(), cleared=False) as master,
-        running(Slave(master, "slave@test"), cleared=False) as slave,
+        running(FormerGrid(), cleared=False) as master,
+        running(FormerSlave(master, "slave@test"), cleared=False) as slave,
     ):
         register(master)
         versions.go_on()

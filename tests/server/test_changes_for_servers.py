@@ -1,24 +1,16 @@
 """Changes by ManageDB that are for some of the project servers only (LGI's document, the table updates)."""
 
-import subprocess
-
 import pytest
 
 from lgi_server.services.project import update_parser
-from tests.support.grid import BIN, SERVER_NAME, Grid
+from tests.support.grid import SERVER_NAME, Grid
+from tests.support.manage_db import manage
 from tests.support.slaves import rules
 
 pytestmark = pytest.mark.slow
 
 SLAVE = "LGI@slave1"
 RULE = ("--name", "mark@laptop", "--application", "vasp")
-
-
-def manage(grid: Grid, *words: str) -> subprocess.CompletedProcess[str]:
-    """A run of ManageDB on the master."""
-    return subprocess.run(
-        [BIN / "ManageDB", "--config", grid.config_file, *words], capture_output=True, text=True, check=False
-    )
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""ManageDB and LGI_setup, run as an administrator runs them."""
+"""ManageDB as an administrator calls it, and LGI_setup."""
 
 import re
 import subprocess
@@ -9,20 +9,9 @@ import pytest
 from lgi_protocol import LGI_VERSION
 from tests.support.capabilities import without_capability
 from tests.support.grid import BIN, SERVER_NAME, Grid
+from tests.support.manage_db import manage
 
 pytestmark = pytest.mark.slow
-
-
-def manage(grid: Grid, *arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
-    """ManageDB's exit code and texts."""
-    return subprocess.run(
-        [BIN / "ManageDB", "--config", grid.config_file, *arguments],
-        input=answers,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def last_update(grid: Grid) -> dict[str, object]:

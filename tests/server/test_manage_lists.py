@@ -11,8 +11,8 @@ from lgi_server.services.project import registration
 from lgi_server.services.project.registration import NewResource
 from tests.server.test_licences import grid as licensed_grid
 from tests.server.test_licences import licensed, submit
-from tests.server.test_manage_db import manage
 from tests.support.grid import BIN, CAPABILITIES, SERVER_NAME, Grid
+from tests.support.manage_db import manage
 
 __all__ = ["licensed", "licensed_grid"]
 

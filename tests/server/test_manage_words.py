@@ -8,8 +8,9 @@ import click
 import pytest
 
 from lgi_server.cli.manage_db.command import main
-from tests.server.test_manage_db import last_update, manage
+from tests.server.test_manage_db import last_update
 from tests.support.grid import BIN, Grid
+from tests.support.manage_db import manage
 
 pytestmark = pytest.mark.slow
 

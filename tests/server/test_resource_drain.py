@@ -10,12 +10,12 @@ from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.exchange import Exchange, Reference, Want
 from lgi_server.services.project import resource_drain
 from tests.server.test_explain import explain, of_resources
-from tests.server.test_manage_db import manage
 from tests.server.test_metrics import admin, page
 from tests.server.test_restored_jobs import lose_claim
 from tests.server.test_restored_jobs import restored as restored_grid
 from tests.support.exchanges import HELLO, NAME, daemon, end_of
 from tests.support.grid import PROJECT, SERVER_NAME, Grid, refusal, wait_for
+from tests.support.manage_db import manage
 from tests.support.running_jobs import take
 
 __all__ = ["restored_grid"]

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lgi_server.services.project import administration, recorded_changes, update_parser
-from tests.server.test_manage_db import last_update, manage
+from tests.server.test_manage_db import last_update
 from tests.support.grid import BIN, SERVER_NAME, Grid
+from tests.support.manage_db import manage, start
 
 TABLES = ("users_allowed", "users_denied", "groups_allowed", "groups_denied")
 
@@ -170,8 +171,8 @@ def test_two_changes_at_once_wait_for_each_other(grid: Grid) -> None:
     with ThreadPoolExecutor(3) as pool:
         holder = pool.submit(grid.database.run, first)
         held.wait(10)
-        others = [pool.submit(manage, grid, "add", "resources", "allowed", *options) for _ in range(2)]
-        others[1:] = [pool.submit(manage, grid, "add", "resources", "allowed", *options, "--url", "y")]
+        others = [pool.submit(start, grid, "add", "resources", "allowed", *options) for _ in range(2)]
+        others[1:] = [pool.submit(start, grid, "add", "resources", "allowed", *options, "--url", "y")]
         codes = sorted(other.result().returncode for other in others)
         holder.result()
 
