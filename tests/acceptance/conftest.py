@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -82,13 +82,33 @@ class DaemonProcess:
     def remove(self) -> None:
         """Stop the daemon, end its jobs and remove everything."""
         self.stop()
-        for entry in Path("/proc").glob("[0-9]*/cwd"):
-            try:
-                if Path(os.readlink(entry)).is_relative_to(self.directory):
-                    os.kill(int(entry.parent.name), signal.SIGKILL)
-            except OSError:
-                continue
+        for process in self._processes():
+            with suppress(OSError):
+                os.kill(int(process.name), signal.SIGKILL)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def wake(self) -> None:
+        """Let the jobs that sleep end, whatever their number of seconds is."""
+        for process in self.sleeping():
+            with suppress(ProcessLookupError):
+                os.kill(int(process.name), signal.SIGTERM)
+
+    def sleeping(self) -> list[Path]:
+        """The processes, in /proc, in which its jobs pass their seconds."""
+        found = []
+        for process in self._processes():
+            with suppress(OSError):
+                found += [process] if (process / "comm").read_text() == "sleep\n" else []
+        return found
+
+    def _processes(self) -> list[Path]:
+        """The processes, in /proc, that work in its directory."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*/cwd"):
+            with suppress(OSError):
+                if Path(os.readlink(entry)).is_relative_to(self.directory):
+                    found.append(entry.parent)
+        return found
 
 
 class ScriptedDaemon(DaemonProcess):

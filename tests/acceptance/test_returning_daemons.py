@@ -38,8 +38,8 @@ def test_a_job_that_was_queued_again_while_its_daemon_was_away_runs_once(
 ) -> None:
     """The copy that lives is taken back, and its result is the job's."""
     user = grid.user()
-    job_id = user.submit(input=b"hi".hex(), job_specifics="<seconds> 8 </seconds>")
-    wait_for(lambda: any((job / "running").exists() for job in scripted.jobs()))
+    job_id = user.submit(input=b"hi".hex(), job_specifics="<seconds> 600 </seconds>")
+    wait_for(scripted.sleeping)
     (directory,) = scripted.jobs()
 
     scripted.kill()
@@ -48,6 +48,7 @@ def test_a_job_that_was_queued_again_while_its_daemon_was_away_runs_once(
     scripted.start()
     wait_for(lambda: runs(user, job_id))
     back = scripted.jobs()
+    scripted.wake()
     wait_for(lambda: user.state(job_id) == "finished")
 
     output = bytes.fromhex(user.post("interface_job_state", job_id=str(job_id)).value("job", "output"))

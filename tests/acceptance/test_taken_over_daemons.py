@@ -20,8 +20,8 @@ def test_a_job_that_runs_while_its_project_is_taken_over_is_reported_to_the_new_
     """It goes on with the daemon that it has, is started once, and ends with its output and its files."""
     with running(Grid()) as grid, signed_up(ScriptedDaemon(grid)) as daemon:
         user = grid.user()
-        job_id = user.submit(input=b"hi".hex(), job_specifics="<seconds> 12 </seconds>")
-        wait_for(lambda: any((job / "running").exists() for job in daemon.jobs()))
+        job_id = user.submit(input=b"hi".hex(), job_specifics="<seconds> 600 </seconds>")
+        wait_for(daemon.sleeping)
         grid.stop()
         old = LGIDatabase(private_mariadb.create_database("replaced"))
         old.copy(grid)
@@ -37,6 +37,7 @@ def test_a_job_that_runs_while_its_project_is_taken_over_is_reported_to_the_new_
         assert done.returncode == 0, done.stderr
         grid.start()
         state = user.state(job_id)
+        daemon.wake()
         wait_for(lambda: user.state(job_id) == "finished", 60)
 
         output = bytes.fromhex(user.post("interface_job_state", job_id=str(job_id)).value("job", "output"))
