@@ -193,7 +193,7 @@ def test_requests_go_on_while_others_wait_for_a_lock(grid: Grid) -> None:
     resource.unlock(str(job_id))
     for thread in waiting:
         thread.join(10)
-    assert took < 2.0
+    assert took < 10
 
 
 def ignore_errors(user: UserCalls, job_id: int) -> None:

@@ -44,7 +44,7 @@ def test_two_resources_that_ask_at_once_share_the_queue(database: Database) -> N
         assert database.run(lambda other: take(other, "res2", 100)) == numbers[25:]
 
     database.run(first)
-    assert time.monotonic() - start < 2.0
+    assert time.monotonic() - start < 5.0
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_user_can_delete_a_job_that_others_only_look_at(database: Database) ->
 
     start = time.monotonic()
     database.run(search)
-    assert time.monotonic() - start < 2.0
+    assert time.monotonic() - start < 5.0
 
 
 def test_the_state_of_a_job_once_it_is_held_decides(database: Database) -> None:

@@ -431,7 +431,7 @@ def test_a_host_that_hangs_holds_up_nobody_else(grid: Grid, host: PrivateSshd) -
         host.resume()
 
     assert waiting
-    assert took < 1.0
+    assert took < 5.0
 
 
 def test_the_commands_for_the_shell_hold_nothing_a_user_chose(grid: Grid, tmp_path: Path) -> None:
