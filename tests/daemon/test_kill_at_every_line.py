@@ -121,6 +121,9 @@ def killer(monkeypatch: pytest.MonkeyPatch) -> Killer:
     """Waits for its moment; chance is the same in every life."""
     monkeypatch.setattr(random, "uniform", lambda low, _high: low)
     monkeypatch.setattr(random, "randrange", lambda _end: 0)
+    # kill -9 takes nothing that was written; a power cut might, and is not meant here.
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+    monkeypatch.setattr(os, "fdatasync", lambda _descriptor: None)
     return Killer(monkeypatch)
 
 
