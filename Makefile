@@ -37,7 +37,8 @@ $(INSTALLED): setup.cfg constraints.txt make/venv.sh
 demo: $(INSTALLED)
 	@KEEP=$(KEEP) $(PY) -m demo.run
 
-test: $(INSTALLED)
+test:
+	@EXTRAS=audit,browser sh make/venv.sh
 	@$(MAKE) -s .venv/audit || echo "The tests of the packages' list and audit will be skipped." >&2
 	@sh make/needs.sh
 	@sh make/browser.sh

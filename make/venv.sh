@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes .venv with everything the project and its tests need, or says in plain words what is missing.
-# With an argument: adds that extra of setup.cfg, as "audit".
+# With an argument: adds that extra of setup.cfg, as "audit". EXTRAS=audit,browser: with these, if they can be had.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -78,7 +78,11 @@ fi
 echo "Making the virtual environment .venv (once) ..."
 # One that was interrupted has a Python and no pip.
 pip --version > /dev/null 2>&1 || "$python" -m venv --clear .venv || stop "Could not make .venv: see above."
-if ! pip install -c constraints.txt -e '.[server,test]'; then
+extras=
+# All in one go: pip prepares LGI itself anew each time.
+if [ -n "${EXTRAS:-}" ] && pip install -c constraints.txt -e ".[server,test,$EXTRAS]" 2> /dev/null; then
+    extras=$(echo "$EXTRAS" | tr , ' ')
+elif ! pip install -c constraints.txt -e '.[server,test]'; then
     echo "The tested versions of constraints.txt cannot be had; trying the newest ones." >&2
     pip install -e '.[server,test]' || stop "The packages LGI needs could not be installed: see above." \
         "They come from PyPI: is there a network, or a proxy to set (https_proxy)?"
@@ -86,3 +90,6 @@ fi
 # An editable installation copies what is not Python: the tests are of the sources.
 ln -sf "$PWD/applications/library/LGI_backend" .venv/bin/LGI_backend
 touch .venv/installed
+for extra in $extras; do
+    touch ".venv/$extra"
+done

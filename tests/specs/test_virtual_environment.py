@@ -18,6 +18,7 @@ case "$*" in
     "-m pip"*--version) [ -e "$here/pip" ] ;;
     "-m pip"*)
         [ -e "$here/pip" ] || { echo "No module named pip" >&2; exit 1; }
+        case "$*" in *missing*) exit 1 ;; esac
         mkdir "$here/busy" || { echo "two at once" >&2; exit 1; }
         sleep 0.3
         rmdir "$here/busy"
@@ -42,12 +43,12 @@ def sources(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(sources: Path, *words: str, python: str = "python") -> subprocess.Popen[str]:
+def start(sources: Path, *words: str, python: str = "python", **environment: str) -> subprocess.Popen[str]:
     """The script with a Python of ours."""
     return subprocess.Popen(
         ["sh", "make/venv.sh", *words],
         cwd=sources,
-        env={**os.environ, "PYTHON": str(sources / python)},
+        env={**os.environ, "PYTHON": str(sources / python), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -86,6 +87,23 @@ def test_an_extra_is_installed_once(sources: Path) -> None:
 
     assert installs(sources) == 2
     assert (sources / ".venv" / "audit").exists()
+
+
+def test_extras_are_installed_with_all_else(sources: Path) -> None:
+    """In one installation, after which none of them is installed again."""
+    assert start(sources, EXTRAS="audit,browser").wait(20) == 0
+    for extra in ("audit", "browser"):
+        assert start(sources, extra).wait(20) == 0
+
+    assert installs(sources) == 1
+
+
+def test_extras_that_cannot_be_had_stop_nothing(sources: Path) -> None:
+    """All else is installed without them, and each may be tried again."""
+    assert start(sources, EXTRAS="missing").wait(20) == 0
+
+    assert (sources / ".venv" / "installed").exists()
+    assert not (sources / ".venv" / "missing").exists()
 
 
 def test_an_old_python_that_was_asked_for_is_refused_by_name(sources: Path) -> None:
