@@ -158,6 +158,15 @@ def replace_readers(transaction: Transaction, changed: Sequence[JobRow]) -> None
         _insert(transaction, rows[begin : begin + _AT_ONCE])
 
 
+def make_parts(transaction: Transaction, job_ids: Sequence[int]) -> None:
+    """Make the rows of the readers of jobs those of readers of elements."""
+    transaction.execute_pipelined(
+        f"UPDATE job_access SET role = '{PART}'"
+        f" WHERE job_id IN ({placeholders(job_ids)}) AND role = '{READ}'",
+        *job_ids,
+    )
+
+
 def runs_for(transaction: Transaction, resource: str, owners: Sequence[str]) -> bool:
     """Return whether a job of one of these owners runs on a resource; a state of a site's own counts."""
     if not owners:

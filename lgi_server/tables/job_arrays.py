@@ -99,10 +99,27 @@ def of_request(transaction: Transaction, caller: str, request_id: str) -> ArrayR
 
 def lock(transaction: Transaction, array_id: int) -> ArrayRow | None:
     """Return what `find` returns, with the row locked until the transaction ends."""
-    row = transaction.row(
-        f"SELECT {_COLUMNS} FROM job_arrays WHERE array_id = %s{transaction.for_update}", array_id
+    return next(iter(lock_all(transaction, [array_id])), None)
+
+
+def lock_all(transaction: Transaction, array_ids: Sequence[int]) -> list[ArrayRow]:
+    """Return those of these arrays that exist, with their rows locked until the transaction ends."""
+    return _locked(transaction, array_ids, "", len(array_ids))
+
+
+def lock_limited(transaction: Transaction, array_ids: Sequence[int], most: int = 1) -> list[ArrayRow]:
+    """Return those of these arrays that have a limit, at most so many, with their rows locked."""
+    return _locked(transaction, array_ids, " AND at_most > 0", most)
+
+
+def _locked(transaction: Transaction, array_ids: Sequence[int], more: str, most: int) -> list[ArrayRow]:
+    rows = transaction.rows(
+        f"SELECT {_COLUMNS} FROM job_arrays WHERE array_id IN ({placeholders(array_ids)}){more}"
+        f" ORDER BY array_id LIMIT %s{transaction.for_update}",
+        *array_ids,
+        most,
     )
-    return _array_in(row) if row else None
+    return [_array_in(row) for row in rows]
 
 
 def limited(transaction: Transaction) -> list[int]:

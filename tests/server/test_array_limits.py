@@ -8,6 +8,7 @@ from lgi_protocol import xml
 from lgi_server.db import open_database
 from lgi_server.services.jobs import array_limits
 from tests.server.test_arrays import elements, outcomes, post
+from tests.support.exchanges import daemon, end_of
 from tests.support.grid import Grid
 
 
@@ -42,6 +43,43 @@ def test_elements_above_the_limit_are_held(grid: Grid) -> None:
     assert (first, after[2:]) == (1, [0, 2, 2, 2])
     assert (second, states(grid, made[4:])) == (2, [0, 0])
     assert array_limits.release_due(grid.database, int(time.time())) == 0
+
+
+def test_the_end_of_an_element_releases_the_next_one_at_once(grid: Grid) -> None:
+    """In its transaction: by an exchange, by an update of an old daemon, and by a delete of its user."""
+    one, resource, user = daemon(grid), grid.resource("res1@cluster"), grid.user()
+    made = outcomes(post(user, elements(range(1, 7)), 6, at_most="2"))
+
+    given = one.want(2)
+    one.report(*map(end_of, given))
+    after_exchange = states(grid, made)
+    resource.lock(str(made[2]))
+    resource.update(str(made[2]), state="running", target_resources="res1@cluster")
+    resource.update(str(made[2]), state="finished", exit_code=1)
+    after_update = states(grid, made)
+    user.delete(made[3])
+
+    assert after_exchange == [0, 0, 0, 0, 2, 2]
+    assert after_update[3:] == [0, 0, 2]
+    assert [row["job_id"] for row in grid.rows("SELECT job_id FROM job_queue WHERE lock_state = 2")] == []
+
+
+def test_two_exchanges_at_once_release_one_element_each(grid: Grid) -> None:
+    """They wait for each other at the row of the array: two have ended, two take their places."""
+    first, second, user = daemon(grid), daemon(grid, "other@cluster"), grid.user()
+    made = outcomes(post(user, elements(range(1, 9)), 8, at_most="2"))
+    given = first.want(1), second.want(1)
+    ends = [
+        threading.Thread(target=lambda: first.report(end_of(given[0][0]))),
+        threading.Thread(target=lambda: second.report(end_of(given[1][0]))),
+    ]
+
+    for thread in ends:
+        thread.start()
+    for thread in ends:
+        thread.join()
+
+    assert states(grid, made) == [0, 0, 0, 0, 2, 2, 2, 2]
 
 
 def test_an_array_without_a_limit_holds_nothing(grid: Grid) -> None:

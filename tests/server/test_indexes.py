@@ -120,6 +120,8 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
         elements.count_active(one, 7),
         elements.held(one, 7, 10),
         elements.stored(one, 7, [1, 2]),
+        elements.place_of(one, [7, 8]),
+        job_arrays.lock_limited(one, [7, 8], 2),
         elements.count_all(one, 7),
     ),
     "arrays": lambda one: (

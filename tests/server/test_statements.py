@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from lgi_protocol.exchange import Exchange, Want
+from tests.server.test_arrays import elements, post
 from tests.support.exchanges import daemon, end_of, hold_of, references
 from tests.support.grid import Grid, running
 from tests.support.mariadb import PrivateMariaDB
@@ -165,6 +166,18 @@ def test_a_submit_with_an_id_keeps_its_budget(grid: Grid) -> None:
 
     assert cost(grid, lambda: user.submit(request_id="r1")) <= 6
     assert cost(grid, lambda: user.submit(request_id="r1")) == 2
+
+
+@pytest.mark.parametrize(("number", "at_most", "most"), [(1, 0, 13), (8, 0, 13), (1, 8, 19), (8, 8, 19)])
+def test_the_end_of_elements_keeps_its_budget(grid: Grid, number: int, at_most: int, most: int) -> None:
+    """Which of their arrays has a limit is one more; seven release the next ones, however many they are."""
+    user, one = grid.user(), daemon(grid)
+    post(user, elements(range(1, 25)), 24, at_most=str(at_most))
+    reports = tuple(end_of(job, b"out") for job in one.want(number))
+
+    assert cost(grid, lambda: one.post(Exchange(reports))) <= most
+    rows = grid.rows("SELECT COUNT(*) AS n FROM job_queue WHERE lock_state = 0 AND state = 'queued'")
+    assert rows[0]["n"] == (8 if at_most else 24 - number)
 
 
 @pytest.mark.parametrize("number", [1, 8, 64])

@@ -6,7 +6,7 @@ from functools import partial
 from lgi_protocol.daemon_reference import with_reference, without_reference
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.jobs import dependencies, event_log, history, holds, retries, updates
+from lgi_server.services.jobs import event_log, history, holds, retries, settlement, updates
 from lgi_server.services.jobs.history import RecordedChange
 from lgi_server.services.jobs.retries import Retry
 from lgi_server.services.jobs.stamps import next_stamp
@@ -117,7 +117,7 @@ class ExchangeChanges:
         retries.wait(self.transaction, self._retries, self.now)
         holds.drop(self.transaction, [one.old for one in self._rows.values() if one.old.is_on_hold])
         self.transaction.news.extend(one.new for one in self._rows.values())
-        dependencies.settle(self.transaction, [one.new for one in self._rows.values()], self.now)
+        settlement.settle(self.transaction, [one.new for one in self._rows.values()], self.now)
         if self._given:
             log = partial(event_log.log_given, self._given, self.resource.resource_name)
             self.transaction.on_commit(log)

@@ -7,7 +7,7 @@ from lgi_protocol import states
 from lgi_protocol.job_end import NO_END, End, normalize_reason
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.jobs import dependencies, event_log, history, retries
+from lgi_server.services.jobs import event_log, history, retries, settlement
 from lgi_server.services.jobs.stamps import next_stamp
 from lgi_server.tables import event_queue
 from lgi_server.tables.job_queue import states as job_queue_states
@@ -38,5 +38,5 @@ def change_lost(transaction: Transaction, job: JobRow, state: State, why: str, n
         history.record_change(transaction, job, new, history.SCHEDULER, why)
         transaction.on_commit(partial(event_log.log_lost, job, new, why))
         transaction.news.append(new)
-        dependencies.settle(transaction, [new], now)
+        settlement.settle(transaction, [new], now)
         event_queue.insert(transaction, event_queue.SCHEDULE_CYCLE, now)

@@ -9,7 +9,7 @@ from lgi_protocol.daemon_reference import without_reference
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
-from lgi_server.services.jobs import bulk_submission, history, retries, updates
+from lgi_server.services.jobs import bulk_submission, element_tries, history, retries, updates
 from lgi_server.services.jobs.bulk_submission import Outcome
 from lgi_server.services.jobs.idempotency import IdempotencyKey
 from lgi_server.services.jobs.submit_request import NO_PLAN, JobPayload, JobPlan, SubmitContext, SubmitRequest
@@ -22,9 +22,18 @@ SOURCE = "resubmitted_from"
 def resubmit_all(
     context: SubmitContext, user: UserPrincipal, keys: Mapping[int, IdempotencyKey | None]
 ) -> list[Outcome]:
-    """Submit jobs like those with these numbers, and return the stored job or the LGIError of each."""
+    """Submit jobs like those with these numbers, and return the stored job or the LGIError of each.
+
+    One that is made from an element of an array takes its place there.
+    """
     entries = [partial(_request, context.transaction, user, job_id, key) for job_id, key in keys.items()]
-    return bulk_submission.submit_all_as_user(context, user, entries)
+    outcomes = bulk_submission.submit_all_as_user(context, user, entries)
+    # One that an earlier call has made has its place already, or its old job has none.
+    made = {
+        old: new for old, new in zip(keys, outcomes, strict=True) if isinstance(new, JobRow) and not new.ended
+    }
+    placed = element_tries.take_places(context.transaction, made, context.now)
+    return [placed.get(old, new) for old, new in zip(keys, outcomes, strict=True)]
 
 
 def _request(

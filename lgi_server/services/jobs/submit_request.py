@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field
 
 from lgi_protocol.job_end import NO_END, End
+from lgi_protocol.job_usage import NO_USAGE
 from lgi_protocol.retry_rule import DEFAULT_BACKOFF
 from lgi_server.config.model import Config
 from lgi_server.db.transaction import Transaction
@@ -100,7 +101,7 @@ class SubmitRequest:
     def fingerprint(self, details: JobPayload, *more: object) -> str:
         """Return a digest of the whole request, its details and ``more``."""
         kept = (details.read_access, details.write_access, details.job_specifics)
-        end = astuple(details.end) if details.end != NO_END else ()
+        end = _values(details.end) if details.end != NO_END else ()
         named = {"job_name": details.job_name, "labels": details.labels}
         source = {"source": details.source}
         plan = {"plan": details.plan.values() if details.plan != NO_PLAN else ()}
@@ -110,6 +111,11 @@ class SubmitRequest:
         return idempotency.fingerprint(
             (*more, self.application, self.target_resources, *kept, *data), details.uploads
         )
+
+
+def _values(end: End) -> tuple[object, ...]:
+    usage = () if end.usage == NO_USAGE else astuple(end.usage)
+    return (end.exit_code, end.exit_signal, end.reason, *usage)
 
 
 @dataclass(frozen=True)

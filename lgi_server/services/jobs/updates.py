@@ -12,7 +12,7 @@ from lgi_protocol.job_usage import NO_USAGE
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
-from lgi_server.services.jobs import dependencies, event_log, history, holds, locking, retries
+from lgi_server.services.jobs import event_log, history, holds, locking, retries, settlement
 from lgi_server.services.jobs.stamps import next_stamp
 from lgi_server.services.jobs.targets import known_targets, offers
 from lgi_server.storage.repository import RepositoryWriter
@@ -62,7 +62,7 @@ def update(
     history.record_change(transaction, old, stored, f"resource {resource.resource_name}", why)
     transaction.on_commit(partial(event_log.log_updated, old, stored, resource.resource_name))
     transaction.news.append(stored)
-    dependencies.settle(transaction, [stored], now)
+    settlement.settle(transaction, [stored], now)
     event_queue.job_changed(transaction, now)
     return new
 
@@ -227,6 +227,6 @@ def delete_by_user(
     history.record_change(transaction, job, new, f"user {user.name}")
     transaction.on_commit(partial(event_log.log_deleted, job, state, user.name))
     transaction.news.append(new)
-    dependencies.settle(transaction, [new], now)
+    settlement.settle(transaction, [new], now)
     event_queue.job_changed(transaction, now)
     return new

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from lgi_server.db.transaction import Transaction, placeholders
-from lgi_server.tables import job_arrays
+from lgi_server.tables import job_access, job_arrays
 from lgi_server.tables.job_queue.selection import Parameters, Selection
 
 
@@ -12,6 +12,37 @@ def join(transaction: Transaction, job_ids: Sequence[int], array_id: int) -> Non
     transaction.execute_pipelined(
         f"UPDATE job_queue SET array_id = %s WHERE job_id IN ({placeholders(job_ids)})", array_id, *job_ids
     )
+
+
+def place_of(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Return array and index of those of these jobs that are elements now, by job_id."""
+    rows = transaction.rows(
+        f"SELECT job_id, array_id, array_index FROM job_queue WHERE job_id IN ({placeholders(job_ids)})"
+        " AND array_id IS NOT NULL",
+        *job_ids,
+    )
+    return {row["job_id"]: (row["array_id"], row["array_index"]) for row in rows}
+
+
+def replace(transaction: Transaction, pairs: Sequence[tuple[int, int]]) -> None:
+    """Give the places of jobs in their arrays to others: of each pair, by job_id, the old and the new one.
+
+    The old one is no element any more, but still none of the jobs that are listed beside arrays.
+    """
+    old, new = [one for one, _ in pairs], [one for _, one in pairs]
+    places = place_of(transaction, old)
+    transaction.execute_pipelined(
+        f"UPDATE job_queue SET array_id = NULL, array_index = NULL WHERE job_id IN ({placeholders(old)})",
+        *old,
+    )
+    arrays, values = job_access.by_job({b: places[a][0] for a, b in pairs}, new, default="array_id")
+    indexes, more = job_access.by_job({b: places[a][1] for a, b in pairs}, new, default="array_index")
+    transaction.execute_pipelined(
+        f"UPDATE job_queue SET array_id = {arrays}, array_index = {indexes}"
+        f" WHERE job_id IN ({placeholders(new)})",
+        *(*values, *more, *new),
+    )
+    job_access.make_parts(transaction, new)
 
 
 def stored(transaction: Transaction, array_id: int, indexes: Sequence[int]) -> set[int]:
