@@ -263,10 +263,7 @@ def test_a_few_numbers_are_looked_up_on_sqlite_too(tmp_path: Path) -> None:
     database = open_database(f"sqlite:{tmp_path}/plans.sqlite")
     schema.make(database)
     selection = Selection(("admin",), numbers=((3, 3), (12, 40)))
-    ((rows, row_values), _of_elements), (where, values) = (
-        selection.rows_of("admin"),
-        selection.filters("admin"),
-    )
+    ((rows, row_values),), (where, values) = selection.rows_of("admin"), selection.filters("admin")
     sql = (
         f"SELECT job_id FROM job_access AS one WHERE {rows}{where} ORDER BY state_time_stamp, job_id LIMIT 10"
     )

@@ -195,6 +195,8 @@ def test_elements_are_selected_by_all_commands(grid: Grid, tool: Run) -> None:
     assert listed(tool, "--array", str(made), "--failed") == [ids[2]]
     code, out, _ = tool(resubmit, "--array", str(made), "--failed")
     assert (code, len(out.split())) == (0, 1)
+    assert listed(tool, f"{made}[3]") == [int(out)]
+    grid.set_job(int(out), state="finished", exit_code=4)
     assert tool(wait, f"{made}[2-3]")[0] == 4
     assert tool(qdel, "--yes", "--array", str(made))[0] == 0
     assert listed(tool, "--array", str(made)) == []

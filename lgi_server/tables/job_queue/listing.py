@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from lgi_protocol import comma_lists
 from lgi_protocol.states import has_ended
@@ -9,7 +10,8 @@ from lgi_server.db.transaction import Transaction, placeholders
 from lgi_server.tables.job_access import PART, READ
 from lgi_server.tables.job_queue import elements
 from lgi_server.tables.job_queue.jobs import AT_ONCE, SHORT, JobRow, job_in
-from lgi_server.tables.job_queue.selection import Selection, rarest_first
+from lgi_server.tables.job_queue.narrowing import narrowed
+from lgi_server.tables.job_queue.selection import Selection
 
 
 def count(transaction: Transaction, selection: Selection) -> int:
@@ -21,7 +23,7 @@ def count(transaction: Transaction, selection: Selection) -> int:
     if selection.array:
         return elements.count(transaction, selection)
     parts, parameters = _once(transaction, selection)
-    counts = [f"(SELECT COUNT(*) {part})" for part in parts]
+    counts = [f"(SELECT COUNT(*) {part})" for part in parts] or ["0"]
     row = transaction.row(f"SELECT {' + '.join(counts)} AS n", *parameters)
     return int(row["n"]) if row else 0
 
@@ -31,7 +33,7 @@ def progress(transaction: Transaction, selection: Selection) -> dict[str, int]:
     parts, parameters = _once(transaction, selection)
     found: dict[str, int] = {}
     # Each has an index with all that it reads; there is none with both columns.
-    for column in ("state", "ended"):
+    for column in ("state", "ended") if parts else ():
         counts = [f"SELECT {column} AS word, COUNT(*) AS n {part} GROUP BY {column}" for part in parts]
         for row in transaction.rows(" UNION ALL ".join(counts), *parameters):
             if row["word"] and not has_ended(row["word"]):
@@ -41,18 +43,17 @@ def progress(transaction: Transaction, selection: Selection) -> dict[str, int]:
 
 def _once(transaction: Transaction, selection: Selection) -> tuple[list[str], list[str | int]]:
     """Return the ends of queries that together have each job of a selection once, and their parameters."""
-    selection = rarest_first(transaction, selection)
     readers = comma_lists.unique((*selection.readers, comma_lists.ANY))
     parts, parameters = list[str](), list[str | int]()
-    for number, name in enumerate(readers):
+    for (number, name), part in product(enumerate(readers), narrowed(transaction, selection)):
         before = readers[:number]
         seen = (
             " AND NOT EXISTS (SELECT 1 FROM job_access AS other WHERE other.job_id = one.job_id"
             f" AND other.role IN ('read', 'part') AND other.name IN ({placeholders(before)}))"
         )
-        where, filters = selection.filters(name)
-        for rows, row_values in selection.rows_of(name):
-            parts.append(f"FROM job_access AS one WHERE {rows}{where}{seen if before else ''}")
+        where, filters = part.filters(name)
+        for rows, row_values in part.rows_of(name):
+            parts.append(f"FROM {part.source} WHERE {rows}{where}{seen if before else ''}")
             parameters += [*row_values, *filters, *before]
     return parts, parameters
 
@@ -117,7 +118,7 @@ def _from(
         after = [cursor.state_time_stamp, cursor.state_time_stamp, cursor.job_id]
     by_time = f"ORDER BY state_time_stamp {order}, job_id {order}"
     merged, parameters = _merged(transaction, selection, (where, after), by_time, limit)
-    rows = transaction.rows(f"{merged} {by_time} LIMIT %s", *parameters, limit)
+    rows = transaction.rows(f"{merged} {by_time} LIMIT %s", *parameters, limit) if merged else []
     return _jobs(transaction, [row["job_id"] for row in rows])
 
 
@@ -130,15 +131,15 @@ def _merged(
 ) -> tuple[str, list[str | int]]:
     """Return a query for the first ``limit`` jobs of each reader, and its parameters.
 
-    ``more`` is a further condition with its parameters.
+    ``more`` is a further condition with its parameters. Empty when no job can be in the selection.
     """
-    selection = rarest_first(transaction, selection)
     parts, parameters = list[str](), list[str | int]()
-    for name in comma_lists.unique((comma_lists.ANY, *selection.readers)):
-        where, filters = selection.filters(name)
-        for rows, row_values in selection.rows_of(name):
+    readers = comma_lists.unique((comma_lists.ANY, *selection.readers))
+    for name, part in product(readers, narrowed(transaction, selection)):
+        where, filters = part.filters(name)
+        for rows, row_values in part.rows_of(name):
             parts.append(
-                "SELECT * FROM (SELECT state_time_stamp, job_id FROM job_access AS one"
+                f"SELECT * FROM (SELECT state_time_stamp, job_id FROM {part.source}"
                 f" WHERE {rows}{where}{more[0]} {by_time} LIMIT %s) AS reader{len(parts)}"
             )
             parameters += [*row_values, *filters, *more[1], limit]
@@ -194,5 +195,7 @@ def _page(transaction: Transaction, selection: Selection, start: int, limit: int
     """Return the job_id of each job on a page, in its order."""
     by_time = "ORDER BY state_time_stamp, job_id"
     merged, parameters = _merged(transaction, selection, ("", []), by_time, start + limit)
+    if not merged:
+        return []
     rows = transaction.rows(f"{merged} {by_time} LIMIT %s OFFSET %s", *parameters, limit, start)
     return [row["job_id"] for row in rows]

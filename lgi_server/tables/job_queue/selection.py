@@ -1,17 +1,20 @@
 """Which jobs a list has: the filters, and their conditions in SQL on the rows of job_access."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from lgi_protocol import comma_lists
-from lgi_server.db.transaction import Transaction, placeholders
+from lgi_server.db.transaction import placeholders
 from lgi_server.tables.job_access import LABEL, PART, READ, label_key
 
-# Jobs of each label that are counted to find the label of the fewest.
-_COUNTED = 1000
 # How many numbers are looked up one by one.
 _LISTED = 1000
 Parameters = list[str | int]
+# Conditions on a job that has a role and name: each job is asked, or each that has them is looked up.
+_HAS = (
+    "EXISTS (SELECT 1 FROM job_access AS more WHERE more.job_id = one.job_id"
+    " AND more.role = %s AND more.name = %s)"
+)
+_FEW = "one.job_id IN (SELECT few.job_id FROM job_access AS few WHERE few.role = %s AND few.name = %s)"
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Selection:
     job has, ``owner`` and ``target`` are among its owners and target resources, ``since`` is the earliest
     last change in seconds, and ``numbers`` are ranges of numbers, each with its last one. ``array`` selects
     the elements of an array, whose indexes are in the ranges ``elements``; ``single`` the jobs of none.
+    ``begin`` is "owner" or "target" when so few jobs pass that filter that each of them is looked up, and
+    "application" when few are of it.
     """
 
     readers: tuple[str, ...]
@@ -39,14 +44,27 @@ class Selection:
     array: int = 0
     elements: tuple[tuple[int, int], ...] = ()
     single: bool = False
+    begin: str = ""
+
+    @property
+    def source(self) -> str:
+        """The table that is read, as ``one``: job by job when these are few."""
+        index = "access_by_application_and_time" if self.begin == "application" else "access_of_job"
+        return f"job_access AS one{f' /*! FORCE INDEX ({index}) */' if self.begin else ''}"
+
+    @property
+    def _is_looked_up(self) -> bool:
+        return self.begin in {"owner", "target"} or (bool(self.numbers) and _are_few(self.numbers))
 
     def rows_of(self, reader: str) -> list[tuple[str, Parameters]]:
         """Return conditions on the rows of a reader that are read; each is the begin of an index."""
         # A few numbers are looked up by their index: SQLite uses no index for a column behind a plus sign.
-        sign = "+" if self.numbers and _are_few(self.numbers) else ""
+        sign = "+" if self._is_looked_up else ""
         condition = f"{sign}one.role = %s AND {sign}one.name = %s"
         if self.labels:
             return [(condition, [LABEL, label_key(reader, self.labels[0])])]
+        if sign and not self.single:
+            return [("+one.role IN (%s, %s) AND +one.name = %s", [READ, PART, reader])]
         return [(condition, [role, reader]) for role in ((READ,) if self.single else (READ, PART))]
 
     def filters(self, reader: str) -> tuple[str, Parameters]:
@@ -72,12 +90,12 @@ class Selection:
     def _filters(self, reader: str, labels: Sequence[str], ended: str) -> tuple[str, Parameters]:
         conditions, parameters = list[str](), Parameters()
         for column, value, negated in (
-            ("state", self.state, self.not_state),
-            ("application", self.application, self.not_application),
-            (ended, self.ended, False),
+            ("one.state", self.state, self.not_state),
+            ("one.application", self.application, self.not_application),
+            (f"+one.{ended}" if self.begin == "application" else f"one.{ended}", self.ended, False),
         ):
             if value:
-                conditions.append(f"one.{column} {'<>' if negated else '='} %s")
+                conditions.append(f"{column} {'<>' if negated else '='} %s")
                 parameters.append(value)
         if self.since:
             conditions.append("one.state_time_stamp >= %s")
@@ -85,13 +103,10 @@ class Selection:
         others = [(LABEL, label_key(reader, term)) for term in labels]
         others += [("owner", self.owner)] * bool(self.owner) + [("target", self.target)] * bool(self.target)
         for role, name in others:
-            conditions.append(
-                "EXISTS (SELECT 1 FROM job_access AS more WHERE more.job_id = one.job_id"
-                " AND more.role = %s AND more.name = %s)"
-            )
+            conditions.append(_FEW if role == self.begin else _HAS)
             parameters += [role, name]
         if self.numbers:
-            condition, values = _among(self.numbers)
+            condition, values = _among(self.numbers, "one.job_id + 0" if self.begin else "one.job_id")
             conditions.append(condition)
             parameters += values
         return "".join(f" AND {condition}" for condition in conditions), parameters
@@ -101,28 +116,13 @@ def _are_few(numbers: Sequence[tuple[int, int]]) -> bool:
     return sum(last - first + 1 for first, last in numbers) <= _LISTED
 
 
-def _among(numbers: Sequence[tuple[int, int]]) -> tuple[str, Parameters]:
+def _among(numbers: Sequence[tuple[int, int]], column: str) -> tuple[str, Parameters]:
+    """Return a condition on a column of numbers; no index is used for one that is an expression."""
     if _are_few(numbers):
         every = [number for first, last in numbers for number in range(first, last + 1)]
-        return f"one.job_id IN ({placeholders(every)})", [*every]
+        return f"{column} IN ({placeholders(every)})", [*every]
     single = [first for first, last in numbers if first == last]
     ranges = [pair for pair in numbers if pair[0] != pair[1]]
-    parts = ["one.job_id BETWEEN %s AND %s"] * len(ranges)
-    parts += [f"one.job_id IN ({placeholders(single)})"] if single else []
+    parts = [f"{column} BETWEEN %s AND %s"] * len(ranges)
+    parts += [f"{column} IN ({placeholders(single)})"] if single else []
     return f"({' OR '.join(parts)})", [*(number for pair in ranges for number in pair), *single]
-
-
-def rarest_first(transaction: Transaction, selection: Selection) -> Selection:
-    """Return a selection whose first label is that of the fewest jobs: its rows are the ones to read."""
-    if len(selection.labels) < 2:
-        return selection
-    readers = comma_lists.unique((*selection.readers, comma_lists.ANY))
-    some = f"SELECT 1 FROM job_access WHERE role = '{LABEL}' AND name IN ({placeholders(readers)})"
-    counts = [
-        f"(SELECT COUNT(*) FROM ({some} LIMIT {_COUNTED}) AS few{number}) AS n{number}"
-        for number in range(len(selection.labels))
-    ]
-    keys = [label_key(reader, term) for term in selection.labels for reader in readers]
-    row = transaction.row(f"SELECT {', '.join(counts)}", *keys)
-    ordered = sorted(enumerate(selection.labels), key=lambda one: int(row[f"n{one[0]}"]) if row else 0)
-    return replace(selection, labels=tuple(term for _, term in ordered))

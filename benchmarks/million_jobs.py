@@ -1,0 +1,114 @@
+"""Fills a database with jobs by a few statements of SQL: a million in a minute or two.
+
+All jobs may be read by the administrators. One in 1000 is of each user; the first tenth is of a former user
+and of a resource that is no more; 20 ran on the resource ``rare`` and have the label ``T=1``. The last 1200
+are queued or running.
+"""
+
+import re
+from pathlib import Path
+
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
+from lgi_server.tables import job_access
+
+SCHEMA = Path(__file__).parents[1] / "sql" / "schema.sql"
+# Seconds: the last change of the last job.
+LAST = 1_700_000_000
+_INDEX = re.compile(r"CREATE INDEX (\w+) ON (job_queue|job_access) \(.*?\)[^;]*;")
+_DIGITS = "SELECT 0 AS x" + "".join(f" UNION ALL SELECT {digit}" for digit in range(1, 10))
+# The number of each job from 1 on is n.
+_NUMBERS = (
+    f"WITH digit AS ({_DIGITS}), numbers AS (SELECT 1 + a.x + 10 * b.x + 100 * c.x + 1000 * d.x + 10000 * e.x"
+    " + 100000 * f.x AS n FROM digit a, digit b, digit c, digit d, digit e, digit f) "
+)
+
+
+def fill(database: Database, number: int, *, is_sqlite: bool) -> None:
+    """Store so many jobs, at most a million, into an empty database."""
+    indexes = [(found[0], found[1], found[2]) for found in _INDEX.finditer(SCHEMA.read_text())]
+    for _, name, table in indexes:
+        database.run(lambda one, name=name, table=table: one.run(_drop(name, table, is_sqlite)))
+    columns = _columns(number, is_sqlite)
+    for statement in (_jobs(columns), *_access(columns)):
+        database.run(lambda one, sql=statement: one.run(sql))
+    for sql, _, _ in indexes:
+        database.run(lambda one, sql=sql: one.run(_of_dialect(sql, is_sqlite)))
+    for table in ("job_queue", "job_access"):
+        database.run(lambda one, table=table: _analyse(one, table, is_sqlite))
+
+
+def _drop(name: str, table: str, is_sqlite: bool) -> str:
+    return f"DROP INDEX {name}" if is_sqlite else f"DROP INDEX {name} ON {table}"
+
+
+def _of_dialect(sql: str, is_sqlite: bool) -> str:
+    kept, dropped = ("~", "!") if is_sqlite else ("!", "~")
+    sql = re.sub(rf"/\*{dropped}.*?\*/", "", sql.rstrip(";"))
+    return re.sub(rf"/\*{kept}(.*?)\*/", r"\1", sql)
+
+
+def _analyse(transaction: Transaction, table: str, is_sqlite: bool) -> None:
+    transaction.run(f"ANALYZE {table}") if is_sqlite else transaction.rows(f"ANALYZE TABLE {table}")
+
+
+def _columns(number: int, is_sqlite: bool) -> dict[str, str]:
+    """Return the values of columns as SQL of n; ``where`` is the condition of the numbers."""
+    user = (
+        "('user' || (n {mod} 1000) || '@campus')" if is_sqlite else "CONCAT('user', MOD(n, 1000), '@campus')"
+    )
+    some = "n {mod} {} = 7" if is_sqlite else "MOD(n, {}) = 7"
+
+    def one_in(share: int) -> str:
+        return some.format(share, mod="%")
+
+    user = user.format(mod="%")
+    rare = one_in(max(8, number // 20))
+    active = f"WHEN n > {number - 200} THEN 'running' WHEN n > {number - 1200} THEN 'queued'"
+    late = f"n > {number - 1200}"
+    res = "('res' || (n % 20))" if is_sqlite else "CONCAT('res', MOD(n, 20))"
+    return {
+        "where": f"n <= {number}",
+        "owner": f"CASE WHEN n <= {number // 10} THEN 'former@campus' ELSE {user} END",
+        "target": f"CASE WHEN {rare} THEN 'rare' WHEN n <= {number // 10} THEN 'old' ELSE {res} END",
+        "state": f"CASE {active} ELSE 'finished' END",
+        "code": f"CASE WHEN {late} THEN NULL WHEN {one_in(10)} THEN 1 ELSE 0 END",
+        "ended": f"CASE WHEN {late} THEN '' WHEN {one_in(10)} THEN 'failed' ELSE 'succeeded' END",
+        "time": f"{LAST - number} + n",
+        "application": f"CASE WHEN {one_in(50_000)} THEN 'other' ELSE 'hello_world' END",
+        "readers": "('admin, ' || {})" if is_sqlite else "CONCAT('admin, ', {})",
+        "rare": rare,
+        "md": one_in(10),
+    }
+
+
+def _jobs(of: dict[str, str]) -> str:
+    readers = of["readers"].format(of["owner"])
+    columns = (
+        "job_id, state, application, owners, read_access, write_access, target_resources, input, output,"
+        " job_specifics, state_time_stamp, priority, repository, exit_code"
+    )
+    return (
+        f"INSERT INTO job_queue ({columns}) {_NUMBERS}SELECT n, {of['state']}, {of['application']},"
+        f" {of['owner']}, {readers}, {readers}, {of['target']}, '', '', '', {of['time']}, n, '', {of['code']}"
+        f" FROM numbers WHERE {of['where']} ORDER BY n"
+    )
+
+
+def _access(of: dict[str, str]) -> list[str]:
+    """Return a statement for each role and name; roles have what `job_access` says."""
+    listed, owned, other = (of["time"], of["state"], of["ended"]), ("0", of["state"], "''"), ("0", "''", "''")
+    rows = [
+        ("label", f"'{job_access.label_key('admin', 'T=1')}'", listed, of["rare"]),
+        ("label", f"'{job_access.label_key('admin', 'kind=md')}'", listed, of["md"]),
+        ("owner", of["owner"], owned, "1 = 1"),
+        ("read", "'admin'", listed, "1 = 1"),
+        ("read", of["owner"], listed, "1 = 1"),
+        ("target", of["target"], other, "1 = 1"),
+    ]
+    return [
+        "INSERT INTO job_access (role, name, state_time_stamp, job_id, state, application, ended) "
+        f"{_NUMBERS}SELECT '{role}', {name}, {time}, n, {state}, {of['application']}, {ended}"
+        f" FROM numbers WHERE {of['where']} AND {condition} ORDER BY 2, 3, 4"
+        for role, name, (time, state, ended), condition in rows
+    ]
