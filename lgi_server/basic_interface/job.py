@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from lgi_protocol import comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.job_end import End
 from lgi_protocol.states import State
 from lgi_server.background.timestamp_batcher import Timestamp
 from lgi_server.basic_interface import filters
@@ -15,9 +16,11 @@ from lgi_server.services.jobs import explanation, history, holds, live_output, u
 from lgi_server.services.jobs.explanation import ResourceVerdict
 from lgi_server.services.jobs.live_output import OutputView
 from lgi_server.storage import repository
+from lgi_server.tables import job_retries
 from lgi_server.tables.job_holds import USER
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.job_queue.positions import MOST
+from lgi_server.tables.job_retries import Try
 
 # The number of resources that take no jobs to list.
 MOST_CLOSED = 5
@@ -37,6 +40,7 @@ def job(visit: PageContext, job_id: int) -> Answer:
         "output": filters.content(found.output),
         "tail": filters.ending(tail.data, tail.offset) if tail else None,
         "progress": tail.progress if tail else 0,
+        "tries": _tries(visit, found),
         "changes": history.of_job(visit.transaction, visit.user, job_id, visit.visitor.server.config),
         "waits": _explanation(visit, found),
         "may_change": may_change(visit, found),
@@ -103,6 +107,20 @@ def _closure(one: ResourceVerdict) -> str:
         reason = one.resource.drain_reason
         return f"it is drained: {reason}" if reason else "it is drained"
     return one.unavailable if one.reason is explanation.Reason.UNAVAILABLE else ""
+
+
+def _tries(visit: PageContext, found: JobRow) -> list[tuple[Try, str, filters.Content]]:
+    """Return the tries of a job that failed and were followed by others, how each ended, and its output."""
+    if not found.tried:
+        return []
+    return [
+        (
+            one,
+            End(one.exit_code, one.exit_signal, one.end_reason).text(one.state),
+            filters.ending(one.output, 0),
+        )
+        for one in job_retries.tries(visit.transaction, found.job_id)
+    ]
 
 
 def _tail(visit: PageContext, found: JobRow) -> OutputView | None:

@@ -19,11 +19,12 @@ from lgi_server.basic_interface import filters
 from lgi_server.basic_interface.job import seen
 from lgi_server.basic_interface.registry import Answer, PageContext, Redirect, Template
 from lgi_server.services.access.principals import UserPrincipal
-from lgi_server.services.jobs import idempotency, resubmission, submission
+from lgi_server.services.jobs import idempotency, resubmission, retries, submission
 from lgi_server.services.jobs.submit_request import NO_PLAN, JobPayload, SubmitContext, SubmitRequest
 from lgi_server.services.jobs.targets import applications_of
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import NO_SERVER
+from lgi_server.tables.job_queue.jobs import JobRow
 
 # The fields of the form, named as in the call; those in the second line are check boxes.
 _NAMED = ("job_name", "labels")
@@ -73,9 +74,17 @@ def submit_form(visit: PageContext) -> Answer:
         "labels": resubmission.labels_of(job),
         "like": str(job.job_id),
         "with_files": "1",
+        **_retries(visit, job),
     }
     shown = _form(visit, values, (), visit.user.groups)
     return replace(shown, values={**shown.values, "lacks_input": not is_text})
+
+
+def _retries(visit: PageContext, job: JobRow) -> dict[str, str]:
+    if not job.retries:
+        return {}
+    plan = retries.plan_of(visit.transaction, job)
+    return {"retries": str(plan.retries), "retry_on": plan.retry_on, "backoff": str(plan.backoff)}
 
 
 def _form(

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from lgi_protocol.job_end import End
+from tests.server.test_retries import fail_by_cycle
 from tests.support.grid import Grid
 from tests.support.pages import FROM_OURS, Browser
 
@@ -398,4 +400,33 @@ def test_administrators_may_change_every_job(offered: Grid) -> None:
 
     Browser(offered, "root@admin", ("admin",)).fill(f"jobs/{job_id}/delete")
 
+    assert offered.rows("SELECT * FROM job_queue") == []
+
+
+def test_a_job_that_is_tried_again_shows_its_tries(offered: Grid) -> None:
+    """Its page has how each ended and the end of its output; the form of one like it has its plan."""
+    browser = Browser(offered)
+    fields = {"application": "hello_world", "retries": "2", "retry_on": "exit 1-9", "backoff": "0"}
+    job_id = int(browser.fill("submit", **fields).path.split("/")[1])
+
+    fail_by_cycle(offered, job_id, End(3), b"no <b>luck</b>\n")
+    page = browser.get(f"jobs/{job_id}")
+
+    (summary,) = page.tree.xpath("//main//details/summary")
+    (output,) = page.tree.xpath("//pre[@id='try-1']")
+    assert summary.text_content() == "Try 1: finished, exit code 3"
+    assert output.text_content().strip() == "no <b>luck</b>"
+    form = browser.get(f"submit?like={job_id}").fields()
+    assert [form[name] for name in ("retries", "retry_on", "backoff")] == ["2", "exit 1-9", "0"]
+
+
+def test_a_rule_for_retries_that_makes_no_sense_is_named_in_the_form(offered: Grid) -> None:
+    """What was typed is still there, and the field is marked."""
+    browser = Browser(offered)
+
+    page = browser.fill("submit", application="hello_world", retries="1", retry_on="exit 0")
+
+    (field,) = page.tree.xpath("//*[@aria-invalid='true']/@name")
+    assert (page.status, field) == (400, "retry_on")
+    assert page.fields()["retry_on"] == "exit 0"
     assert offered.rows("SELECT * FROM job_queue") == []
