@@ -9,7 +9,7 @@ from tests.conformance.answers import Lines
 from tests.conformance.replay import PATIENT, REPLAYED, replay
 from tests.conformance.stage import Stage
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 SAME: tuple[Lines, Lines] = ((), ())
 

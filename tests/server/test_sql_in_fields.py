@@ -8,6 +8,8 @@ import requests
 from lgi_server.app import CALLS
 from tests.support.grid import PROJECT, SERVER_NAME, TABLES, Grid
 
+pytestmark = pytest.mark.long
+
 ROUTES = sorted(f"{folder}/{route.name}" for folder, routes in CALLS.items() for route in routes)
 TEXTS = ["x' OR '1'='1", "x'; DROP TABLE job_queue; -- ", 'x" OR 1=1 /* %s %(a)s %', "x\\' OR 1=1 #", "x`; %"]
 

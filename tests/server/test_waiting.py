@@ -23,7 +23,7 @@ from tests.support import certificates
 from tests.support.grid import Grid, refusal, wait_for
 from tests.support.queues import queued_job
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 NAME = "res1@cluster"
 HELLO = "hello_world"
