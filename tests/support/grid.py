@@ -32,6 +32,7 @@ from lgi_server.services.project import administration, registration
 from lgi_server.services.project.registration import NewResource
 from lgi_server.tables.job_queue import jobs
 from lgi_tools.certificates.ca import Authority, Issued
+from tests.support.ports import free_port
 from tests.support.settings import changed
 
 BIN = Path(sys.executable).parent
@@ -68,13 +69,6 @@ TABLES = [
     "web_sessions",
 ]
 CAPABILITIES = "<hello_world> </hello_world>"
-
-
-def free_port() -> int:
-    """Return a TCP port that is unused at present."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def refusal(call: Callable[[], object]) -> int:
