@@ -16,6 +16,7 @@ from lgi_tools.client import command_line
 
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
+    from lgi_tools.client.job import Job
     from lgi_tools.client.selection import Selection
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -126,7 +127,12 @@ def other_options(command: _Command) -> _Command:
 def selection_options(command: _Command) -> _Command:
     """Add all options that select jobs, and the argument JOB_ID, which may be missing, as ``words``."""
     argument = click.argument("words", nargs=-1, shell_complete=complete_ids, metavar="[JOB_ID]...")
-    everything = click.option("--all", "everything", is_flag=True, help="All jobs that you may read.")
+    everything = click.option(
+        "--all",
+        "everything",
+        is_flag=True,
+        help="Also jobs of others that you may read; without other options all of them.",
+    )
     for option in reversed((_STATE, _APPLICATION, *_OUTCOMES, *_OTHERS, everything, argument)):
         command = option(command)
     return command
@@ -173,9 +179,27 @@ def selection(chosen: Options, user: str, default_all: bool = False) -> "Selecti
         raise click.UsageError(str(error)) from None
     if found.is_everything and not (default_all or chosen.get("everything")):
         raise click.UsageError("no jobs are selected: give job ids, an option that selects jobs, or --all")
-    if chosen.get("everything") and not found.is_everything:
-        raise click.UsageError("--all cannot be combined with job ids and options that select jobs")
+    if chosen.get("everything") and chosen.get("mine"):
+        raise click.UsageError("--all cannot be combined with --mine")
     return found
+
+
+def only_own(chosen: Options, user: str, found: "Sequence[Job]") -> "list[Job]":
+    """Return those of the selected jobs that a command takes: the user's own, unless others are asked for.
+
+    Somebody else may have given a job the same name and labels, and let this user read it. An array has all
+    its elements from one submit. Raises ClickException when none is left.
+    """
+    asked = chosen.get("everything") or chosen.get("group") or chosen.get("array")
+    if asked or any("[" in word for word in chosen.get("words", ())):
+        own = list(found)
+    else:
+        own = [job for job in found if user in job.owners]
+    if found and not own:
+        raise click.ClickException("no job of yours is selected; --all also selects those of others")
+    if not found:
+        raise click.ClickException("no job is selected")
+    return own
 
 
 def _array(option: str, words: Sequence[str]) -> str:

@@ -161,7 +161,8 @@ def selected(
 ) -> "tuple[int, ...]":
     """Return the numbers of the jobs that options and words select: of single ids all, else those that exist.
 
-    Of the latter only jobs that suit the command; ``call`` makes the calls for them, and may repeat them.
+    Of the latter only own jobs (`selection_options.only_own`) that suit the command; ``call`` makes the calls
+    for them, and may repeat them.
     Raises ClickException when nothing is selected, UsageError for an invalid selection.
     """
     from lgi_tools.cli import selection_options
@@ -170,7 +171,8 @@ def selected(
         return job_ids(words["words"])
     wanted = selection_options.selection(words, project.user)
     listed = call(lambda: list(project.select(wanted)))
-    found = tuple(job.id for job in listed if suits(job))
+    own = selection_options.only_own(words, project.user, listed)
+    found = tuple(job.id for job in own if suits(job))
     if not found:
         raise click.ClickException("no job is selected")
     return found

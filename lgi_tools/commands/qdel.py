@@ -60,7 +60,7 @@ def command(yes: bool, raw: bool, as_json: bool, **given: object) -> int:
         job_ids = list(words["words"])
         wanted = [job_id for job_id in job_ids if not asks or _is_confirmed(calls, job_id)]
     else:
-        job_ids = wanted = _selected(calls, asked, asks)
+        job_ids = wanted = _selected(calls, asked, words, chosen.user, asks)
     done = [_delete(calls, job_id, shape, results) for job_id in wanted]
     if shape is OutputFormat.JSON:
         output_json.show({"jobs": results})
@@ -69,7 +69,9 @@ def command(yes: bool, raw: bool, as_json: bool, **given: object) -> int:
     return 0 if all(done) and len(wanted) == len(job_ids) else 1
 
 
-def _selected(calls: UserCalls, asked: "Selection", asks: bool) -> list[str]:
+def _selected(
+    calls: UserCalls, asked: "Selection", words: options.Options, user: str, asks: bool
+) -> list[str]:
     """Return the numbers of the selected jobs, after a question. Raises Abort, ClickException for none."""
     from lgi_tools.client.selected_jobs import selected_jobs
 
@@ -81,8 +83,7 @@ def _selected(calls: UserCalls, asked: "Selection", asks: bool) -> list[str]:
                 asked,
             )
         )
-    if not found:
-        raise click.ClickException("no job is selected")
+    found = selection_options.only_own(words, user, found)
     if asks:
         counted = selection_options.counted([job.state for job in found])
         lost = "; the results of those that have ended are lost" if any(job.ended for job in found) else ""

@@ -100,9 +100,8 @@ def _chosen(
     if numbers and (each or len(numbers) == 1):
         return numbers
     wanted = selection_options.selection(words, project.user)
-    found = repeated(lambda: list(project.select(wanted)))
-    if not found:
-        raise click.ClickException("no job is selected")
+    listed = repeated(lambda: list(project.select(wanted)))
+    found = selection_options.only_own(words, project.user, listed)
     return [job.id for job in found] if each else [max(found, key=_start).id]
 
 

@@ -2,8 +2,8 @@
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -43,16 +43,29 @@ def is_staged(name: str) -> bool:
     return name not in {"", ".", ".."} and "/" not in name and not name.startswith(RESERVED)
 
 
-def contents(directory: Path, state: Path) -> Iterator[LocalFile | Omitted]:
-    """Yield the user's files in the order of their names, then both streams of the job."""
+def contents(
+    directory: Path, state: Path, fetched: Mapping[str, Fingerprint]
+) -> Iterator[LocalFile | Omitted]:
+    """Yield the user's files in the order of their names, then both streams of the job.
+
+    A file in the place of a stream that is as it was ``fetched`` is the stream of an earlier try.
+    """
     streams = [_examine(name, state / place) for name, place in STREAMS.items() if (state / place).exists()]
     taken = {stream.name for stream in streams}
     for name in sorted(os.listdir(directory)):
+        if name in taken and _is_unchanged(directory / name, fetched.get(name)):
+            continue
         if name in taken:
             yield Omitted(name, "a stream of the job is stored under this name")
         elif one := _entry(name, directory / name):
             yield one
     yield from streams
+
+
+def _is_unchanged(path: Path, fetched: Fingerprint | None) -> bool:
+    with suppress(OSError):
+        return fetched == fingerprint(path.lstat())
+    return False
 
 
 def _entry(name: str, path: Path) -> LocalFile | Omitted | None:

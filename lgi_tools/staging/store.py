@@ -77,7 +77,7 @@ class _Storage:
 
     def _changed(self, directory: Path) -> Iterator[LocalFile]:
         """Yield the files that differ from those in the repository."""
-        for one in contents(directory, self._marks.state):
+        for one in contents(directory, self._marks.state, self._fetched):
             if not isinstance(one, LocalFile):
                 self._others.append((one.name, one.reason))
                 continue

@@ -20,6 +20,7 @@ from lgi_tools.commands.explain import main as explain
 from lgi_tools.commands.qdel import main as qdel
 from lgi_tools.commands.qstat import main as qstat
 from lgi_tools.commands.qsub import main as qsub
+from lgi_tools.commands.resubmit import main as resubmit
 from lgi_tools.commands.run import main as run_command
 from lgi_tools.commands.tail import main as tail
 from lgi_tools.commands.wait import main as wait
@@ -53,6 +54,29 @@ def submitted(grid: Grid, state: str = "queued", **fields: str) -> int:
         columns = {"exit_code": 4} if state == "finished" else {}
         grid.set_job(job_id, state=state, **columns)
     return job_id
+
+
+def test_a_job_of_another_user_is_not_taken_for_ones_own(grid: Grid, tool: Run) -> None:
+    """Who may read it could run a stranger's program otherwise, or take a stranger's results for his own."""
+    own = submitted(grid, "finished", job_name="sweep", labels="run=1")
+    eve = grid.user("eve@desk", ("evil",))
+    planted = eve.submit(
+        application="command", job_name="sweep", labels="run=1", read_access="mark@laptop", write_access="any"
+    )
+    grid.set_job(planted, state="finished", exit_code=1)
+
+    again = json.loads(tool(resubmit, "--name", "sweep", "--json")[1])
+    nothing = tool(resubmit, "--label", "run=1", f"{planted}-{planted}")
+    tool(qdel, "--name", "sweep", "--yes", "--state", "finished")
+    waited = tool(wait, "--all", "--name", "sweep", f"{planted}-{planted}")
+
+    assert [one["resubmitted_from"] for one in again["jobs"]] == [own]
+    assert nothing[0] == 1
+    assert "no job of yours is selected; --all also selects those of others" in nothing[2]
+    assert [row["job_id"] for row in grid.rows("SELECT job_id FROM job_queue WHERE state = 'finished'")] == [
+        planted
+    ]
+    assert f"{planted} finished" in waited[1]
 
 
 def listed(tool: Run, *words: str) -> list[int]:
@@ -150,7 +174,7 @@ def test_a_long_list_shows_how_jobs_ended(grid: Grid, tool: Run) -> None:
     _, out, _ = tool(qstat, "--long")
 
     header, failed, _, total = out.splitlines()
-    columns = "job name state application resource waited ran owner labels"
+    columns = "job name state application resource waited ran used owner labels"
     assert " ".join(header.split()) == columns
     assert " ".join(failed.split()) == (
         f"{job_id} sweep finished, exit code 4 command any 1m00s 1h59m mark@laptop T=300"
@@ -192,7 +216,7 @@ def test_a_selection_is_deleted_after_a_question(
         (("--yes",), "no jobs are selected"),
         (("--name", "sweep"), "give --yes"),
         (("--all",), "give --yes"),
-        (("--all", "--name", "sweep", "--yes"), "--all cannot be combined"),
+        (("--all", "--mine", "--yes"), "--all cannot be combined with --mine"),
         (("--mine", "--group", "theor", "--yes"), "--mine cannot be combined"),
         (("--label", "T", "--yes"), "is not written as KEY=VALUE"),
         (("9-3", "--yes"), "the range 9-3 is empty"),

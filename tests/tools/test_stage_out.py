@@ -20,7 +20,7 @@ from lgi_tools.client.repository import Repository
 from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.client.upload_body import UploadBody
 from lgi_tools.staging import omissions
-from lgi_tools.staging.marks import Marks
+from lgi_tools.staging.marks import Marks, fingerprint
 from lgi_tools.staging.outcome import PERMANENT, RETRY, UNREACHABLE
 from lgi_tools.staging.store import store
 from tests.support.canned_server import Answer, CannedServer
@@ -186,6 +186,20 @@ def test_a_file_with_the_name_of_a_stream_is_reported(
     assert store(job, repository) == 0
     assert [one.body for one in server.requests if one.method == "PUT"] == [b"the stream"]
     assert not_stored(job) == "joblog.txt (a stream of the job is stored under this name)\n"
+
+
+def test_the_stream_of_an_earlier_try_is_no_file_of_the_job(
+    job: Path, server: CannedServer, repository: Repository
+) -> None:
+    """It came with the inputs, and the stream of this try takes its place: nothing is lost."""
+    (job / "joblog.txt").write_text("the first try")
+    Marks(job).note({"joblog.txt": fingerprint((job / "joblog.txt").lstat())})
+    (Marks(job).state / "stdout").write_text("the second try")
+    takes(server, "joblog.txt")
+
+    assert store(job, repository) == 0
+    assert [one.body for one in server.requests if one.method == "PUT"] == [b"the second try"]
+    assert not_stored(job) == ""
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_a_server_that_is_down_is_waited_for_before_jobs_are_selected(run: Run, 
     nothing = lgi("<job_name> x </job_name> <number_of_jobs> 0 </number_of_jobs>")
     server.will_answer_call(STATE, down, listed, nothing, lgi(job_in("finished", 7, "done")))
 
-    code, out, err = run(main, "-f", "--name", "x")
+    code, out, err = run(main, "-f", "--all", "--name", "x")
 
     assert (code, out) == (0, "done")
     assert "no answer from" in err
