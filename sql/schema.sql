@@ -7,7 +7,8 @@
 -- ended: NULL is not known, or no signal; and what it used, memory and disk in bytes; and daemon_reference: the reference
 -- under which resource_exchange has given out the job, as long as the job has it; and job_name and labels, a line key=value each; and when the job was submitted
 -- and last started: NULL is not known, or not yet; and the array of a job that is an element of one, and its index there;
--- and user_priority, which orders the queued jobs of one user: LGI_scheduler derives their priority from it.
+-- and user_priority, which orders the queued jobs of one user: LGI_scheduler derives their priority from it;
+-- and deadline, in seconds: as it comes nearer, LGI_scheduler raises user_priority.
 -- The last four columns the database makes itself: whom a queued job is for, a comma for more than one; its user;
 -- how long licences is, which tells most wishes apart where the whole text is too long for a key; and of an element the
 -- state, or succeeded, failed or unknown when it has ended: the progress of an array is one range of an index, in which
@@ -46,6 +47,7 @@ CREATE TABLE job_queue (
     array_id          INTEGER      NULL,
     array_index       INTEGER      NULL,
     user_priority     SMALLINT     NOT NULL DEFAULT 0,
+    deadline          BIGINT       NULL,
     queued_for        VARCHAR(255) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
         CASE WHEN INSTR(target_resources, ',') > 0 THEN ',' ELSE target_resources END END) STORED,
     queued_by         VARCHAR(254) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
@@ -60,6 +62,7 @@ CREATE INDEX job_offers ON job_queue (application, state, lock_state, licences, 
 CREATE INDEX job_target ON job_queue (application, queued_for, lock_state, licences, priority, job_id);
 CREATE INDEX job_share ON job_queue (application, queued_for, queued_by, queued_wish, user_priority, priority, job_id);
 CREATE INDEX job_order ON job_queue (state_time_stamp, job_id);
+CREATE INDEX job_deadline ON job_queue (deadline) /*~ WHERE deadline IS NOT NULL */;
 CREATE INDEX job_repository ON job_queue (repository);
 CREATE UNIQUE INDEX job_reference ON job_queue (daemon_reference) /*~ WHERE daemon_reference IS NOT NULL */;
 CREATE UNIQUE INDEX job_element ON job_queue (array_id, array_index) /*~ WHERE array_id IS NOT NULL */;
@@ -372,4 +375,4 @@ CREATE TABLE update_undo (
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (12);
+INSERT INTO schema_version (version) VALUES (13);

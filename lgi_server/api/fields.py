@@ -146,8 +146,10 @@ RETRY_ON = _field("retry_on", SHORT, E.STATE)
 BACKOFF_WAIT = _field("backoff", INTEGER, E.STATE)
 # Ours: the priority of a job among the others of its user, a number that may be negative.
 PRIORITY = _field("priority", INTEGER, E.STATE)
+# Ours: when a user needs a job, in seconds since 1970.
+DEADLINE = Field("deadline", 16, E.STATE, E.STATE)
 PLANS = frozenset(
-    one.name for one in (HOLD, AFTER, AFTER_ANY, KEEP, RETRIES, RETRY_ON, BACKOFF_WAIT, PRIORITY)
+    one.name for one in (HOLD, AFTER, AFTER_ANY, KEEP, RETRIES, RETRY_ON, BACKOFF_WAIT, PRIORITY, DEADLINE)
 )
 HOLD_REASONS = _field("reasons", SHORT, E.STATE)
 SHOW = _field("show", SHORT, E.STATE_TOO_BIG)

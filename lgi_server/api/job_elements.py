@@ -25,6 +25,7 @@ def more(job: JobRow, shown: Collection[str], keep: int = 0) -> Elements:
     known = {**(times if "times" in shown else {}), **place, **used}
     held = holds(job) if "holds" in shown else ()
     tries = {"tried": job.tried, "retries": job.retries} if "tries" in shown and job.retries else {}
+    tries |= {"deadline": job.deadline} if "priority" in shown and job.deadline else {}
     tries |= {"priority": job.user_priority} if "priority" in shown and job.user_priority else {}
     values = [Element(name, value) for name, value in {**known, **tries}.items() if value is not None]
     return (*named(job, shown), *values, *held)

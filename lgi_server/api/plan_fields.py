@@ -24,6 +24,7 @@ def posted(form: Form) -> JobPlan:
         _is_set(form, fields.KEEP),
         *_retries(form),
         posted_priority(form),
+        _number(form, fields.DEADLINE, 0, whole_number.MOST) or None,
     )
 
 

@@ -30,6 +30,7 @@ def _job(found: Explanation) -> Element:
             Element("target_resources", comma_lists.join(job.target_resources)),
             *responses.end(job),
             *((Element("priority", job.user_priority),) if job.user_priority else ()),
+            *((Element("deadline", job.deadline),) if job.deadline else ()),
         ),
     )
 

@@ -21,7 +21,7 @@ from lgi_server.tables.job_arrays import MOST_ELEMENTS
 from lgi_server.tables.job_queue.jobs import JobRow
 
 # What a submit can plan here: clients that want it ask first, since older servers read over the fields.
-_PLANS = tuple(Element(f"plans_{what}", 1) for what in ("hold", "after", "retries", "priority"))
+_PLANS = tuple(Element(f"plans_{what}", 1) for what in ("hold", "after", "retries", "priority", "deadline"))
 
 
 def interface_submit_job(call: InterfaceContext) -> Elements:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def of_job(job: "Job") -> dict[str, Any]:
     """Return a job as JSON; what is not known, or not yet, has no key."""
     times = {"submitted": job.submitted_at, "started": job.started_at, "ended": job.ended_at}
-    times["kept_until"] = job.kept_until
+    times |= {"kept_until": job.kept_until, "deadline": job.deadline}
     values = {
         "job_id": job.id,
         "state": job.state,

@@ -18,7 +18,7 @@ _Parameters = ParamSpec("_Parameters")
 _PROJECT = ("project", "this_project_server", "project_master_server")
 _LISTS = ("target_resources", "owners", "read_access", "write_access")
 _TEXTS = ("state", "application")
-_TIMES = ("submitted", "started", "ended", "kept_until", "tried", "retries")
+_TIMES = ("submitted", "started", "ended", "kept_until", "deadline", "tried", "retries")
 _ARRAY = ("array_id", "array_index")
 _OURS = ("job_name", "priority", *_TIMES, *_ARRAY)
 

@@ -89,6 +89,8 @@ def queue_lines(text: str) -> str:
     """Return a line for the priority of the job in a ``<job>``, unless it is 0, and for each of its holds."""
     priority = signed_number(xml.value(text, "priority"))
     first = line("Job priority", f"{priority} among the jobs of its user") if priority else ""
+    if deadline := xml.value(text, "deadline"):
+        first += line("Job deadline", date_and_number(deadline))
     return first + "".join(
         line("Job held", f"by {one.summary}, since {one.since:%c}") for one in read_holds(text)
     )

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 # The arguments of a command that these options are.
-NAMES = ("hold", "after", "after_any", "keep", "retries", "retry_on", "backoff", "priority")
+NAMES = ("hold", "after", "after_any", "keep", "retries", "retry_on", "backoff", "priority", "deadline")
 # The fields of a submit that they become.
-FIELDS = frozenset({"hold", "after", "after_any", "retries", "priority"})
+FIELDS = frozenset({"hold", "after", "after_any", "retries", "priority", "deadline"})
 
 
 def job_ids(text: str) -> tuple[int, ...]:
@@ -33,6 +33,13 @@ def job_ids(text: str) -> tuple[int, ...]:
 def plan_options(command: _Command) -> _Command:
     """Add --priority, --hold, --after, --keep-after-failure, --retries and what belongs to these."""
     for option in (
+        click.option(
+            "--deadline",
+            type=TextParamType("time", command_line.deadline),
+            metavar="TIME",
+            help="Prefer the job to your own others as a date comes near, as 2026-11-30T18:00, or in 6h"
+            " (default: none).",
+        ),
         click.option(
             "--priority",
             type=PRIORITY,
@@ -100,6 +107,7 @@ def of_options(given: Options) -> "JobPlan":
         retry_on=given["retry_on"],
         backoff=given["backoff"],
         priority=given["priority"],
+        deadline=given["deadline"] or 0,
     )
 
 

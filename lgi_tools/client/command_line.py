@@ -3,8 +3,10 @@
 import codecs
 import re
 import shlex
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from lgi_tools.client.text import shortened
@@ -131,6 +133,22 @@ def memory(text: str) -> int:
     if found is None or found[2].lower() not in _UNITS or int(found[1]) == 0:
         raise ValueError(f"{text!r} is not a memory size: write megabytes, as 2000, or 500M or 2G")
     return int(found[1]) * _UNITS[found[2].lower()]
+
+
+def deadline(text: str) -> int:
+    """Return the Unix time of a date, or of a time span from now on. Raises ValueError, also for the past."""
+    now = int(time.time())
+    try:
+        when = int(datetime.fromisoformat(text.strip()).astimezone().timestamp())
+    except (ValueError, OverflowError):
+        try:
+            when = now + seconds(text)
+        except ValueError:
+            why = "is neither a date nor a time span: write 2026-11-30T18:00, 90m, 6h or 2d"
+            raise ValueError(f"{text[:40]!r} {why}") from None
+    if when <= now:
+        raise ValueError(f"the deadline {text[:40]!r} is over")
+    return when
 
 
 def seconds(text: str) -> int:

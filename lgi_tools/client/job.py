@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lgi_protocol import comma_lists, hexcode, job_end, job_usage, states, whole_number, xml
@@ -54,6 +54,7 @@ class Job:
     array_index: int | None = field(default=None, kw_only=True)
     usage: JobUsage = field(default=NO_USAGE, kw_only=True)
     priority: int = field(default=0, kw_only=True)
+    deadline: datetime | None = field(default=None, kw_only=True)
 
     @property
     def ended(self) -> bool:
@@ -64,6 +65,24 @@ class Job:
     def shown_state(self) -> str:
         """The state, but ``held`` for a job that is queued and not given out."""
         return "held" if self.holds else self.state
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the job has missed its deadline, or will: it has not ended and asks for more time."""
+        if self.deadline is None:
+            return False
+        if self.ended:
+            return (self.ended_at or self.changed) > self.deadline
+        now = datetime.now(UTC)
+        asked = timedelta(seconds=self.requested_seconds)
+        return max(now, (self.started_at or now) + asked) > self.deadline
+
+    @property
+    def requested_seconds(self) -> int:
+        """The run time that the job asks for; 0 when it asks for none."""
+        from lgi_protocol import capabilities
+
+        return capabilities.requested_number(self.specifics, "walltime")
 
     @property
     def shown_try(self) -> str:
@@ -118,7 +137,8 @@ def read_details(text: str) -> Details:
 _TEXTS = ("job_id", "state", "application", "job_specifics", "state_time_stamp")
 _LISTS = ("target_resources", "owners", "read_access", "write_access")
 _ARRAY = ("array_id", "array_index")
-_TIMES = {name: f"{name}_at" for name in ("submitted", "started", "ended")} | {"kept_until": "kept_until"}
+_TIMES = {name: f"{name}_at" for name in ("submitted", "started", "ended")}
+_TIMES |= {name: name for name in ("kept_until", "deadline")}
 
 
 def _common(text: str) -> dict[str, Any]:

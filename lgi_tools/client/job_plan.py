@@ -17,6 +17,7 @@ _KNOWN = {
     "after_any": "plans_after",
     "retries": "plans_retries",
     "priority": "plans_priority",
+    "deadline": "plans_deadline",
 }
 
 
@@ -28,7 +29,8 @@ class JobPlan:
     ``after`` fails it is aborted, with ``keep_after_failure`` held. When it fails it is started again
     ``retries`` times, after ends that ``retry_on`` names (any failure by default), at first after ``backoff``
     seconds (60 by default), then after twice as many. Of one's own queued jobs those with the highest
-    ``priority`` are started first, from -100 to 100.
+    ``priority`` are started first, from -100 to 100; it rises as the ``deadline`` comes nearer, in Unix
+    seconds (0: none).
     """
 
     hold: bool = False
@@ -39,6 +41,7 @@ class JobPlan:
     retry_on: str = ""
     backoff: int | None = None
     priority: int = 0
+    deadline: int = 0
 
     def fields(self) -> dict[str, str]:
         """Return the fields of a submit, those with a value. Raises ValueError."""
@@ -54,6 +57,7 @@ class JobPlan:
             raise ValueError(f"the priority {self.priority} is not a number from {allowed}")
         fields = {
             "priority": str(self.priority or ""),
+            "deadline": str(self.deadline or ""),
             "retries": str(self.retries or ""),
             "retry_on": normalize_rule(self.retry_on),
             "backoff": "" if self.backoff is None else str(self.backoff),
@@ -79,6 +83,7 @@ class PlanArguments(TypedDict, total=False):
     retry_on: str
     backoff: int | None
     priority: int
+    deadline: int
 
 
 def plan_of(**given: Unpack[PlanArguments]) -> JobPlan:
@@ -92,6 +97,7 @@ def plan_of(**given: Unpack[PlanArguments]) -> JobPlan:
         retry_on=given.get("retry_on", ""),
         backoff=given.get("backoff"),
         priority=given.get("priority", 0),
+        deadline=given.get("deadline", 0),
     )
 
 

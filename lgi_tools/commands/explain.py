@@ -108,12 +108,16 @@ def explained(
         number = f" for {job.shown_try}" if job.tried else ""
         yield f"job {job.id} has been queued {duration}{number}, but is held: no resource gets it"
         yield from (_hold(job.id, one, now) for one in explanation.holds)
+        if job.deadline:
+            yield f"  {_deadline(job, job.deadline - now)}"
         yield from (f"  waits for job {one.job_id}: {one.state or 'deleted'}" for one in explanation.waits)
         return
     yield (
         f"job {job.id} has been queued {duration}: "
         f"{explanation.message if explanation else summary(job, resources, len(able))}"
     )
+    if job.deadline:
+        yield f"  {_deadline(job, job.deadline - now)}"
     if job.priority:
         yield f"  it has priority {job.priority} among the queued jobs of its user"
     yield from _in_its_way(explanation) if explanation else ()
@@ -121,6 +125,16 @@ def explained(
         runs = explanation.running.get(one.name, 0) if explanation else 0
         at_work = f"; currently runs {runs} jobs of {job.application}" if runs else ""
         yield f"  {one.name}: {reason(job, one, now)}{at_work}"
+
+
+def _deadline(job: "Details", left: timedelta) -> str:
+    """Return when the deadline of a job is, and whether it will be missed."""
+    if left <= timedelta():
+        return f"it has missed its deadline, {age(-left)} ago"
+    if job.is_late:
+        asked = age(timedelta(seconds=job.requested_seconds))
+        return f"it will miss its deadline in {age(left)}: it asks for {asked}"
+    return f"its deadline is in {age(left)}"
 
 
 def _hold(job_id: int, one: "Hold", now: datetime) -> str:

@@ -30,13 +30,14 @@ _KEYS: Mapping[str, tuple[type, str]] = {
     "retry_on": (str, "retry_on"),
     "backoff": (str, "backoff"),
     "priority": (int, "priority"),
+    "deadline": (str, "deadline"),
     "keep_after_failure": (bool, "keep"),
     "env": (dict, environment_options.NAME),
     "read_access": (str, "read_access"),
     "write_access": (str, "write_access"),
 }
 _USUAL: Mapping[str, Any] = {
-    **dict.fromkeys(("cpus", "mem", "seconds", "image", "retries", "backoff")),
+    **dict.fromkeys(("cpus", "mem", "seconds", "image", "retries", "backoff", "deadline")),
     **dict.fromkeys(("targets", "output", "errors", "name", "retry_on", *access_options.NAMES), ""),
     **dict.fromkeys(("resources", "files", "labels", "after", "after_any", environment_options.NAME), ()),
     **dict.fromkeys(("hold", "keep"), False),
@@ -115,6 +116,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "mem": command_line.memory,
     "time": command_line.seconds,
     "backoff": command_line.seconds,
+    "deadline": command_line.deadline,
     "labels": _pairs,
     "env": _pairs,
 }

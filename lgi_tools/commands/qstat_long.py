@@ -60,7 +60,8 @@ def cells(job: Job, now: int) -> tuple[str, ...]:
 def state(job: Job) -> str:
     """Return the state of a job with exit code, signal, reason or holds, as ``finished, exit code 4``."""
     priority = f"priority {job.priority}" if job.priority and job.state == State.QUEUED else ""
-    return ", ".join(filter(None, (_state(job), priority, job.shown_try)))
+    late = "misses its deadline" if job.is_late else ""
+    return ", ".join(filter(None, (_state(job), priority, job.shown_try, late)))
 
 
 def _state(job: Job) -> str:

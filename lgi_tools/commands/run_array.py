@@ -9,13 +9,12 @@ import click
 
 from lgi_tools.cli import options, output_json, terminal
 from lgi_tools.cli.numeric_options import COUNT
-from lgi_tools.client import array_elements
-from lgi_tools.client.array_elements import ArrayElement, Value
 from lgi_tools.commands import run_options
 from lgi_tools.commands.run_options import Plan
 
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
+    from lgi_tools.client.array_elements import ArrayElement, Value
     from lgi_tools.client.job_request import Submission
     from lgi_tools.client.project import Project
 
@@ -81,13 +80,15 @@ def is_asked() -> bool:
     return bool(click.get_current_context().meta.get(_KEY))
 
 
-def _dimensions() -> list[list[Value]]:
+def _dimensions() -> "list[list[Value]]":
     """Return the values of each option, in their order. Raises ValueError, OSError for a file."""
     given: Sequence[tuple[str, str]] = click.get_current_context().meta.get(_KEY, [])
     return [_values(name, text) for name, text in given]
 
 
-def _values(name: str, text: str) -> list[Value]:
+def _values(name: str, text: str) -> "list[Value]":
+    from lgi_tools.client import array_elements
+
     if name == "array":
         return array_elements.numbers(text)
     if name == "each":
@@ -98,6 +99,8 @@ def _values(name: str, text: str) -> list[Value]:
 
 def plans(words: Sequence[str], job: options.Options) -> dict[int, Plan]:
     """Return the job of each element by its index. Raises UsageError, OSError for a file."""
+    from lgi_tools.client import array_elements
+
     try:
         dimensions = _dimensions()
         if len(dimensions) > 1 and any(map(array_elements.is_unnumbered, (*words, *job["labels"]))):
@@ -110,7 +113,9 @@ def plans(words: Sequence[str], job: options.Options) -> dict[int, Plan]:
         raise click.UsageError(str(error)) from None
 
 
-def _plan(element: ArrayElement, words: Sequence[str], job: options.Options, size: int) -> Plan:
+def _plan(element: "ArrayElement", words: Sequence[str], job: options.Options, size: int) -> Plan:
+    from lgi_tools.client import array_elements
+
     own = dict(job)
     own["files"] = [*job["files"], *element.files]
     for name in ("output", "errors"):
@@ -125,6 +130,8 @@ def _plan(element: ArrayElement, words: Sequence[str], job: options.Options, siz
 
 def warn(words: Sequence[str], found: dict[int, Plan], name: str) -> None:
     """Print each warning of the elements once, with the index of the first that it is about."""
+    from lgi_tools.client import array_elements
+
     if not any(map(array_elements.has_place, words)):
         terminal.warn(name, "warning: no word of the command has {}: elements differ only by LGI_ARRAY_INDEX")
     first: dict[str, int] = {}

@@ -34,6 +34,7 @@ _NAMES = (
     "retry_on",
     "backoff",
     "priority",
+    "deadline",
 )
 
 

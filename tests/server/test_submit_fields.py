@@ -25,6 +25,7 @@ FIELDS = {
     "keep_after_failure": "1",
     "retries": "1",
     "priority": "-7",
+    "deadline": "4000000000",
 }
 END = {"exit_code": "0"}
 

@@ -38,6 +38,7 @@ OURS = {
         "array_id",
         "array_index",
         "user_priority",
+        "deadline",
         "element_state",
     },
     "active_resources": {"drained_since", "drain_reason"},

@@ -10,6 +10,7 @@ from lgi_tools.commands.explain import main as explain
 from lgi_tools.commands.priority import main as priority
 from lgi_tools.commands.qstat import main as qstat
 from lgi_tools.commands.qsub import main as qsub
+from lgi_tools.commands.run import main as run_command
 from tests.support.canned_server import Answer, CannedServer
 from tests.support.grid import Grid
 from tests.tools.test_selection import submitted, tool
@@ -77,3 +78,34 @@ def test_an_older_server_is_named(run: Run, server: CannedServer) -> None:
 
     assert "this server is too old to order queued jobs" in changed[2]
     assert "this server is too old for --priority" in made[1] + made[2]
+
+
+def test_a_deadline_is_shown_and_that_it_will_be_missed(grid: Grid, tool: Run) -> None:
+    """Where a job asks for more time than is left, or the deadline is over."""
+    submitted(grid)
+    late, early = (
+        json.loads(tool(*(run_command, "--json", "--deadline", "5h", "--time", time, "--", "echo"))[1])[
+            "job_id"
+        ]
+        for time in ("6h", "4h")
+    )
+    over = submitted(grid, deadline="1000000000")
+
+    texts = [tool(explain, str(job))[1] for job in (late, early, over)]
+    long = tool(qstat, "--long")[1].splitlines()
+
+    assert "it will miss its deadline in 4 hours: it asks for 6 hours" in texts[0]
+    assert "its deadline is in 4 hours" in texts[1]
+    assert "it has missed its deadline, " in texts[2]
+    assert ["misses its deadline" in line for line in long[1:5]] == [False, True, False, True]
+    assert "Job deadline          : " in tool(qstat, str(late))[1]
+    with Project() as project:
+        assert project.job(late).is_late
+        assert not project.job(early).is_late
+
+
+@pytest.mark.parametrize("value", ["soon", "2001-01-01", "-5m"])
+def test_a_deadline_that_is_over_or_no_time_is_refused(server: CannedServer, run: Run, value: str) -> None:
+    """Before anything is sent."""
+    assert run(qsub, "-a", "hello_world", "--deadline", value)[0] != 0
+    assert server.requests == []

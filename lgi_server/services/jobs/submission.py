@@ -156,6 +156,7 @@ def new_job(
         holds=held,
         retries=plan.retries if state == State.QUEUED else 0,
         user_priority=plan.priority if state == State.QUEUED else 0,
+        deadline=plan.deadline if state == State.QUEUED else None,
         started=context.now if state not in {State.QUEUED, State.FINISHED, State.ABORTED} else None,
         array_index=request.element[1] if request.element else None,
     )

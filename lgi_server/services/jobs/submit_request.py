@@ -33,7 +33,8 @@ class JobPlan:
     It follows the jobs ``after`` when these have succeeded, ``after_any`` when they have ended. If one of the
     former fails it is aborted, with ``keep`` held for its users. It is tried again
     ``retries`` times when it fails as ``retry_on`` says, at first after ``backoff`` seconds. Of the queued
-    jobs of one user that with the highest ``priority`` comes first.
+    jobs of one user that with the highest ``priority`` comes first; it rises before the ``deadline``, in
+    seconds since 1970.
     """
 
     hold: bool = False
@@ -44,15 +45,16 @@ class JobPlan:
     retry_on: str = ""
     backoff: int = DEFAULT_BACKOFF
     priority: int = 0
+    deadline: int | None = None
 
     def values(self) -> tuple[object, ...]:
         """Return what differs between plans.
 
-        Without a priority this is what it was before there were any: so a submit can be repeated after an
-        upgrade.
+        Without priority and deadline this is what it was before there were any: so a submit can be repeated
+        after an upgrade.
         """
         values = astuple(self)
-        return values if self.priority else values[:-1]
+        return values if self.priority or self.deadline else values[:-2]
 
     @property
     def predecessors(self) -> dict[int, str]:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import licences
-from lgi_server.services.scheduling import accounting, fair_share, own_order, renumbering
+from lgi_server.services.scheduling import accounting, deadlines, fair_share, own_order, renumbering
 from lgi_server.services.scheduling.fair_share import LEAST, USUAL, QueuedJob, Usage
 from lgi_server.tables import job_usage, shares
 from lgi_server.tables.job_queue import priorities
@@ -50,6 +50,7 @@ def load(path: Path | None) -> Rule:
 def order_queue(database: Database, rule: Rule, half_life: int, now: int) -> int:
     """Account for finished runs, then order the queued jobs; return how many priorities have changed."""
     accounting.account(database, half_life)
+    deadlines.raise_priorities(database, now)
     by_application: dict[str, list[Queue]] = defaultdict(list)
     for queue in database.run(priorities.queues, write=False):
         by_application[queue.application].append(queue)

@@ -61,6 +61,8 @@ class JobRow:
     array_index: int | None = None
     # Orders the queued jobs of one user, the highest first.
     user_priority: int = 0
+    # When its user needs it, in seconds.
+    deadline: int | None = None
 
     @property
     def ended(self) -> str:
@@ -90,7 +92,7 @@ SHORT = (
     " lock_state, state_time_stamp, repository, licences, exit_code, exit_signal, end_reason,"
     " cpu_milliseconds, peak_memory, disk_used,"
     " job_name, labels, submitted, started, has_dependents,"
-    " retries, tried, array_id, array_index, user_priority"
+    " retries, tried, array_id, array_index, user_priority, deadline"
 )
 # Jobs in one statement.
 AT_ONCE = 500
@@ -231,6 +233,7 @@ def _row(job: JobRow) -> dict[str, Any]:
         "array_id": job.array_id,
         "array_index": job.array_index,
         "user_priority": job.user_priority,
+        "deadline": job.deadline,
     }
 
 

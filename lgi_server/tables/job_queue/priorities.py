@@ -7,8 +7,8 @@ from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Row, Transaction, placeholders
 from lgi_server.tables.job_queue import kinds
 
-# Queues read in one statement; SQLite takes no more than 500 parts.
-_AT_ONCE = 50
+# Queues read, or jobs changed, in one statement; SQLite takes no more than 500 parts.
+AT_ONCE = 50
 # Index entries read by each part of a statement that searches for queues.
 _ENTRIES = 200
 # The columns that tell the queues of a target apart.
@@ -107,8 +107,8 @@ def placed(transaction: Transaction, limits: Mapping[Queue, int]) -> dict[Queue,
 def _read(transaction: Transaction, limits: Mapping[Queue, int], condition: str) -> dict[Queue, list[Queued]]:
     some = list(limits)
     found: dict[Queue, list[Queued]] = {queue: [] for queue in some}
-    for begin in range(0, len(some), _AT_ONCE):
-        part = some[begin : begin + _AT_ONCE]
+    for begin in range(0, len(some), AT_ONCE):
+        part = some[begin : begin + AT_ONCE]
         queries = [
             f"SELECT * FROM (SELECT {number} AS place, job_id, priority, application, owners,"
             " target_resources, licences, COALESCE(submitted, state_time_stamp) AS submitted, user_priority"
@@ -146,6 +146,27 @@ def set_priorities(transaction: Transaction, priorities: Mapping[int, int]) -> N
         *(value for job_id in job_ids for value in (job_id, priorities[job_id])),
         *job_ids,
     )
+
+
+def near_deadlines(transaction: Transaction, steps: Mapping[int, int], since: int) -> dict[int, list[int]]:
+    """Return queued jobs by the priority that they are to have at least, at most `AT_ONCE` times 10 jobs.
+
+    ``steps`` has for each time that priority for jobs whose deadline is no later. Deadlines before ``since``
+    were seen before. Times are in seconds.
+    """
+    parts = " OR ".join(["(deadline <= %s AND user_priority < %s)"] * len(steps))
+    rows = transaction.rows(
+        "SELECT job_id, deadline FROM job_queue WHERE deadline > %s AND deadline <= %s AND state = 'queued'"
+        f" AND ({parts}) ORDER BY deadline LIMIT {10 * AT_ONCE}",
+        since,
+        max(steps),
+        *(value for step in steps.items() for value in step),
+    )
+    found: dict[int, list[int]] = {}
+    for row in rows:
+        priority = max(least for when, least in steps.items() if row["deadline"] <= when)
+        found.setdefault(priority, []).append(int(row["job_id"]))
+    return found
 
 
 def set_user_priority(transaction: Transaction, job_ids: Sequence[int], user_priority: int) -> None:
