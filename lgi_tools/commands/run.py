@@ -17,7 +17,6 @@ from lgi_tools.client import command_line
 from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.commands import run_array, run_options
 from lgi_tools.commands.run_options import Plan
-from lgi_tools.commands.wait import line_of, warn_of_outage
 
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
@@ -197,6 +196,7 @@ def until_end(project: "Project", job: "Details") -> int:
     from lgi_tools.cli import job_streams
     from lgi_tools.client import job_end
     from lgi_tools.client.polling import OutageError
+    from lgi_tools.commands.wait import line_of, warn_of_outage
 
     try:
         ended = project.wait(job)
