@@ -20,6 +20,12 @@ if [ "$(id -u)" = 0 ]; then
 else
     home=$PWD/.venv bin=$HOME/.local/bin
 fi
+case ${1:-} in
+    -*)
+        echo "usage: [PYTHON=/path/to/python3] sh make/install.sh [DIRECTORY_FOR_LINKS]" >&2
+        exit 1
+        ;;
+esac
 bin=${1:-$bin}
 
 "$python" -m venv "$home"

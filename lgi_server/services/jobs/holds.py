@@ -72,10 +72,11 @@ def hold_by_user(
 ) -> list[Outcome]:
     """Hold queued jobs until they are released, and return each as it is then, or its LGIError.
 
-    One that users hold already stays as it is. Raises JobLockedError for a single job that is locked.
+    One that users hold already stays as it is, unless a ``text`` says something else of it. Raises
+    JobLockedError for a single job that is locked.
     """
     rows, outcomes = queued_jobs.lock_queued(transaction, user, job_ids, "held")
-    new = [job.job_id for job, _lock in rows if job_holds.USER not in {one.reason for one in job.holds}]
+    new = [job.job_id for job, _lock in rows if _text_of(job) is None or (text and text != _text_of(job))]
     by = f"user {user.name}"
     added = {job_id: Hold(job_id, job_holds.USER, now, None, by[:254], text) for job_id in new}
     if added:
@@ -86,9 +87,15 @@ def hold_by_user(
         hold(transaction, [one for one in rows if one[0].job_id in added], list(added.values()))
     for job, lock in rows:
         if job.job_id in added:
-            holds = (added[job.job_id], *job.holds)
+            others = (one for one in job.holds if one.reason != job_holds.USER)
+            holds = (added[job.job_id], *others)
             outcomes[job.job_id] = _as_held(job, holds) if lock is None else replace(job, holds=holds)
     return [outcomes[job_id] for job_id in job_ids]
+
+
+def _text_of(job: JobRow) -> str | None:
+    """Return what is said of the hold of a job by users, None without one."""
+    return next((one.text for one in job.holds if one.reason == job_holds.USER), None)
 
 
 def release_by_user(
