@@ -18,7 +18,7 @@ from lgi_protocol.states import State
 
 log = logging.getLogger(__name__)
 
-LOST_OUTPUT = "its output and files were lost: the server was restored from a backup"
+LOST_OUTPUT = "its output, and files that it stored last, may be lost: the server was restored from a backup"
 # Of a server that gives jobs without end.
 _MAX_REMEMBERED = 4096
 

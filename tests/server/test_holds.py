@@ -337,9 +337,13 @@ def test_holds_are_there_after_a_restore(grid: Grid) -> None:
 
     grid.database.run(partial(restorations.record, now=now, quiet=60, made_at=now))
     assert [lock_state(grid, one) for one in (mine, free)] == [1, 1]
-    assert held(user, mine, call=RELEASE) == held(user, mine) == [(mine, "queued")]
+    told = [len(xml.find_all(shown(user, one).all("job")[0], "hold")) for one in (mine, free)]
+    (released,) = user.post(RELEASE, job_ids=str(mine)).all("job")
+    assert held(user, mine) == [(mine, "queued")]
     grid.database.run(restorations.release)
 
+    assert told == [1, 0]
+    assert "<hold>" not in released
     assert [lock_state(grid, one) for one in (mine, free)] == [2, 0]
     assert grid.rows(INVARIANT) == []
 

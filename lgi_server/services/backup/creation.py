@@ -124,6 +124,8 @@ def _reason(path: Path, error: OSError) -> str:
 
 
 def _write(config: Config, writer: ArchiveWriter, path: Path, with_repositories: bool) -> Summary:
+    # What the backup has is no newer than this.
+    made = int(time.time())
     files = server_files.collect(config)
     projects: dict[str, ProjectContents] = {}
     jobs_with_files: dict[str, _JobFiles] = {}
@@ -142,7 +144,7 @@ def _write(config: Config, writer: ArchiveWriter, path: Path, with_repositories:
             deleted = _deleted(project.database, list(jobs_with_files[name].repositories))
             projects[name] = replace(projects[name], deleted=tuple(deleted))
     contents = Manifest(
-        made=int(time.time()),
+        made=made,
         release=manifest.release(),
         schema=upgrades.latest(),
         host=socket.gethostname(),

@@ -129,7 +129,7 @@ def explain(
     verdicts = [_verdict(job, one, running.get(one.resource_name, 0), now) for one in resources]
     reason = _queued(job, lock, needs, verdicts)
     before = positions.count_ahead(transaction, job)
-    waits = job_dependencies.predecessors(transaction, job_id) if job.is_on_hold else ()
+    waits = job_dependencies.predecessors(transaction, job_id) if job.holds else ()
     return Explanation(job, reason, *_holder(lock, everyone), before, verdicts, needs, waits)
 
 

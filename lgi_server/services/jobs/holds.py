@@ -20,6 +20,7 @@ from lgi_server.tables.job_holds import Hold
 from lgi_server.tables.job_queue import batches, jobs, lock_states
 from lgi_server.tables.job_queue.batches import LockedRow
 from lgi_server.tables.job_queue.jobs import JobRow
+from lgi_server.tables.running_locks import Lock
 
 
 def hold(transaction: Transaction, rows: Sequence[LockedRow], holds: Sequence[Hold]) -> None:
@@ -46,9 +47,14 @@ def _settle(transaction: Transaction, rows: Sequence[LockedRow]) -> list[JobRow]
     """Set free those of these jobs that nothing holds any more, and wake who waits for them."""
     lock_states.mark_unlocked(transaction, [job.job_id for job, lock in rows if lock is None])
     left = job_holds.of_jobs(transaction, [job.job_id for job, _lock in rows])
-    settled = [_as_held(job, left.get(job.job_id, ())) if lock is None else job for job, lock in rows]
+    settled = [_as_now(job, lock, left.get(job.job_id, ())) for job, lock in rows]
     transaction.news.extend(new for new, (old, _) in zip(settled, rows, strict=True) if _is_freed(old, new))
     return settled
+
+
+def _as_now(job: JobRow, lock: Lock | None, holds: tuple[Hold, ...]) -> JobRow:
+    """Return a job with its present holds; those of a locked job have effect later."""
+    return _as_held(job, holds) if lock is None else replace(job, holds=holds)
 
 
 def _as_held(job: JobRow, holds: tuple[Hold, ...]) -> JobRow:
@@ -61,8 +67,8 @@ def _is_freed(old: JobRow, new: JobRow) -> bool:
 
 
 def with_holds(transaction: Transaction, found: Sequence[JobRow]) -> list[JobRow]:
-    """Return jobs, those that are held with their holds."""
-    held = [job.job_id for job in found if job.is_on_hold]
+    """Return jobs, those that are held with their holds, also while they are locked, as after a restore."""
+    held = [job.job_id for job in found if job.state == State.QUEUED and job.lock_state != jobs.FREE]
     known = job_holds.of_jobs(transaction, held) if held else {}
     return [replace(job, holds=known.get(job.job_id, ())) for job in found]
 
@@ -89,7 +95,7 @@ def hold_by_user(
         if job.job_id in added:
             others = (one for one in job.holds if one.reason != job_holds.USER)
             holds = (added[job.job_id], *others)
-            outcomes[job.job_id] = _as_held(job, holds) if lock is None else replace(job, holds=holds)
+            outcomes[job.job_id] = _as_now(job, lock, holds)
     return [outcomes[job_id] for job_id in job_ids]
 
 
