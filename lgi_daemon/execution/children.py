@@ -33,7 +33,7 @@ class Program:
 
     ``uid`` is None for the own user. ``output`` is a descriptor, ``with_errors`` when both outputs go there.
     ``namespace`` is the descriptor of a mount namespace, -1 for this one. ``is_job`` when nobody waits for
-    its end.
+    its end; a file with the name of the program and `HOLD` is deleted before it runs.
     """
 
     command: Sequence[str]

@@ -21,6 +21,8 @@ from typing import Any
 # Bytes of a request: longer than arguments and environment of any script.
 LONGEST = 160 * 1024
 GO = b"g"
+# Of a file beside the program of a job, with its name: it is deleted at the release, before the program runs.
+HOLD = ".hold"
 # In front of the number of a process that waits, and of the exit status of one that has ended.
 BEGUN, ENDED = b"p", b"s"
 # As a shell: the program cannot be started, or there is none. The last one is never seen by anybody.
@@ -108,12 +110,16 @@ def _reap(control: socket.socket, channels: dict[int, int], daemon: int) -> None
 def _run(fields: list[str], channel: int, output: int, namespace: list[int], libc: Any) -> None:
     """Become the program of a request; never return."""
     try:
-        _kind, uid, errors, directory, count, *words = fields
+        kind, uid, errors, directory, count, *words = fields
         os.setsid()
         os.chdir(directory)
         os.write(channel, b"%s%d" % (BEGUN, os.getpid()))
         if os.read(channel, 1) != GO:
             os._exit(_DROPPED)
+        if kind == "job":
+            # While it is there the program was never run. Missing when there was no room for it.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{words[0]}{HOLD}")
         os.umask(0o077)
         for number in namespace:
             # It begins in the root directory.

@@ -1,10 +1,14 @@
 """Asks the check scripts of a job what it does."""
 
+import logging
+
 from lgi_daemon.execution import process_table
 from lgi_daemon.execution.process_table import ProcessTable
 from lgi_daemon.jobs import excess, library
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.lifecycle import Activity
+
+log = logging.getLogger(__name__)
 
 
 def activity(job: LocalJob) -> Activity:
@@ -15,6 +19,10 @@ def activity(job: LocalJob) -> Activity:
     """
     job.restore_files()
     alive = job.is_alive()
+    if not alive and job.run.is_held(job.record):
+        # The daemon was killed between the record of the start and the release: this was no start.
+        log.info("%s: its run script was never released", job.title)
+        job.save(run=None)
     if job.record.uses_library:
         return _activity_by_library(job, alive)
     seconds = job.schedule.check_timeout

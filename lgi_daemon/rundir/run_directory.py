@@ -8,6 +8,7 @@
 .ended, .ended.old                    the ends of jobs that servers have, for one that is restored
 .records/REFERENCE/record.json        the record of a job, written before the job is claimed
 .records/REFERENCE/LGI_job_*_script   the scripts that run for the job
+.records/REFERENCE/LGI_*.hold         there until the run script of a recorded start is released
 .records/REFERENCE/state/             the marks of its scripts and its streams; the job's user owns it
 .records/.removed.REFERENCE/          what is left of a job that is being deleted
 .programs/                            links to LGI's programs, for scripts and jobs
@@ -27,6 +28,7 @@ from pathlib import Path
 
 from lgi_daemon.execution import processes
 from lgi_daemon.execution.environment import PROGRAMS, link_programs
+from lgi_daemon.execution.fork_server import HOLD
 from lgi_daemon.files import atomic_file
 from lgi_daemon.files.reserve import RESERVE_BYTES, Reserve, is_disk_full
 from lgi_daemon.rundir import script_copies
@@ -44,6 +46,7 @@ FULL_BYTES, FULL_FILES = 128 * 1024, 4
 RECORD = "record.json"
 STATE = "state"
 REMOVED = ".removed."
+_RUN_SCRIPT = "job_run_script"
 # In the state directory: the run script has started nothing, and asks for a restart.
 RESTART_REQUEST = "again"
 # The state directory of applications/library inside a job's directory, used with older daemons.
@@ -153,13 +156,27 @@ class RunDirectory:
         return self.restore(record, before)
 
     def begin(self, record: JobRecord, before: JobRecord | None = None) -> list[str]:
-        """Store that the run script starts: the record last, immediately before the start.
+        """Store that the run script starts: the record last, immediately before its release.
 
         Return as `save`.
         """
         written = self.restore(record, before)
+        # There already when a former start was not released. Without it a job that is not released is lost.
+        with suppress(OSError):
+            os.link(self.script(record, _RUN_SCRIPT), self._hold(record))
         self._write(record)
         return written
+
+    def is_held(self, record: JobRecord) -> bool:
+        """Return whether a process that was recorded for a start, and has ended, never ran the run script.
+
+        False after another boot: a power failure may have brought back what was deleted at the release.
+        """
+        run = record.run
+        return run is not None and run.boot == processes.boot_id() and os.path.lexists(self._hold(record))
+
+    def _hold(self, record: JobRecord) -> Path:
+        return self.script(record, f"{_RUN_SCRIPT}{HOLD}")
 
     def restart_requested(self, record: JobRecord) -> bool:
         """Return whether a run script that has started nothing asks for a restart."""

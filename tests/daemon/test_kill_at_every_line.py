@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lgi_daemon.jobs.job import LocalJob
 from lgi_protocol.job_directory import JobDirectory
 from tests.support.fake_server import FakeServer
 from tests.support.workshop import FAST, SLOW, Workshop, until
@@ -36,6 +37,8 @@ class Killer:
         for name in _POINTS:
             monkeypatch.setattr(os, name, self._guard(getattr(os, name)))
         monkeypatch.setattr(FakeServer, "handle", self._guard(FakeServer.handle))
+        # Between the record of a start and the release of its process.
+        monkeypatch.setattr(LocalJob, "bound_memory", self._guard(LocalJob.bound_memory))
 
     def arm(self, left: int) -> None:
         """Kill after a number of effects; -1 is never."""
@@ -172,6 +175,7 @@ def test_a_job_ends_once_and_rightly_wherever_the_daemon_is_killed_while_it_begi
         after_the_kill(workshop)
         end(workshop)
         check(workshop, LIVES["finish"], left)
+        assert workshop.acts().count("run") == 1, f"killed at {left}"
     assert left > (30 if exchange else 60)
 
 
