@@ -137,8 +137,8 @@ HOLD = _field("hold", INTEGER, E.STATE)
 # Ours: who loses the access to a job.
 NO_ACCESS = _field("no_access", SHORT, E.READ_ACCESS_TOO_BIG)
 # Ours: the jobs that a new one follows, and whether it stays when one of them fails.
-AFTER = Field("after", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
-AFTER_ANY = Field("after_any", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
+AFTER = Field("after", 2**17, E.JOB_ID_TOO_BIG, E.JOB_ID)
+AFTER_ANY = Field("after_any", 2**17, E.JOB_ID_TOO_BIG, E.JOB_ID)
 KEEP = _field("keep_after_failure", INTEGER, E.STATE)
 # Ours: how often a job is tried again when it fails, after which ends, and the first wait in seconds.
 RETRIES = _field("retries", INTEGER, E.STATE)

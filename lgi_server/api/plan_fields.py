@@ -1,22 +1,24 @@
 """The fields of a submit that say when the job is given out (wire.md 7, ours)."""
 
-from lgi_protocol import job_priority, retry_rule, whole_number
-from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol import job_priority, job_references, retry_rule, whole_number
+from lgi_protocol.job_references import ArrayReference
 from lgi_server.api import fields
 from lgi_server.api.fields import Field
 from lgi_server.api.form import Form
-from lgi_server.services.jobs.submit_request import JobPlan
+from lgi_server.services.jobs.predecessors import MOST, too_many
+from lgi_server.services.jobs.submit_request import FollowedArray, JobPlan
+from lgi_server.tables.job_dependencies import ANY, OK
 
-# Jobs that one may follow.
-MOST = 500
+# Arrays that a job may follow, and ranges of indexes of each.
+MOST_ARRAYS, MOST_RANGES = 100, 500
 
 
 def posted(form: Form) -> JobPlan:
     """Return the posted plan of a job; LGIError."""
-    after, after_any = sorted(form.numbers(fields.AFTER)), sorted(form.numbers(fields.AFTER_ANY))
-    if len({*after, *after_any}) > MOST:
-        message = f"a job may follow at most {MOST} others"
-        raise LGIError(ErrorNumber.JOB_ID_TOO_BIG, message=message)
+    after, arrays = _followed(form, fields.AFTER, OK)
+    after_any, more = _followed(form, fields.AFTER_ANY, ANY)
+    if len({*after, *after_any}) > MOST or len(arrays) + len(more) > MOST_ARRAYS:
+        raise too_many()
     return JobPlan(
         _is_set(form, fields.HOLD),
         tuple(after),
@@ -25,7 +27,29 @@ def posted(form: Form) -> JobPlan:
         *_retries(form),
         posted_priority(form),
         _number(form, fields.DEADLINE, 0, whole_number.MOST) or None,
+        (*arrays, *more),
     )
+
+
+def _followed(form: Form, field: Field, kind: str) -> tuple[list[int], list[FollowedArray]]:
+    """Return the numbers, each once, and the arrays in a list of jobs; LGIError."""
+    numbers, arrays = set[int](), set[FollowedArray]()
+    for text in job_references.split(form.line(field)):
+        try:
+            found = job_references.read(text)
+        except ValueError as error:
+            raise field.refusal(field.malformed, str(error)) from None
+        if isinstance(found, ArrayReference):
+            if len(found.ranges) > MOST_RANGES:
+                why = f"{len(found.ranges)} ranges of indexes, at most {MOST_RANGES} are allowed"
+                raise field.refusal(field.too_big, why)
+            arrays.add(FollowedArray(found.array_id, found.ranges, kind))
+        # Before it is expanded.
+        elif len(found) > MOST:
+            raise too_many()
+        else:
+            numbers.update(found)
+    return sorted(numbers), sorted(arrays, key=lambda one: (one.array_id, one.ranges))
 
 
 def posted_priority(form: Form) -> int:

@@ -52,6 +52,7 @@ def _explanation(found: Explanation) -> Elements:
         Element("reason", found.reason.value),
         Element("message", _message(found)),
         *job_elements.holds(found.job),
+        *((Element("number_of_after", found.count_of_waits),) if found.waits else ()),
         *map(_predecessor, found.waits),
         *locked,
         *queue,

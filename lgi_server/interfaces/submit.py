@@ -21,7 +21,10 @@ from lgi_server.tables.job_arrays import MOST_ELEMENTS
 from lgi_server.tables.job_queue.jobs import JobRow
 
 # What a submit can plan here: clients that want it ask first, since older servers read over the fields.
-_PLANS = tuple(Element(f"plans_{what}", 1) for what in ("hold", "after", "retries", "priority", "deadline"))
+_PLANS = tuple(
+    Element(f"plans_{what}", 1)
+    for what in ("hold", "after", "after_arrays", "retries", "priority", "deadline")
+)
 
 
 def interface_submit_job(call: InterfaceContext) -> Elements:
@@ -37,6 +40,9 @@ def interface_submit_job(call: InterfaceContext) -> Elements:
 def interface_submit_jobs(call: InterfaceContext) -> Elements:
     """Queue, ours, many jobs at once, each checked as if it were submitted by itself."""
     array = _array(call)
+    if array and not call.entries and call.form.has(fields.APPLICATION.name):
+        application = call.form.tag(fields.APPLICATION)
+        bulk_submission.check_size(call.submit_context(), call.user, application, array)
     entries = [partial(_request, call, entry.form, entry.uploads, array) for entry in call.entries]
     outcomes = bulk_submission.submit_all_as_user(call.submit_context(), call.user, entries, array)
     request_ids = [entry.request_id for entry in call.entries]

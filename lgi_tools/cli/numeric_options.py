@@ -7,7 +7,8 @@ import click
 
 MOST = 10**9
 COUNT = click.IntRange(1, MOST)
-# `lgi_protocol.job_priority`, which is not loaded for it.
+# `lgi_protocol.retry_rule`, and below `lgi_protocol.job_priority`, which are not loaded for it.
+RETRIES = click.IntRange(1, 100)
 PRIORITY = click.IntRange(-100, 100)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from lgi_tools.cli.numeric_options import COUNT, PRIORITY
+from lgi_tools.cli.numeric_options import PRIORITY, RETRIES
 from lgi_tools.cli.options import Options
 from lgi_tools.cli.param_types import TextParamType
 from lgi_tools.client import command_line
@@ -21,13 +21,12 @@ NAMES = ("hold", "after", "after_any", "keep", "retries", "retry_on", "backoff",
 FIELDS = frozenset({"hold", "after", "after_any", "retries", "priority", "deadline"})
 
 
-def job_ids(text: str) -> tuple[int, ...]:
-    """Return the numbers of jobs, separated by commas. Raises ValueError."""
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    for word in words:
-        if not (word.isascii() and word.isdigit() and len(word) < 10):
-            raise ValueError(f"{word[:40]!r} is not a job id: write numbers, as 7,12")
-    return tuple(map(int, words))
+def followed(text: str) -> "tuple[int | str, ...]":
+    """Return the jobs of a comma list: numbers, and texts as ``12-40`` and ``102[]``. Raises ValueError."""
+    from lgi_protocol import job_references
+    from lgi_tools.client.job_plan import reference_of
+
+    return tuple(map(reference_of, job_references.split(text)))
 
 
 def plan_options(command: _Command) -> _Command:
@@ -62,7 +61,7 @@ def plan_options(command: _Command) -> _Command:
         ),
         click.option(
             "--retries",
-            type=COUNT,
+            type=RETRIES,
             metavar="N",
             help="Start the job again up to N times when it fails (default: 0).",
         ),
@@ -74,18 +73,20 @@ def plan_options(command: _Command) -> _Command:
         ),
         click.option(
             "--after-any",
-            type=TextParamType("ids", job_ids),
+            type=TextParamType("ids", followed),
             multiple=True,
             metavar="ID[,ID]",
-            help="Start the job when these have ended in any way; may be repeated (default: none).",
+            help="Start the job when these have ended in any way, as 7,12-40,102[]; may be repeated"
+            " (default: none).",
         ),
         click.option(
             "--after",
             "--after-ok",
-            type=TextParamType("ids", job_ids),
+            type=TextParamType("ids", followed),
             multiple=True,
             metavar="ID[,ID]",
-            help="Start the job when these have succeeded; may be repeated (default: none).",
+            help="Start the job when these have succeeded, as 7,12-40 or the array 102[]; may be repeated"
+            " (default: none).",
         ),
         click.option("--hold", is_flag=True, help="Do not start the job until LGI_release releases it."),
     ):

@@ -178,6 +178,15 @@ def selected(
     return found
 
 
+def warn_of_first(name: str, words: Options, job: "Job") -> None:
+    """Warn when a number that is given is an array's too, and means only the first of its elements."""
+    from lgi_tools.cli import selection_options, terminal
+
+    is_number = bool(words["words"]) and selection_options.is_plain(words)
+    if is_number and job.array_id == job.id and str(job.id + 1) not in words["words"]:
+        terminal.warn(name, f"{job.id} is the first element of an array: {job.id}[] is all of it")
+
+
 def job_ids(words: tuple[str, ...]) -> tuple[int, ...]:
     """Return each job id once, in the order given. Raises UsageError for a word that is not a number."""
     for word in words:

@@ -62,14 +62,19 @@ def has_place(text: str) -> bool:
     return _PLACE.search(text) is not None
 
 
+def size_of(dimensions: Sequence[Sequence[Value]]) -> int:
+    """Return how many elements the values make. Raises ValueError for too many."""
+    size = math.prod(map(len, dimensions))
+    if size > MOST:
+        raise ValueError(f"{size} elements are too many: an array has at most {MOST}")
+    return size
+
+
 def elements(dimensions: Sequence[Sequence[Value]]) -> Iterator[ArrayElement]:
-    """Yield every combination of values, the last dimension changing fastest. Raises ValueError for too many.
+    """Yield every combination of values, the last dimension changing fastest.
 
     The index is the number itself where the only dimension has numbers, else the place from 1.
     """
-    size = math.prod(len(values) for values in dimensions)
-    if size > MOST:
-        raise ValueError(f"{size} elements are too many: an array has at most {MOST}")
     for place, values in enumerate(product(*dimensions), 1):
         number = values[0].index if len(values) == 1 else None
         yield ArrayElement(place if number is None else number, values)

@@ -69,8 +69,20 @@ def of_words(
     left_here = tuple(word for word in words[1:] if word not in sent and _is_file(word))
     # A word that is not UTF-8 is sent as the bytes that were typed.
     script = "\n".join(["#!/bin/sh", *lines, ""]).encode("utf-8", "surrogateescape")
+    _check_size(script)
     flaw = script_flaw(program) if program in files else ""
     return CommandLine(script, tuple(files), left_here, flaw)
+
+
+def _check_size(script: bytes) -> None:
+    """Raise ValueError for a script that no server takes as the input of a job."""
+    from lgi_protocol.xml import MAX_FIELD_SIZE
+
+    if len(script) > MAX_FIELD_SIZE:
+        raise ValueError(
+            f"the command line is too long: {len(script)} bytes as a script, servers take {MAX_FIELD_SIZE}."
+            " Write what is long into a file, send it with -f FILE, and let the command read it"
+        )
 
 
 def _redirection(output: str, errors: str) -> list[str]:

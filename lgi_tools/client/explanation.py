@@ -33,7 +33,8 @@ class Explanation:
     """The reason for a job's state. ``running`` is the number of jobs of its application per resource.
 
     ``locked_by`` is the resource that has locked the job, ``locked_since`` is known from newer servers only.
-    ``holds`` keep the job from being given out; it ``waits`` for other jobs.
+    ``holds`` keep the job from being given out; it ``waits`` for other jobs, of which a server names the
+    first of ``count_of_waits``.
     """
 
     message: str
@@ -45,6 +46,7 @@ class Explanation:
     locked_since: datetime | None = None
     holds: tuple[Hold, ...] = ()
     waits: tuple[AwaitedJob, ...] = ()
+    count_of_waits: int = 0
 
 
 def read_explanation(content: str) -> Explanation:
@@ -73,4 +75,5 @@ def read_explanation(content: str) -> Explanation:
             AwaitedJob(number(found.inside, "job_id"), xml.value(found.inside, "state"))
             for found in xml.find_all(content, "after")
         ),
+        count_of_waits=number(content, "number_of_after"),
     )

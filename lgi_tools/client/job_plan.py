@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from lgi_protocol import job_priority
+from lgi_protocol import job_priority, job_references
 from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply
 from lgi_protocol.retry_rule import MOST_BACKOFF, MOST_RETRIES, normalize_rule
 from lgi_tools.client.job import AnyJob, id_of
+
+if TYPE_CHECKING:
+    # It needs a module that needs this one.
+    from lgi_tools.client.job_array import JobArray
 
 # The element by which a server that has a field says so, by the field.
 _KNOWN = {
@@ -19,14 +23,18 @@ _KNOWN = {
     "priority": "plans_priority",
     "deadline": "plans_deadline",
 }
+_FOLLOWED, _WITH_ARRAYS = ("after", "after_any"), "plans_after_arrays"
+# The most numbers that servers take which know no ranges and arrays there.
+_FEW = 500
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobPlan:
     """When a job is started. ``hold``: not before it is released.
 
-    It follows the jobs ``after`` when these have succeeded, ``after_any`` when they have ended. If one of
-    ``after`` fails it is aborted, with ``keep_after_failure`` held. When it fails it is started again
+    It follows the jobs ``after`` when these have succeeded, ``after_any`` when they have ended: numbers, and
+    texts as `reference_of` returns them. If one of ``after`` fails it is aborted, with
+    ``keep_after_failure`` held. When it fails it is started again
     ``retries`` times, after ends that ``retry_on`` names (any failure by default), at first after ``backoff``
     seconds (60 by default), then after twice as many. Of one's own queued jobs those with the highest
     ``priority`` are started first, from -100 to 100; it rises as the ``deadline`` comes nearer, in Unix
@@ -34,8 +42,8 @@ class JobPlan:
     """
 
     hold: bool = False
-    after: tuple[int, ...] = ()
-    after_any: tuple[int, ...] = ()
+    after: tuple[int | str, ...] = ()
+    after_any: tuple[int | str, ...] = ()
     keep_after_failure: bool = False
     retries: int = 0
     retry_on: str = ""
@@ -49,9 +57,10 @@ class JobPlan:
             raise ValueError("keep_after_failure needs jobs that the new one follows: --after")
         if not self.retries and (self.retry_on or self.backoff is not None):
             raise ValueError("retry_on and backoff need a number of retries: --retries")
-        if not 0 <= self.retries <= MOST_RETRIES or not 0 <= (self.backoff or 0) <= MOST_BACKOFF:
-            most = f"at most {MOST_RETRIES} retries, and a backoff of {MOST_BACKOFF} seconds"
-            raise ValueError(f"{self.retries} retries with a backoff of {self.backoff}: {most} are allowed")
+        if not 0 <= self.retries <= MOST_RETRIES:
+            raise ValueError(f"retries is {self.retries}: give a number from 0 to {MOST_RETRIES}")
+        if not 0 <= (self.backoff or 0) <= MOST_BACKOFF:
+            raise ValueError(f"backoff is {self.backoff}: give a number of seconds from 0 to {MOST_BACKOFF}")
         if abs(self.priority) > job_priority.MOST:
             allowed = f"{-job_priority.MOST} to {job_priority.MOST}"
             raise ValueError(f"the priority {self.priority} is not a number from {allowed}")
@@ -76,8 +85,8 @@ class PlanArguments(TypedDict, total=False):
     """The arguments of `Project.submit` that make a plan; those of `JobPlan`."""
 
     hold: bool
-    after: Iterable[AnyJob]
-    after_any: Iterable[AnyJob]
+    after: "Iterable[AnyJob | JobArray]"
+    after_any: "Iterable[AnyJob | JobArray]"
     keep_after_failure: bool
     retries: int
     retry_on: str
@@ -87,11 +96,11 @@ class PlanArguments(TypedDict, total=False):
 
 
 def plan_of(**given: Unpack[PlanArguments]) -> JobPlan:
-    """Return the plan of these arguments. Raises ValueError for text that is no number of a job."""
+    """Return the plan of these arguments. Raises ValueError for text that names no jobs."""
     return JobPlan(
         hold=given.get("hold", False),
-        after=tuple(map(id_of, given.get("after", ()))),
-        after_any=tuple(map(id_of, given.get("after_any", ()))),
+        after=tuple(map(reference_of, given.get("after", ()))),
+        after_any=tuple(map(reference_of, given.get("after_any", ()))),
         keep_after_failure=given.get("keep_after_failure", False),
         retries=given.get("retries", 0),
         retry_on=given.get("retry_on", ""),
@@ -101,12 +110,27 @@ def plan_of(**given: Unpack[PlanArguments]) -> JobPlan:
     )
 
 
+def reference_of(job: "AnyJob | JobArray") -> int | str:
+    """Return the id of a job, or a text for several: ``12-40``, the array ``102[]``, elements ``102[1-3,9]``.
+
+    Raises ValueError for other text.
+    """
+    from lgi_tools.client.job_array import JobArray
+
+    if isinstance(job, JobArray):
+        return f"{job.id}[]"
+    if isinstance(job, str) and not job.strip().isdecimal():
+        job_references.read(job.strip())
+        return job.strip()
+    return id_of(job)
+
+
 def is_planned(fields: Mapping[str, str]) -> bool:
     """Return whether a submit has fields that older servers read over, and so start the job at once."""
     return any(name in fields for name in _KNOWN)
 
 
-def check_known(server: str, fields: Iterable[str], about: Reply | None) -> None:
+def check_known(server: str, fields: Mapping[str, str], about: Reply | None) -> None:
     """Raise TransportError for a field that a server does not know.
 
     ``about`` is the answer to a submit of no jobs, None from a server that is too old to answer it.
@@ -114,3 +138,8 @@ def check_known(server: str, fields: Iterable[str], about: Reply | None) -> None
     for name in fields:
         if name in _KNOWN and not (about and about.number(_KNOWN[name])):
             raise TransportError(server, f"this server is too old for --{name.replace('_', '-')}")
+    texts = [fields.get(name, "") for name in _FOLLOWED]
+    is_new = any("-" in text or "[" in text for text in texts) or ",".join(texts).count(",") > _FEW
+    if is_new and not (about and about.number(_WITH_ARRAYS)):
+        what = f"ranges, arrays and more than {_FEW} jobs to follow"
+        raise TransportError(server, f"this server is too old for {what}: give numbers")

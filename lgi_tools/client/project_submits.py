@@ -6,11 +6,12 @@ from typing import Unpack
 
 from lgi_protocol import comma_lists
 from lgi_protocol.client import Client
+from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply
 from lgi_tools.client import idempotent_submit
 from lgi_tools.client.bulk_submit import NewArray
 from lgi_tools.client.element import read_element
-from lgi_tools.client.interface_calls import SUBMIT, Caller
+from lgi_tools.client.interface_calls import SUBMIT, Caller, is_unknown_call
 from lgi_tools.client.job import Details, read_details
 from lgi_tools.client.job_plan import PlanArguments, plan_of
 from lgi_tools.client.job_request import JobRequest, Submission
@@ -52,7 +53,8 @@ class ProjectSubmits:
         ``specifics`` is XML, or a mapping to write as XML: ``{"cpus": 4, "walltime": "01:00:00"}``. The job
         is found by ``name`` and ``labels``, as ``{"T": "300"}``. With ``hold`` it is not started before it is
         released, with ``after`` not before these jobs have succeeded, with ``after_any`` not before these
-        have ended. If a job of ``after`` fails it is aborted, with ``keep_after_failure`` held.
+        have ended: jobs, arrays, or text as ``"12-40"`` and ``"102[]"``. If a job of ``after`` fails it is
+        aborted, with ``keep_after_failure`` held.
         It is started again ``retries`` times when it fails, and before the user's jobs of lower ``priority``
         (`JobPlan`).
         TransportError from a server that is too old for that.
@@ -109,6 +111,15 @@ class ProjectSubmits:
         array = NewArray(request_id or idempotent_submit.new_id(), len(by_index), at_most)
         found = submit_array(self._client, self._caller.fields, by_index, array, self.timing)
         return self._collect(found, report)
+
+    def check_array(self, application: str, size: int) -> None:
+        """Raise ServerError when an array of so many jobs is above a limit; older servers do not say so."""
+        fields = {"jobs": "[]", "array": idempotent_submit.new_id(), "array_size": str(size)}
+        try:
+            self._call("submit_jobs", fields | {"application": application})
+        except TransportError as error:
+            if not is_unknown_call(error):
+                raise
 
     def _collect(
         self, found: Iterable[Submission], report: Callable[[Submission], object] | None

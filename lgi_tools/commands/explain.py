@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 NAME = "LGI_explain"
 # By default daemons ask for work every 10 minutes, and their session expires after 30 minutes.
 SILENT = timedelta(minutes=30)
+# Jobs that one waits for: of more than the first number only the second are named.
+_MOST_WAITS, _SHOWN_WAITS = 10, 5
 
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
@@ -110,7 +112,7 @@ def explained(
         yield from (_hold(job.id, one, now) for one in explanation.holds)
         if job.deadline:
             yield f"  {_deadline(job, job.deadline - now)}"
-        yield from (f"  waits for job {one.job_id}: {one.state or 'deleted'}" for one in explanation.waits)
+        yield from _waits(explanation)
         return
     yield (
         f"job {job.id} has been queued {duration}: "
@@ -143,6 +145,13 @@ def _hold(job_id: int, one: "Hold", now: datetime) -> str:
     option = "" if one.reason == "user" else "--now "
     advice = f"; LGI_release {option}{job_id} releases it" if one.reason in {"user", "after", "retry"} else ""
     return f"  held for {age(now - one.since)} by {one.summary}{until}{advice}"
+
+
+def _waits(found: "Explanation") -> Iterator[str]:
+    shown = found.waits if len(found.waits) <= _MOST_WAITS else found.waits[:_SHOWN_WAITS]
+    yield from (f"  waits for job {one.job_id}: {one.state or 'deleted'}" for one in shown)
+    if more := max(found.count_of_waits, len(found.waits)) - len(shown):
+        yield f"  waits for {more} more jobs, {more + len(shown)} in all"
 
 
 def _in_its_way(found: "Explanation") -> Iterator[str]:

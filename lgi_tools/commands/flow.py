@@ -42,7 +42,7 @@ def command(file: str, resume: bool, as_json: bool, **given: object) -> int:
     path = Path(file)
     try:
         jobs = flow_file.read(path)
-        plans = {job.key: run_options.plan(job.words, dict(job.options)).request for job in jobs}
+        plans = {job.key: _request(job) for job in jobs}
         state = flow_state.read(flow_state.path_of(path))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
@@ -56,6 +56,14 @@ def command(file: str, resume: bool, as_json: bool, **given: object) -> int:
     if as_json:
         output_json.show({"jobs": submitted})
     return 0
+
+
+def _request(job: "FlowJob") -> "JobRequest":
+    """Return the submit of a job without those that it follows. Raises ValueError."""
+    request = run_options.plan(job.words, dict(job.options)).request
+    # Before anything is submitted; the others have no numbers yet.
+    replace(request.plan, after=(0,) * bool(job.after)).fields()
+    return request
 
 
 def _forget_failed(project: "Project", state: "FlowState") -> None:

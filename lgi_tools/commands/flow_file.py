@@ -90,7 +90,8 @@ def _job(key: str, table: Any) -> FlowJob:
     for name, value in left.items():
         kind, option = _KEYS.get(name, (None, ""))
         if kind is None:
-            raise ValueError(f"job {key} has a key {name!r}, known are: {', '.join(sorted(_KEYS))}")
+            known = ", ".join(sorted({*_KEYS, "command", "after", "after_any"}))
+            raise ValueError(f"job {key} has a key {name!r}, known are: {known}")
         if type(value) is not kind or (kind is list and not _is_list(value)):
             raise ValueError(f"job {key}: {name} is no {_WORDS[kind]}: {value!r}")
         options[option] = _READ.get(name, _same)(value)

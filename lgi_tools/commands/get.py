@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import click
 
 from lgi_tools.cli import options, output_json, program, selection_options, terminal
 from lgi_tools.cli.progress import ProgressBar
-from lgi_tools.cli.session import open_project, selected, timing
+from lgi_tools.cli.session import open_project, selected, timing, warn_of_first
 from lgi_tools.client.text import one_line
 from lgi_tools.commands import get_paths
 from lgi_tools.task.command_options import HANDS
@@ -89,7 +90,7 @@ def command(
     words = selection_options.split(given)
     with open_project(dict(given), NAME) as project:
         numbers = selected(project, words, lambda job: job.ended)
-        getter = Getter(places, Path(directory), only, exclude, force)
+        getter = Getter(places, Path(directory), only, exclude, force, partial(warn_of_first, NAME, words))
         Path(directory).mkdir(parents=True, exist_ok=True)
         found = list(_fetch(options.resolve(given), numbers, hands, getter))
     found.sort(key=lambda one: numbers.index(one.job_id))

@@ -1,7 +1,7 @@
 """Fetches the files of ended jobs for LGI_get."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -31,7 +31,8 @@ class Fetched:
 class Getter:
     """What is fetched, and where to. One for all threads: no two jobs write the same file.
 
-    ``only`` and ``exclude`` are patterns of file names; ``force`` replaces files that differ.
+    ``only`` and ``exclude`` are patterns of file names; ``force`` replaces files that differ; ``seen`` gets
+    each job.
     """
 
     pattern: PathPattern
@@ -39,6 +40,7 @@ class Getter:
     only: Sequence[str] = ()
     exclude: Sequence[str] = ()
     force: bool = False
+    seen: Callable[[Details], object] = id
     _taken: dict[str, int] = field(default_factory=dict)
     _guard: Lock = field(default_factory=Lock)
 
@@ -50,6 +52,7 @@ class Getter:
             if error.number != ErrorNumber.NO_JOB:
                 raise
             return Fetched(job_id, faults=("it does not exist, or you may not read it",))
+        self.seen(job)
         if not job.ended:
             return Fetched(job_id, faults=(f"it is {job.state}: LGI_wait waits until it has ended",))
         return _Job(self, project, job).fetch()

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from lgi_tools.client.project import Project
 
 NAME = "LGI_run"
+# Elements of an array for which the server is asked first whether it would take so many.
+_LARGE = 100
 
 
 @click.command(
@@ -151,9 +153,13 @@ def _submit_array(
 ) -> int:
     from lgi_tools.client import idempotent_submit
 
-    found = run_array.plans(words, job)
-    run_array.warn(words, found, NAME)
+    dimensions, size = run_array.dimensions()
     with open_project(given, NAME) as project:
+        if size > _LARGE:
+            # Before the work on each element, which takes as long as the submit itself.
+            project.check_array(command_line.APPLICATION, size)
+        found = run_array.plans(words, job, dimensions)
+        run_array.warn(words, found, NAME)
         batch_id = batch_id or idempotent_submit.new_id()
         code = run_array.submit(project, found, NAME, at_most=at_most, batch_id=batch_id, as_json=as_json)
         _warn_of_unmet(project, list(found.values()))

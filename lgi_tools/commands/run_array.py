@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from lgi_protocol.errors import ServerError
 from lgi_tools.cli import options, output_json, terminal
 from lgi_tools.cli.numeric_options import COUNT
 from lgi_tools.commands import run_options
@@ -97,12 +98,27 @@ def _values(name: str, text: str) -> "list[Value]":
     return array_elements.lines("standard input" if text == STDIN else text, data)
 
 
-def plans(words: Sequence[str], job: options.Options) -> dict[int, Plan]:
+def dimensions() -> "tuple[list[list[Value]], int]":
+    """Return the values of each option, in their order, and how many elements they make.
+
+    Raises UsageError, OSError for a file.
+    """
+    from lgi_tools.client import array_elements
+
+    try:
+        found = _dimensions()
+        return found, array_elements.size_of(found)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def plans(
+    words: Sequence[str], job: options.Options, dimensions: "Sequence[Sequence[Value]]"
+) -> dict[int, Plan]:
     """Return the job of each element by its index. Raises UsageError, OSError for a file."""
     from lgi_tools.client import array_elements
 
     try:
-        dimensions = _dimensions()
         if len(dimensions) > 1 and any(map(array_elements.is_unnumbered, (*words, *job["labels"]))):
             raise click.UsageError(
                 f"{{}} is not clear with {len(dimensions)} lists of values: write {{1}} or {{2}}"
@@ -145,9 +161,9 @@ def warn(words: Sequence[str], found: dict[int, Plan], name: str) -> None:
 def submit(
     project: "Project", found: dict[int, Plan], name: str, *, at_most: int, batch_id: str, as_json: bool
 ) -> int:
-    """Submit the array and print its number. Returns the exit code.
+    """Submit the array and print it as a selection of all its elements, ``102[]``. Returns the exit code.
 
-    After an error the batch id is printed, with which the command can be repeated.
+    When an error has cut it the batch id is printed, with which the command can be repeated.
     """
     import hashlib
 
@@ -156,13 +172,15 @@ def submit(
     done: list[Submission] = []
     try:
         project.submit_array(requests, at_most=at_most, request_id=request_id, report=done.append)
+    except ServerError as error:
+        if not done:
+            raise
+        raise click.ClickException(f"{error}; {_advice(done, len(found), batch_id)}") from error
+    except ValueError:
+        # Nothing was sent.
+        raise
     except BaseException:
-        queued = sum(not one.error for one in done)
-        terminal.warn(
-            name,
-            f"{queued} of {len(found)} elements are submitted{_number(done)}: repeat the command with"
-            f" --batch-id {batch_id}, which submits no element twice",
-        )
+        terminal.warn(name, _advice(done, len(found), batch_id))
         raise
     gone = [index for index, one in zip(found, done, strict=True) if one.error]
     for index, one in zip(found, done, strict=True):
@@ -172,8 +190,19 @@ def submit(
         numbers = [one.job_id for one in done if one.job_id]
         output_json.show({"array_id": _array_id(done), "size": len(found), "job_ids": numbers})
     elif array_id := _array_id(done):
-        terminal.show(f"{array_id}\n")
+        # With brackets, not as a range of indexes: a shell might take that for the names of directories here,
+        # and the server sees from it whether elements are missing.
+        terminal.show(f"{array_id}[]\n")
     return int(bool(gone))
+
+
+def _advice(done: "Sequence[Submission]", size: int, batch_id: str) -> str:
+    """Return how much of an array that was cut is submitted, and how that goes on."""
+    queued = sum(not one.error for one in done)
+    return (
+        f"{queued} of {size} elements are submitted{_number(done)}: repeat the command with"
+        f" --batch-id {batch_id}, which submits no element twice"
+    )
 
 
 def _array_id(done: "Sequence[Submission]") -> int:

@@ -11,7 +11,7 @@ import click
 from lgi_protocol.states import State
 from lgi_tools.cli import options, outage, output_json, program, selection_options
 from lgi_tools.cli.numeric_options import MOST
-from lgi_tools.cli.session import job_ids, open_project
+from lgi_tools.cli.session import job_ids, open_project, warn_of_first
 from lgi_tools.client.timing import DEFAULT, Timing
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ def command(follow: bool, lines: int, each: bool, as_json: bool, **given: object
             if each:
                 return _show_each(project, chosen, lines, follow=follow)
             (job_id,) = chosen
-            return (tail_output.follow if follow else tail_output.show)(project, job_id, lines)
+            return (tail_output.follow if follow else tail_output.show)(
+                project, job_id, lines, partial(warn_of_first, NAME, words)
+            )
         except KeyboardInterrupt:
             return job_end.INTERRUPTED
         except OutageError as error:

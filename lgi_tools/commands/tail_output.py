@@ -14,7 +14,9 @@ from lgi_tools.commands.wait import line_of
 
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
-    from lgi_tools.client.job import Details
+    from collections.abc import Callable
+
+    from lgi_tools.client.job import Details, Job
     from lgi_tools.client.project import Project
     from lgi_tools.client.tail import Tail
 
@@ -24,16 +26,18 @@ LONGEST_HELD = 20
 _TOO_OLD = "{} is too old to show the output of a running job; LGI_wait {} waits until it has ended"
 
 
-def show(project: "Project", job_id: int, lines: int) -> int:
-    """Print the last lines of a job's output. Returns the exit code."""
+def show(project: "Project", job_id: int, lines: int, seen: "Callable[[Job], object]" = id) -> int:
+    """Print the last lines of a job's output; ``seen`` gets the job. Returns the exit code."""
     job = project.job(job_id)
+    seen(job)
     return show_ended(project, job, lines) if job.ended else _Glance(project, job, lines).run()
 
 
-def follow(project: "Project", job_id: int, lines: int = 10) -> int:
-    """Print the output of a job until its end, also when the server is down at first."""
+def follow(project: "Project", job_id: int, lines: int = 10, seen: "Callable[[Job], object]" = id) -> int:
+    """Print the output of a job until its end, as `show`, also when the server is down at first."""
     with outage.unknown_without_answer():
         job = outage.persist(NAME, project, lambda: project.job(job_id))
+    seen(job)
     return show_ended(project, job, lines) if job.ended else _Follower(project, job, lines).run()
 
 

@@ -1,7 +1,7 @@
 """LGI_wait: wait until jobs have ended."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ import click
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_tools.cli import options, outage, output_json, program, selection_options, terminal
 from lgi_tools.cli.numeric_options import Seconds
-from lgi_tools.cli.session import open_project, selected
+from lgi_tools.cli.session import open_project, selected, warn_of_first
 from lgi_tools.client.text import one_line
 from lgi_tools.client.timing import DEFAULT, Timing
 
@@ -59,7 +59,8 @@ def command(timeout: float | None, quiet: bool, as_json: bool, **given: object) 
     with open_project(given, NAME) as project, outage.unknown_without_answer():
         try:
             wanted = selected(project, words, call=partial(outage.persist, NAME, project, timeout=timeout))
-            for job_id, code in _shown_ends(project, wanted, _left(end), as_json=as_json, quiet=quiet):
+            warn = partial(warn_of_first, NAME, words)
+            for job_id, code in _shown_ends(project, wanted, _left(end), warn, as_json=as_json, quiet=quiet):
                 codes[job_id] = code
         except TimeoutError:
             pending = _pending(wanted, codes)
@@ -88,9 +89,18 @@ def _first(pending: Sequence[int]) -> str:
 
 
 def _shown_ends(
-    project: "Project", wanted: Sequence[int], timeout: float | None, *, as_json: bool, quiet: bool
+    project: "Project",
+    wanted: Sequence[int],
+    timeout: float | None,
+    warn: "Callable[[Job], None]",
+    *,
+    as_json: bool,
+    quiet: bool,
 ) -> Iterator[tuple[int, int]]:
-    """Print how each job ended, and yield its number and exit code. Raises TimeoutError, OutageError."""
+    """Print how each job ended, and yield its number and exit code; ``warn`` gets each job.
+
+    Raises TimeoutError, OutageError.
+    """
     from lgi_tools.cli import output_jobs
     from lgi_tools.cli.wait_bar import WaitBar
 
@@ -100,6 +110,8 @@ def _shown_ends(
             bar.clear()
             for job in found:
                 number, codes[number], line = _ended(job)
+                if not isinstance(job, int):
+                    warn(job)
                 if as_json:
                     gone = {"job_id": number, "error": line}
                     output_json.show(gone if isinstance(job, int) else output_jobs.of_job(job))

@@ -35,7 +35,7 @@ def test_all_fields_of_a_submit_are_tried_here() -> None:
     known = {field.name for kind in (JobPayload, JobPlan) for field in dataclasses.fields(kind)}
 
     # test_resubmit.py tries the source, which no submit has as a field; test_dependencies.py other jobs.
-    others = {"uploads", "end", "source", "plan", "after", "after_any", "retry_on", "backoff"}
+    others = {"uploads", "end", "source", "plan", "after", "after_any", "arrays", "retry_on", "backoff"}
     assert known == FIELDS.keys() - {"keep_after_failure"} | others | {"keep"}
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,12 +18,15 @@ from lgi_tools.client.job_progress import Progress
 from lgi_tools.client.job_request import JobRequest
 from lgi_tools.client.project import Project
 from lgi_tools.client.selection import Selection
+from lgi_tools.commands.explain import main as explain
+from lgi_tools.commands.get import main as get
 from lgi_tools.commands.qdel import main as qdel
 from lgi_tools.commands.qstat import main as qstat
 from lgi_tools.commands.resubmit import main as resubmit
 from lgi_tools.commands.run import main as run_command
+from lgi_tools.commands.tail import main as tail
 from lgi_tools.commands.wait import main as wait
-from tests.support.canned_server import CannedServer
+from tests.support.canned_server import CannedServer, lgi
 from tests.support.grid import Grid
 from tests.tools.test_run_batch import many
 from tests.tools.test_selection import listed, submitted, tool
@@ -38,10 +42,11 @@ def commands(grid: Grid) -> list[str]:
 
 
 def array(tool: Run, *words: str) -> int:
-    """The number of a new array."""
+    """The number of a new array, which is printed as a selection of all its elements."""
     code, out, err = tool(run_command, *words)
     assert (code, err) == (0, "")
-    return int(out)
+    assert out.endswith("[]\n")
+    return int(out.removesuffix("[]\n"))
 
 
 def test_an_array_has_an_element_for_each_number(grid: Grid, tool: Run) -> None:
@@ -153,22 +158,82 @@ def test_an_array_that_is_wrong_is_refused(grid: Grid, tool: Run, words: tuple[s
 
 
 def test_a_submit_that_was_cut_is_continued(grid: Grid, tool: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A part is refused as a whole; the command that is printed submits the rest, and no element twice."""
+    """The cause comes first; the command that is printed submits the rest, and no element twice."""
+    array(tool, "--array", "1-100", "--", "echo", "{}")
     grid.run("DELETE FROM users_allowed")
-    grid.run("INSERT INTO groups_allowed VALUES ('theor', 'any', 300)")
+    grid.run("INSERT INTO groups_allowed VALUES ('theor', 'any', 400)")
 
-    code, out, err = tool(run_command, "--array", "1-600", "--batch-id", "mine", "--", "echo", "{}")
+    code, out, err = tool(run_command, "--array", "1-400", "--batch-id", "mine", "--", "echo", "{}")
 
     assert (code, out) == (1, "")
-    assert "256 of 600 elements are submitted, as array " in err
+    assert "256 of 400 elements are submitted, as array " in err
     assert "because of element 301" in err
+    assert err.index("because of element 301") < err.index("--batch-id mine")
     grid.run("UPDATE groups_allowed SET job_limit = 600")
-    code, out, err = tool(run_command, "--array", "1-600", "--batch-id", "mine", "--", "echo", "{}")
+    code, out, err = tool(run_command, "--array", "1-400", "--batch-id", "mine", "--", "echo", "{}")
     assert (code, err) == (0, "")
     (row,) = grid.rows(
         "SELECT COUNT(*) AS n, COUNT(DISTINCT array_index) AS m, MIN(array_id) AS a FROM job_queue"
+        " WHERE array_id > (SELECT MIN(array_id) FROM job_arrays)"
     )
-    assert (row["n"], row["m"], row["a"]) == (600, 600, int(out))
+    assert (row["n"], row["m"], f"{row['a']}[]\n") == (400, 400, out)
+
+
+def test_an_array_above_a_limit_is_refused_before_its_elements_are_made(grid: Grid, tool: Run) -> None:
+    """In a moment, however many there are; a command that cannot go on is not advised."""
+    grid.run("DELETE FROM users_allowed")
+    grid.run("INSERT INTO groups_allowed VALUES ('theor', 'any', 100)")
+    began = time.monotonic()
+
+    code, out, err = tool(run_command, "--array", "1-100000", "--", "echo", "{}")
+
+    assert (code, out) == (1, "")
+    assert "theor may have 100 jobs of command, the array has 100000" in err
+    assert "--batch-id" not in err
+    assert time.monotonic() - began < 5
+
+
+def test_the_number_of_an_array_alone_is_its_first_element(grid: Grid, tool: Run) -> None:
+    """A warning says so; what LGI_run prints means all of it, in each command."""
+    made = array(tool, "--array", "1-3", "--", "echo", "{}")
+    for number, job_id in enumerate(listed(tool, f"{made}[]")):
+        grid.set_job(job_id, state="finished", exit_code=number)
+    text = f"{made} is the first element of an array: {made}[] is all of it"
+
+    one, every = tool(wait, str(made)), tool(wait, f"{made}[]")
+
+    assert (one[0], one[1].count("exit code"), text in one[2]) == (0, 1, True)
+    assert (every[0], every[1].count("exit code"), every[2]) == (1, 3, "")
+    assert text in tool(get, str(made))[2]
+    assert text in tool(tail, str(made))[2]
+    assert text not in tool(wait, f"{made}[1]")[2] + tool(wait, str(made + 1))[2]
+
+
+def test_a_job_follows_a_whole_array(grid: Grid, tool: Run) -> None:
+    """As it was printed; what it waits for is counted where that is long."""
+    made = array(tool, "--array", "1-40", "--", "echo", "{}")
+    follower = tool(run_command, "--after", f"{made}[]", "--", "reduce")[1].strip()
+    some = tool(run_command, "--after-any", f"{made}[2-3],{made}", "--", "some")[1].strip()
+
+    rows = grid.rows("SELECT after_id FROM job_dependencies WHERE job_id = %s ORDER BY after_id", follower)
+    assert [row["after_id"] for row in rows] == list(range(made, made + 40))
+    rows = grid.rows("SELECT after_id FROM job_dependencies WHERE job_id = %s ORDER BY after_id", some)
+    assert [row["after_id"] for row in rows] == [made, made + 1, made + 2]
+    explained = tool(explain, follower)[1]
+    assert f"by jobs {made}-{made + 39}" in explained
+    assert "waits for 35 more jobs, 40 in all" in explained
+
+
+@pytest.mark.parametrize("after", ["7[1-3]", "7-9", "7[]"])
+def test_an_older_server_gets_no_array_to_follow(run: Run, server: CannedServer, after: str) -> None:
+    """It would refuse the text, or read over it; numbers it knows."""
+    known = lgi("<most_jobs> 9 </most_jobs> <plans_after> 1 </plans_after>")
+    server.will_answer_call("interfaces/interface_submit_jobs", known)
+
+    code, _, err = run(run_command, "--after", after, "--", "true")
+
+    assert code == 1
+    assert "this server is too old for ranges, arrays" in " ".join(err.split())
 
 
 def test_an_older_server_is_named(run: Run, server: CannedServer, many: Callable[..., None]) -> None:

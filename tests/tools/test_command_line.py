@@ -42,7 +42,7 @@ def test_a_program_with_a_relative_path_goes_along() -> None:
 
 def test_a_word_may_be_longer_than_a_name_and_no_utf8() -> None:
     """It may be too long for a file name; its bytes arrive unchanged."""
-    words = ["sh", "-c", f"printf '%s' \"$1\"; : {'x' * 70_000}", "sh", "caf\udce9\udcff"]
+    words = ["sh", "-c", f"printf '%s' \"$1\"; : {'x' * 60_000}", "sh", "caf\udce9\udcff"]
 
     line = command_line.of_words(words)
 
@@ -202,3 +202,11 @@ def test_an_invalid_licence_is_refused(word: str) -> None:
     """ValueError says how to write NAME and number."""
     with pytest.raises(ValueError, match="write NAME"):
         command_line.licences([word])
+
+
+def test_a_command_line_that_no_server_takes_is_refused_here() -> None:
+    """The message says what is too long, and where it can stand instead."""
+    with pytest.raises(
+        ValueError, match=r"the command line is too long: 70\d{3} bytes .* send it with -f FILE"
+    ):
+        command_line.of_words(["echo", "x" * 70_000])

@@ -106,7 +106,14 @@ WRONG = {
     "no TOML": ("[jobs", "is no TOML"),
     "no jobs": ("x = 1", "has no tables"),
     "no command": ("[jobs.a]\nname = 'x'", "job a has no command"),
-    "an unknown key": ("[jobs.a]\ncommand = 'x'\nfoo = 1", "job a has a key 'foo'"),
+    "an unknown key": (
+        "[jobs.a]\ncommand = 'x'\nfoo = 1",
+        "job a has a key 'foo', known are: after, after_any, backoff, command, ",
+    ),
+    "retries below 0": (
+        "[jobs.a]\ncommand = 'x'\nretries = -1",
+        "retries is -1: give a number from 0 to 100",
+    ),
     "a wrong type": ("[jobs.a]\ncommand = 'x'\ncpus = '2'", "cpus is no number"),
     "an unknown job": ("[jobs.a]\ncommand = 'x'\nafter = ['b']", "job a is to follow 'b'"),
     "a circle": (

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.services.access.principals import UserPrincipal
-from lgi_server.services.access.submit_rules import JobCounter
+from lgi_server.services.access.submit_rules import JobCounter, decide
 from lgi_server.services.jobs import array_submission, idempotency, job_storage, submission
 from lgi_server.services.jobs.array_submission import ArraySubmit
 from lgi_server.services.jobs.submit_request import PreparedJob, SubmitContext, SubmitRequest
 from lgi_server.tables import event_queue, submit_requests
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.submit_requests import StoredRequest
-from lgi_server.tables.submit_rules import SubmitFacts
+from lgi_server.tables.submit_rules import SubmitFacts, load_submit_facts
 
 Outcome = JobRow | LGIError
 
@@ -41,6 +41,18 @@ def submit_all_as_user(
     if prepared:
         event_queue.insert(context.transaction, event_queue.SCHEDULE_CYCLE, context.now)
     return [next(stored) if isinstance(one, PreparedJob) else one for one in outcomes]
+
+
+def check_size(context: SubmitContext, user: UserPrincipal, application: str, array: ArraySubmit) -> None:
+    """Raise LGIError SUBMIT_REFUSED when a limit allows fewer jobs than an array is to have elements."""
+    facts = load_submit_facts(context.transaction, user.names, application, None, licensed=False)
+    decisions = [decide(facts.rules, user.name, group, application) for group in user.groups]
+    allowed = [one for one in decisions if one.allowed]
+    if allowed and all(0 < abs(one.limit) < array.size for one in allowed):
+        most = max(allowed, key=lambda one: abs(one.limit))
+        kind = "jobs" if most.limit > 0 else "queued and running jobs"
+        why = f"{most.counted} may have {abs(most.limit)} {kind} of {application}, the array has {array.size}"
+        raise LGIError(ErrorNumber.SUBMIT_REFUSED, why)
 
 
 def _read(entry: Callable[[], SubmitRequest]) -> SubmitRequest | LGIError:

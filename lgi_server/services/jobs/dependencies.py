@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from lgi_protocol import comma_lists, states
-from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol import job_references, states
 from lgi_protocol.job_end import End, Result, normalize_reason
 from lgi_protocol.states import State
 from lgi_server.db.pool import Database
@@ -50,35 +49,19 @@ def ended_of(job: JobRow) -> EndedJob:
     return EndedJob(job.job_id, f"was {job.end.cause or 'aborted'}")
 
 
-def check(transaction: Transaction, plan: JobPlan, names: Sequence[str]) -> None:
-    """Lock the jobs that a new one is to follow; LGIError NO_JOB or READ_REFUSED.
-
-    ``names`` are the users and groups for whom the new job is submitted.
-    """
-    rows = batches.lock(transaction, sorted(plan.predecessors)) if plan.predecessors else {}
-    for job_id in plan.predecessors:
-        job, _lock = rows.get(job_id, (None, None))
-        if job is None:
-            message = "The job that this one is to follow does not exist"
-            raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}", message=message)
-        if not comma_lists.contains_any(job.read_access, names):
-            message = "The user may not read the job that this one is to follow"
-            raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}", message=message)
-
-
 def hold_of(plan: JobPlan, now: int) -> tuple[Hold, ...]:
     """Return the hold of a new job that follows others."""
     if not plan.predecessors:
         return ()
-    numbers = sorted(plan.predecessors)
-    names = f"job {numbers[0]}" if len(numbers) == 1 else f"jobs {comma_lists.join(map(str, numbers))}"
-    be = "it has" if len(numbers) == 1 else "they have"
+    many = len(plan.predecessors)
+    names = f"job{'s' if many > 1 else ''} {job_references.write(plan.predecessors)}"
+    be = "they have" if many > 1 else "it has"
     text = f"until {be} {'succeeded' if plan.after else 'ended'}"
-    return (Hold(0, job_holds.AFTER, now, None, names[:254], text),)
+    return (Hold(0, job_holds.AFTER, now, None, names if len(names) < 255 else f"{many} jobs", text),)
 
 
 def store(transaction: Transaction, plans: Mapping[int, JobPlan], now: int) -> dict[int, JobRow]:
-    """Store what new jobs wait for, by job_id; what has ended already counts at once.
+    """Store what new jobs wait for, by job_id; a failure that was there before counts at once.
 
     Returns the new jobs that are other than they were stored, by job_id.
     """
@@ -90,7 +73,9 @@ def store(transaction: Transaction, plans: Mapping[int, JobPlan], now: int) -> d
     if not new:
         return {}
     job_dependencies.insert(transaction, new)
-    known = batches.find(transaction, sorted({one.after_id for one in new}))
+    # Of each job the lowest number is that which has failed, if one has (`predecessors.resolve`).
+    first = {plan.after[0] for plan in plans.values() if plan.after}
+    known = batches.find(transaction, sorted(first)) if first else {}
     return settle(transaction, [replace(job, has_dependents=1) for job in known.values()], now)
 
 
@@ -189,7 +174,7 @@ class _Level:
         """Take away the hold of those jobs that wait for nothing more."""
         if not job_ids:
             return {}
-        waiting = {one.job_id for one in job_dependencies.of_jobs(self._transaction, job_ids)}
+        waiting = job_dependencies.waiting(self._transaction, job_ids)
         rows: list[LockedRow] = [self._jobs[job_id] for job_id in job_ids if job_id not in waiting]
         return {job.job_id: job for job in holds.release(self._transaction, rows, [job_holds.AFTER])}
 

@@ -96,7 +96,8 @@ class LicenceNeed:
 class Explanation:
     """Why a job does not run. ``before`` is the number of queued jobs before it, at most `positions.MOST`.
 
-    ``locked_since`` is in seconds; ``waits`` are the jobs that a held one follows.
+    ``locked_since`` is in seconds; ``waits`` are the first of the ``count_of_waits`` jobs
+    that a held one follows.
     """
 
     job: JobRow
@@ -107,6 +108,7 @@ class Explanation:
     verdicts: Sequence[ResourceVerdict]
     needs: Sequence[LicenceNeed]
     waits: Sequence[Predecessor] = ()
+    count_of_waits: int = 0
 
 
 def explain(
@@ -130,7 +132,8 @@ def explain(
     reason = _queued(job, lock, needs, verdicts)
     before = positions.count_ahead(transaction, job)
     waits = job_dependencies.predecessors(transaction, job_id) if job.holds else ()
-    return Explanation(job, reason, *_holder(lock, everyone), before, verdicts, needs, waits)
+    count = job_dependencies.count(transaction, job_id) if waits else 0
+    return Explanation(job, reason, *_holder(lock, everyone), before, verdicts, needs, waits, count)
 
 
 def _not_queued(job: JobRow) -> Reason:

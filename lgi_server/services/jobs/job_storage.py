@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from lgi_server.services.jobs import array_limits, array_submission, dependencies, event_log, retries
+from lgi_server.services.jobs import (
+    array_limits,
+    array_submission,
+    dependencies,
+    event_log,
+    predecessors,
+    retries,
+)
 from lgi_server.services.jobs.array_submission import ArraySubmit
 from lgi_server.services.jobs.submit_request import NO_PLAN, PreparedJob, SubmitContext
 from lgi_server.tables import job_access, job_holds, licence_wishes, submit_requests
@@ -36,6 +43,7 @@ def store_all(
     """
     if not prepared:
         return []
+    predecessors.check_all(prepared)
     before = array_submission.known(context, array, prepared) if array else None
     names = context.store.create_all([one.repository for one in prepared])
     for name in names:

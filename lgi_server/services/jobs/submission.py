@@ -9,10 +9,11 @@ from lgi_protocol.states import State
 from lgi_server.services.access import submit_rules
 from lgi_server.services.access.principals import ProjectServers, UserPrincipal, servers_among
 from lgi_server.services.access.submit_rules import JobCounter
-from lgi_server.services.jobs import dependencies, idempotency, job_storage, licences, plans
+from lgi_server.services.jobs import idempotency, job_storage, licences, plans, predecessors
 from lgi_server.services.jobs.submit_request import (
     NO_PLAN,
     JobPayload,
+    JobPlan,
     PreparedJob,
     SubmitContext,
     SubmitRequest,
@@ -101,21 +102,31 @@ def prepare_for_user(
     targets = known_targets(facts.everyone, request.application, request.target_resources)
     owners = submit_rules.allowed_owners(counter, facts.rules, user, request.application)
     details = request.details()
-    if details.plan != NO_PLAN:
-        dependencies.check(context.transaction, details.plan, user.names)
-    job = new_job(context, request, State.QUEUED.value, owners, targets, details=details)
+    plan = details.plan
+    if plan != NO_PLAN:
+        plan = predecessors.resolve(context, plan, user.names)
+    known = replace(details, plan=plan)
+    job = new_job(context, request, State.QUEUED.value, owners, targets, details=known)
     job = with_access(job, (context.config.admin_group, user.name), details)
-    return prepared_job(facts, job, request, details, user.groups)
+    return prepared_job(facts, job, request, details, plan, user.groups)
 
 
 def prepared_job(
-    facts: SubmitFacts, job: JobRow, request: SubmitRequest, details: JobPayload, *more: object
+    facts: SubmitFacts,
+    job: JobRow,
+    request: SubmitRequest,
+    details: JobPayload,
+    plan: JobPlan,
+    *more: object,
 ) -> PreparedJob:
-    """Return a job with all that is stored with it; ``more`` belongs to the request beside the details."""
+    """Return a job with all that is stored with it; ``more`` belongs to the request beside the details.
+
+    ``plan`` is that of the details with the jobs for which it waits.
+    """
     has_new_licences = bool(job.licences) and job.licences not in facts.licence_requests
     fingerprint = request.fingerprint(details, *more) if request.key else ""
     repository = NewRepository(job.write_access, details.uploads, details.source)
-    plan = details.plan if job.state == State.QUEUED else NO_PLAN
+    plan = plan if job.state == State.QUEUED else NO_PLAN
     return PreparedJob(job, repository, request.key, fingerprint, has_new_licences, plan)
 
 

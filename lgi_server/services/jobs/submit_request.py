@@ -24,6 +24,17 @@ class SubmitContext:
     store: RepositoryWriter
     now: int
     licences: Mapping[str, int] = field(default_factory=dict)
+    # What the plans of this call have become: many jobs of one call follow the same others.
+    resolved: "dict[JobPlan, JobPlan]" = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FollowedArray:
+    """An array whose elements a job follows: all, or those with indexes in ``ranges``, as ``kind`` says."""
+
+    array_id: int
+    ranges: tuple[tuple[int, int], ...]
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,7 @@ class JobPlan:
     former fails it is aborted, with ``keep`` held for its users. It is tried again
     ``retries`` times when it fails as ``retry_on`` says, at first after ``backoff`` seconds. Of the queued
     jobs of one user that with the highest ``priority`` comes first; it rises before the ``deadline``, in
-    seconds since 1970.
+    seconds since 1970. It follows elements of ``arrays`` too.
     """
 
     hold: bool = False
@@ -46,15 +57,18 @@ class JobPlan:
     backoff: int = DEFAULT_BACKOFF
     priority: int = 0
     deadline: int | None = None
+    arrays: tuple[FollowedArray, ...] = ()
 
     def values(self) -> tuple[object, ...]:
         """Return what differs between plans.
 
-        Without priority and deadline this is what it was before there were any: so a submit can be repeated
-        after an upgrade.
+        Without array, priority and deadline this is what it was before there were any: so a submit can be
+        repeated after an upgrade.
         """
         values = astuple(self)
-        return values if self.priority or self.deadline else values[:-2]
+        if self.arrays:
+            return values
+        return values[:-1] if self.priority or self.deadline else values[:-3]
 
     @property
     def predecessors(self) -> dict[int, str]:
