@@ -62,7 +62,7 @@ def following(transaction: Transaction, after_ids: Sequence[int], limit: int) ->
 def waiting(transaction: Transaction, job_ids: Sequence[int]) -> set[int]:
     """Return those of these jobs that still wait for others.
 
-    One row of each is read, as it is now and not as at the begin of the transaction, and locked.
+    One row of each is read and locked, however many there are.
     """
     one = f"SELECT job_id FROM job_dependencies WHERE job_id = %s LIMIT 1{transaction.for_update}"
     parts = " UNION ALL ".join(f"SELECT * FROM ({one}) AS job{number}" for number in range(len(job_ids)))
