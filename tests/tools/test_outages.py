@@ -77,7 +77,7 @@ def test_a_command_that_gives_up_says_that_the_job_goes_on(run: Run, server: Can
 STARTS = {
     "LGI_wait": WAITING["LGI_wait"],
     "LGI_tail": WAITING["LGI_tail"],
-    "selection": (wait, ("-s", "finished")),
+    "selection": (wait, ("--all", "-s", "finished")),
 }
 
 
