@@ -5,7 +5,7 @@ of what all jobs of a level request.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lgi_daemon.config.rules import LimitRules
@@ -53,9 +53,9 @@ class Level:
 
     @property
     def accepts_nobody(self) -> bool:
-        """Whether ``any`` may have no job here, and no owner with an entry may have one."""
+        """Whether ``any`` may have no job here, and no owner with an entry may have one more."""
         allowed = self.rules.owner_allow
-        return comma_lists.ANY in allowed and not any(allowed.values())
+        return allowed.get(comma_lists.ANY) == 0 and all(map(self.at_limit, allowed))
 
     def denies(self, owner: str) -> bool:
         """Return whether owner_deny of this level names an owner, or everybody."""
@@ -90,6 +90,15 @@ def full_level(levels: Iterable[Level]) -> str:
     return next((level.name for level in closed), "")
 
 
+def accepts_nobody(levels: Iterable[Level]) -> bool:
+    """Return whether all whom these levels, from the first to the last, name have as many jobs as they may.
+
+    A filter cannot say that: without a name it means everybody who is not excluded.
+    """
+    levels = tuple(levels)
+    return not _is_open_to_any(levels) and not _named(levels) - _closed(levels)
+
+
 def owners_filter(levels: Iterable[Level]) -> str:
     """Return the field ``owners`` for request_work, at most 254 bytes.
 
@@ -97,22 +106,31 @@ def owners_filter(levels: Iterable[Level]) -> str:
     absence brings more offers, never fewer: the allowed names are therefore all included or all left out.
     """
     levels = tuple(levels)
-    named = {name for level in levels for name in level.rules.owner_allow if name != comma_lists.ANY}
-    active = {owner for level in levels for owner in level.counts}
-    closed = {
-        name for name in named | active if any(one.at_limit(name) or one.denies(name) for one in levels)
-    }
-    closed |= {name for level in levels for name in level.rules.owner_deny if name != comma_lists.ANY}
-    # An owner without an entry falls under ``any`` of each level, all of which must allow the job.
-    numbers = {level.rules.owner_allow.get(comma_lists.ANY) for level in levels}
-    open_to_any = 0 not in numbers and numbers != {None}
-    entries = [] if open_to_any else sorted(named - closed)
+    closed = _closed(levels)
+    entries = [] if _is_open_to_any(levels) else sorted(_named(levels) - closed)
     if _size(entries) > OWNERS_BYTES:
         entries = []
     for name in sorted(closed):
         if _size([*entries, f"!{name}"]) <= OWNERS_BYTES:
             entries.append(f"!{name}")
     return comma_lists.join(entries)
+
+
+def _named(levels: Sequence[Level]) -> set[str]:
+    return {name for level in levels for name in level.rules.owner_allow if name != comma_lists.ANY}
+
+
+def _closed(levels: Sequence[Level]) -> set[str]:
+    """Return those owners who may have no further job at some level."""
+    known = _named(levels) | {owner for level in levels for owner in level.counts}
+    closed = {name for name in known if any(one.at_limit(name) or one.denies(name) for one in levels)}
+    return closed | {name for level in levels for name in level.rules.owner_deny if name != comma_lists.ANY}
+
+
+def _is_open_to_any(levels: Sequence[Level]) -> bool:
+    """Return whether owners without an entry, who fall under ``any`` of each level, may have jobs."""
+    numbers = {level.rules.owner_allow.get(comma_lists.ANY) for level in levels}
+    return 0 not in numbers and numbers != {None}
 
 
 def _size(names: list[str]) -> int:

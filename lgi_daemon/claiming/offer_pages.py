@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgi_daemon.claiming.limits import Level, full_level
+from lgi_daemon.claiming.limits import Level, accepts_nobody, full_level
 
 
 @dataclass(frozen=True)
@@ -37,4 +37,6 @@ def first_page(room: int, job_limit: int) -> OfferPage:
 
 def free_slots(levels: Sequence[Level]) -> int:
     """Return how many further jobs the levels have room for, by their number and if all were small."""
-    return 0 if full_level(levels) else min(one.rules.job_limit - len(one.jobs) for one in levels)
+    if full_level(levels) or accepts_nobody(levels):
+        return 0
+    return min(one.rules.job_limit - len(one.jobs) for one in levels)

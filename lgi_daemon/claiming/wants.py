@@ -16,8 +16,6 @@ def want(application: str, levels: Sequence[Level], without: Iterable[str]) -> W
 
     All of these jobs may be of one owner, who may have a limit: no more are asked for than any owner may get.
     """
-    if not any(level.rules.owner_allow for level in levels):
-        return None
     count = min(free_slots(levels), MOST_JOBS, _least_headroom(levels))
     if count <= 0:
         return None

@@ -3,6 +3,7 @@
 import pytest
 
 from lgi_daemon.claiming.limits import Level, full_level, owners_filter, rejection_reason
+from lgi_daemon.claiming.offer_pages import free_slots
 from lgi_daemon.claiming.wants import want
 from lgi_daemon.config.rules import LimitRules
 from lgi_protocol import demand
@@ -108,6 +109,17 @@ def test_the_filter_names_those_whom_every_level_allows() -> None:
     assert owners_filter([resource, application]) == "admin, boss@desk"
     assert owners_filter([resource, level({"any": 1})]) == ""
     assert owners_filter([resource, level({"boss@desk": 1})]) == ""
+
+
+@pytest.mark.parametrize("allow", [{"any": 0, "boss@desk": 1, "admin": 1}, {"boss@desk": 1}])
+def test_nothing_is_asked_for_while_all_who_may_have_jobs_have_them(allow: dict[str, int]) -> None:
+    """A filter that only excludes them would bring the jobs of everybody else, to be given back."""
+    resource = level({"any": 10} if "any" in allow else {})
+    busy = level(allow, jobs=(("boss@desk", "admin"),))
+
+    assert want("update", [resource, busy], ()) is None
+    assert free_slots([resource, busy]) == 0
+    assert want("update", [resource, level(allow)], ()) is not None
 
 
 def test_a_level_that_allows_nobody_is_full() -> None:
