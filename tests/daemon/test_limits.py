@@ -112,7 +112,7 @@ def test_the_filter_names_those_whom_every_level_allows() -> None:
 
 
 @pytest.mark.parametrize("allow", [{"any": 0, "boss@desk": 1, "admin": 1}, {"boss@desk": 1}])
-def test_nothing_is_asked_for_while_all_who_may_have_jobs_have_them(allow: dict[str, int]) -> None:
+def test_a_daemon_asks_for_nothing_while_all_who_may_have_jobs_have_them(allow: dict[str, int]) -> None:
     """A filter that only excludes them would bring the jobs of everybody else, to be given back."""
     resource = level({"any": 10} if "any" in allow else {})
     busy = level(allow, jobs=(("boss@desk", "admin"),))
