@@ -25,7 +25,7 @@ _NUMBERS = (
 
 
 def fill(database: Database, number: int, *, is_sqlite: bool) -> None:
-    """Store so many jobs, at most a million, into an empty database."""
+    """Store a number of jobs, at most a million, in an empty database."""
     indexes = [(found[0], found[1], found[2]) for found in _INDEX.finditer(SCHEMA.read_text())]
     for _, name, table in indexes:
         database.run(lambda one, name=name, table=table: one.run(_drop(name, table, is_sqlite)))

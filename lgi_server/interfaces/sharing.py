@@ -2,11 +2,11 @@
 
 from lgi_protocol import comma_lists
 from lgi_protocol.xml import Element
-from lgi_server.api import fields, list_filters, responses
+from lgi_server.api import fields, job_outcomes, list_filters
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.responses import Elements
 from lgi_server.services.jobs import sharing
-from lgi_server.services.jobs.sharing import AccessChange, Outcome
+from lgi_server.services.jobs.sharing import AccessChange
 from lgi_server.tables.job_queue.jobs import JobRow
 
 
@@ -20,19 +20,11 @@ def interface_share_jobs(call: InterfaceContext) -> Elements:
     outcomes = sharing.share_by_user(
         call.transaction, call.user, numbers, change, admin_group=config.admin_group, now=call.now
     )
-    jobs = [
-        Element("job", (Element("job_id", job_id), *_outcome(outcome)), number)
-        for number, (job_id, outcome) in enumerate(zip(numbers, outcomes, strict=True), 1)
-    ]
-    most = Element("most_jobs", config.max_jobs_at_once)
-    return (*call.header(), most, Element("number_of_jobs", len(jobs)), *jobs)
+    return job_outcomes.answer(call, numbers, outcomes, _access)
 
 
-def _outcome(outcome: Outcome) -> Elements:
-    if not isinstance(outcome, JobRow):
-        return (responses.error(outcome),)
+def _access(job: JobRow) -> Elements:
     return (
-        Element("state", outcome.state),
-        Element("read_access", comma_lists.join(outcome.read_access)),
-        Element("write_access", comma_lists.join(outcome.write_access)),
+        Element("read_access", comma_lists.join(job.read_access)),
+        Element("write_access", comma_lists.join(job.write_access)),
     )

@@ -77,6 +77,11 @@ def error(failure: CallError | click.ClickException) -> Values:
     return {"number": None, "message": str(failure)}
 
 
+def refused(cause: ServerError) -> Values:
+    """Return the key and value for what a server has refused."""
+    return {"error": {"number": cause.number, "message": cause.message}}
+
+
 def project(reply: Reply) -> Values:
     """Return the project and server of an answer."""
     return {name: reply.value(name) for name in _PROJECT}

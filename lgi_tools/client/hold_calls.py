@@ -7,7 +7,7 @@ from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import leading_number
 from lgi_tools.client.hold import Hold, read_holds
-from lgi_tools.client.numbered_calls import Call, job_answers
+from lgi_tools.client.numbered_calls import Call, job_answers, refusal
 
 HOLD, RELEASE = "hold_jobs", "release_jobs"
 
@@ -34,7 +34,6 @@ def change_holds(
 
 def _outcome(answer: str) -> HoldOutcome:
     job_id = leading_number(xml.value(answer, "job_id"))
-    if xml.find(answer, "error"):
-        number = leading_number(xml.value(answer, "error", "number"))
-        return HoldOutcome(job_id, error=ServerError(number, xml.value(answer, "error", "message")))
+    if refused := refusal(answer):
+        return HoldOutcome(job_id, error=refused)
     return HoldOutcome(job_id, xml.value(answer, "state"), read_holds(answer))

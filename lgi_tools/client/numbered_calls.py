@@ -2,14 +2,23 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from lgi_protocol.errors import TransportError
-from lgi_protocol.reply import Reply
+from lgi_protocol import xml
+from lgi_protocol.errors import ServerError, TransportError
+from lgi_protocol.reply import Reply, leading_number
 from lgi_tools.client.interface_calls import is_unknown_call
 
 # Jobs of one call: what servers take by default.
 MOST = 256
 
 Call = Callable[[str, Mapping[str, str]], Reply]
+
+
+def refusal(answer: str) -> ServerError | None:
+    """Return the error in a ``<job>``, None for a job for which the call was done."""
+    if not xml.find(answer, "error"):
+        return None
+    number = leading_number(xml.value(answer, "error", "number"))
+    return ServerError(number, xml.value(answer, "error", "message"))
 
 
 def job_answers(

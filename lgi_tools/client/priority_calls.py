@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import leading_number, signed_number
-from lgi_tools.client.numbered_calls import Call, job_answers
+from lgi_tools.client.numbered_calls import Call, job_answers, refusal
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,7 @@ def change_priorities(
 
 def _outcome(answer: str) -> PriorityOutcome:
     job_id = leading_number(xml.value(answer, "job_id"))
-    if xml.find(answer, "error"):
-        number = leading_number(xml.value(answer, "error", "number"))
-        return PriorityOutcome(job_id, error=ServerError(number, xml.value(answer, "error", "message")))
+    if refused := refusal(answer):
+        return PriorityOutcome(job_id, error=refused)
     priority = signed_number(xml.value(answer, "priority"))
     return PriorityOutcome(job_id, xml.value(answer, "state"), priority)

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from lgi_protocol import xml
-from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import leading_number
 from lgi_tools.client.interface_calls import RESUBMIT
 from lgi_tools.client.job_request import Submission
-from lgi_tools.client.numbered_calls import Call, job_answers
+from lgi_tools.client.numbered_calls import Call, job_answers, refusal
 
 
 def resubmit(call: Call, server: str, job_ids: Sequence[int]) -> Iterator[Submission]:
@@ -21,9 +20,7 @@ def resubmit(call: Call, server: str, job_ids: Sequence[int]) -> Iterator[Submis
 
 def _outcome(answer: str) -> Submission:
     source = leading_number(xml.value(answer, "resubmitted_from"))
-    if xml.find(answer, "error"):
-        number = leading_number(xml.value(answer, "error", "number"))
-        refused = ServerError(number, xml.value(answer, "error", "message"))
+    if refused := refusal(answer):
         return Submission(error=refused, resubmitted_from=source)
     job_id = leading_number(xml.value(answer, "job_id"))
     return Submission(job_id, xml.value(answer, "repository_url"), resubmitted_from=source)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import leading_number
-from lgi_tools.client.numbered_calls import Call, job_answers
+from lgi_tools.client.numbered_calls import Call, job_answers, refusal
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,8 @@ def change_access(
 
 def _outcome(answer: str) -> ShareOutcome:
     job_id = leading_number(xml.value(answer, "job_id"))
-    if xml.find(answer, "error"):
-        number = leading_number(xml.value(answer, "error", "number"))
-        return ShareOutcome(job_id, error=ServerError(number, xml.value(answer, "error", "message")))
+    if refused := refusal(answer):
+        return ShareOutcome(job_id, error=refused)
     lists = xml.values(answer, "read_access", "write_access")
     return ShareOutcome(
         job_id, comma_lists.split(lists["read_access"]), comma_lists.split(lists["write_access"])

@@ -82,10 +82,7 @@ def _change(
 
 def _shown(one: "HoldOutcome") -> dict[str, Any]:
     if one.error:
-        return {
-            "job_id": one.job_id,
-            "error": {"number": one.error.number, "message": one.error.message},
-        }
+        return {"job_id": one.job_id} | output_json.refused(one.error)
     return {"job_id": one.job_id, "state": one.state, "holds": of_holds(one.holds)}
 
 

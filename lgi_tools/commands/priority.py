@@ -47,10 +47,7 @@ def command(priority: int, as_json: bool, **given: object) -> int:
 
 def _shown(one: "PriorityOutcome") -> dict[str, Any]:
     if one.error:
-        return {
-            "job_id": one.job_id,
-            "error": {"number": one.error.number, "message": one.error.message},
-        }
+        return {"job_id": one.job_id} | output_json.refused(one.error)
     return {"job_id": one.job_id, "state": one.state, "priority": one.priority}
 
 

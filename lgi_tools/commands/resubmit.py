@@ -49,7 +49,7 @@ def command(as_json: bool, **given: object) -> int:
 def _shown(one: "Submission") -> dict[str, Any]:
     source = {"resubmitted_from": one.resubmitted_from}
     if one.error:
-        return source | {"error": {"number": one.error.number, "message": one.error.message}}
+        return source | output_json.refused(one.error)
     return source | {"job_id": one.job_id}
 
 

@@ -78,7 +78,7 @@ def _show(outcomes: "Sequence[ShareOutcome]", as_json: bool) -> None:
 
 def _shown(one: "ShareOutcome") -> dict[str, Any]:
     if one.error:
-        return {"job_id": one.job_id, "error": {"number": one.error.number, "message": one.error.message}}
+        return {"job_id": one.job_id} | output_json.refused(one.error)
     return {"job_id": one.job_id, "read_access": list(one.readers), "write_access": list(one.writers)}
 
 

@@ -7,7 +7,7 @@ from lgi_server.tables.job_queue import priorities
 
 # The least priority of a job by the seconds that are left until its deadline.
 STEPS = {24 * 3600: 50, 6 * 3600: 75, 3600: 100}
-# A job keeps the priority of the last step: for so many seconds after its deadline it is looked for.
+# Seconds after a deadline in which its job is still looked for; later it keeps the priority of the last step.
 _LATE = 24 * 3600
 
 
