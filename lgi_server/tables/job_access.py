@@ -143,19 +143,29 @@ def _set_targets(transaction: Transaction, jobs: Sequence[JobRow]) -> None:
 
 
 def replace_readers(transaction: Transaction, changed: Sequence[JobRow]) -> None:
-    """Replace the rows from which lists are read by those of the present readers of jobs."""
+    """Replace the rows from which lists are read by those of the present readers of jobs.
+
+    A job whose place in an array another one has taken is still none of those listed beside arrays.
+    """
     job_ids = [job.job_id for job in changed]
+    found = transaction.rows(
+        f"SELECT DISTINCT job_id FROM job_access WHERE job_id IN ({placeholders(job_ids)}) AND role = %s",
+        *job_ids,
+        PART,
+    )
+    parts = {row["job_id"] for row in found}
     transaction.execute_pipelined(
         f"DELETE FROM job_access WHERE job_id IN ({placeholders(job_ids)}) AND role IN ({_LISTED_SQL})",
         *job_ids,
     )
-    rows = [
-        row
-        for job in changed
-        for row in _rows([name for name in _names(job) if name[0] in _LISTED], job.job_id, job)
-    ]
+    rows = [row for job in changed for row in _rows(_listed_names(job, job.job_id in parts), job.job_id, job)]
     for begin in range(0, len(rows), _AT_ONCE):
         _insert(transaction, rows[begin : begin + _AT_ONCE])
+
+
+def _listed_names(job: JobRow, is_part: bool) -> Names:
+    listed = [(role, name) for role, name in _names(job) if role in _LISTED]
+    return [(PART if is_part and role == READ else role, name) for role, name in listed]
 
 
 def make_parts(transaction: Transaction, job_ids: Sequence[int]) -> None:

@@ -121,6 +121,20 @@ def test_files_of_a_shared_job_follow_its_access(grid: Grid) -> None:
     assert statuses == [404, 200, 403, 200, 200, 404, 403]
 
 
+def test_an_element_that_was_replaced_is_listed_beside_no_array_when_it_is_shared(grid: Grid) -> None:
+    """Its place has the job that was submitted again."""
+    grid.resource()
+    user = grid.user()
+    first, _second = outcomes(post(user, elements([1, 2]), 2))
+    grid.set_job(first, state="finished", exit_code=1)
+    user.post("interface_resubmit_jobs", job_ids=str(first))
+
+    share(user, first, read_access=BOB)
+
+    assert numbers(user.post("interface_job_state", single="1")) == []
+    assert may_read(grid.user(BOB, ("science",)), first)
+
+
 def test_an_array_is_listed_by_who_may_read_all_of_it(grid: Grid) -> None:
     """Not by who may read a part of it, whose numbers would tell of the others."""
     grid.resource()
