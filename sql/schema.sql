@@ -81,7 +81,7 @@ CREATE INDEX lock_session ON running_locks (session_id);
 
 -- Ours: what keeps a queued job from being given out. A job that is queued, not locked, and has a row here has lock_state 2;
 -- a job with lock_state 2 costs a claim nothing. reason is user, after (other jobs), retry or array; until is in Unix seconds,
--- NULL for a hold without an end. held_by is "user NAME" or "job NUMBER".
+-- NULL for a hold without an end. held_by is "user NAME", "job NUMBER" or "scheduler".
 CREATE TABLE job_holds (
     job_id   INTEGER      NOT NULL,
     reason   VARCHAR(8)   NOT NULL,

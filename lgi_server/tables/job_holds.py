@@ -17,7 +17,7 @@ MOST = 500
 class Hold:
     """A row: ``since`` and ``until`` are in seconds, ``until`` is None for a hold without an end.
 
-    ``held_by`` is "user NAME" or "job NUMBER", ``text`` what is said of the hold.
+    ``held_by`` is "user NAME", "job NUMBER" or "scheduler", ``text`` what is said of the hold.
     """
 
     job_id: int

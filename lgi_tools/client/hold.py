@@ -11,7 +11,8 @@ from lgi_tools.client.timestamp import parse_time
 class Hold:
     """Why a queued job is not given out: ``reason`` is ``user``, ``after``, ``retry`` or ``array``.
 
-    ``held_by`` is ``user NAME`` or ``job NUMBER``, or empty; ``until`` is None for a hold without an end.
+    ``held_by`` is ``user NAME``, ``job NUMBER``, ``scheduler`` or empty; ``until`` is None for a hold
+    without an end.
     """
 
     reason: str

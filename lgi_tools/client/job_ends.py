@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_tools.client.hold_notice import HoldNotice, OnHeld
 from lgi_tools.client.job import Job
 from lgi_tools.client.polling import Outage, poll_until
 from lgi_tools.client.selection import Selection, read_numbers
@@ -27,16 +28,22 @@ class JobEnds:
         self.pending = dict.fromkeys(job_ids)
         self._since = 0
         self._asked_all = -_ALL
+        self._notice = HoldNotice(None)
 
     def follow(
-        self, timeout: float | None = None, on_outage: Callable[[Outage], object] | None = None
+        self,
+        timeout: float | None = None,
+        on_outage: Callable[[Outage], object] | None = None,
+        on_held: OnHeld | None = None,
     ) -> Iterator[list[Job | int]]:
         """Yield the jobs that have ended, as soon as it is known; a job that does not exist as its number.
 
         Raises TimeoutError ``timeout`` seconds after the start, OutageError as `Project.wait` does, also with
-        ``on_outage``, ServerError for a job that may not be read, UnknownFilterError from an older server.
+        ``on_outage`` and ``on_held``, ServerError for a job that may not be read, UnknownFilterError from an
+        older server.
         """
         end = None if timeout is None else time.monotonic() + timeout
+        self._notice = HoldNotice(on_held)
         while self.pending:
             left = None if end is None else max(0.0, end - time.monotonic())
             yield poll_until(
@@ -81,7 +88,7 @@ class JobEnds:
 
     def _ended(self, found: Sequence[Job]) -> list[Job | int]:
         self._since = max([self._since, *(int(job.changed.timestamp()) for job in found)])
-        ended = [job for job in found if job.ended and job.id in self.pending]
+        ended = [job for job in map(self._notice.look, found) if job.ended and job.id in self.pending]
         for job in ended:
             del self.pending[job.id]
         return list(ended)

@@ -13,6 +13,7 @@ from lgi_protocol.states import State
 from lgi_tools.client import settings
 from lgi_tools.client.element import read_element
 from lgi_tools.client.files import Files
+from lgi_tools.client.hold_notice import HoldNotice, OnHeld
 from lgi_tools.client.interface_calls import Caller
 from lgi_tools.client.job import AnyJob, Details, Job, id_of, read_details
 from lgi_tools.client.job_array import JobArray, job_arrays
@@ -108,16 +109,17 @@ class Project(ProjectSubmits, JobCalls):
         timeout: float | None = None,
         *,
         on_outage: Callable[[Outage], object] | None = None,
+        on_held: OnHeld | None = None,
     ) -> Details:
         """Wait until a job has ended and return it. Raises TimeoutError after ``timeout`` seconds.
 
         Raises OutageError when a server that had answered before has not answered for ten minutes; the job
         continues. With ``on_outage``, which is called with the error, a server that is down at first is
-        waited for too.
+        waited for too. ``on_held`` is called with the job when somebody, or the scheduler, holds it.
         """
-        job_id = id_of(job)
+        job_id, notice = id_of(job), HoldNotice(on_held)
         return poll_until(
-            lambda held: self._details(job_id, held_for(held)),
+            lambda held: notice.look(self._details(job_id, held_for(held))),
             lambda found: found.ended,
             timeout,
             answered=self._answered,

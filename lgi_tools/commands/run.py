@@ -199,13 +199,13 @@ def _warn_of_unmet(project: "Project", plans: Sequence[Plan]) -> None:
 
 def until_end(project: "Project", job: "Details") -> int:
     """Wait until a job has ended, print its output and return its exit code."""
-    from lgi_tools.cli import job_streams
+    from lgi_tools.cli import hold_warning, job_streams
     from lgi_tools.client import job_end
     from lgi_tools.client.polling import OutageError
     from lgi_tools.commands.wait import line_of, warn_of_outage
 
     try:
-        ended = project.wait(job)
+        ended = project.wait(job, on_held=hold_warning.warning(NAME))
     except KeyboardInterrupt:
         terminal.warn(
             NAME,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_tools.cli import options, outage, output_json, program, selection_options, terminal
+from lgi_tools.cli import hold_warning, options, outage, output_json, program, selection_options, terminal
 from lgi_tools.cli.numeric_options import Seconds
 from lgi_tools.cli.session import open_project, selected, warn_of_first
 from lgi_tools.client.text import one_line
@@ -134,17 +134,17 @@ def _ends(
     from lgi_tools.client.selection import UnknownFilterError
 
     end = None if timeout is None else time.monotonic() + timeout
-    warning = outage.warning(NAME, project)
+    warning, warn_of_hold = outage.warning(NAME, project), hold_warning.warning(NAME)
     if len(wanted) > 1:
         try:
-            yield from JobEnds(project, wanted).follow(timeout, warning)
+            yield from JobEnds(project, wanted).follow(timeout, warning, warn_of_hold)
             return
         except UnknownFilterError:
             # An older server: one job after the other.
             pass
     for job_id in wanted:
         try:
-            yield [project.wait(job_id, _left(end), on_outage=warning)]
+            yield [project.wait(job_id, _left(end), on_outage=warning, on_held=warn_of_hold)]
         except ServerError as error:
             if error.number != ErrorNumber.NO_JOB:
                 raise

@@ -139,7 +139,7 @@ def test_an_abort_by_a_user_is_final(grid: Grid) -> None:
 
 
 def test_a_job_that_is_lost_too_often_is_tried_again(grid: Grid) -> None:
-    """Where the scheduler would abort it; what a daemon still has of it is not taken back."""
+    """Where the scheduler would hold it; what a daemon still has of it is not taken back."""
     grid.resource()
     user, exchanging = grid.user(), daemon(grid)
     job_id = user.submit(retries="1", backoff="0", retry_on="lost")

@@ -20,7 +20,7 @@ from lgi_server.tables import job_access
 from lgi_server.tables.job_queue import jobs
 from tests.server.test_history import past
 from tests.server.test_resource_calls import INVARIANT
-from tests.support.grid import Grid
+from tests.support.grid import Grid, ResourceCalls
 from tests.support.mariadb import PrivateMariaDB
 from tests.support.queues import queued_job
 
@@ -73,25 +73,52 @@ def test_an_application_may_have_a_limit_of_its_own(grid: Grid) -> None:
     assert state(grid, made["hello_world"])[0] == "running"
 
 
-def test_a_job_that_is_lost_too_often_is_queued_no_more(grid: Grid) -> None:
-    """It may be what ends its daemons: others get their turn, and its history says why it has ended."""
-    resource, user = grid.resource(), grid.user()
-    job_id = user.submit()
-    settings = SchedulerSettings()
+def lose(grid: Grid, resource: ResourceCalls, job_id: int, times: int) -> None:
+    """Let a resource start a job, and lose it, so many times."""
     now = int(time.time())
-
-    states = []
-    for loss in range(1, 4):
+    for loss in range(1, times + 1):
         resource.lock(str(job_id))
         resource.update(str(job_id), state="running")
         resource.unlock(str(job_id))
-        reaper.requeue_lost_jobs(grid.database, settings, now + 2 * loss * HOUR)
-        states.append(state(grid, job_id)[0])
+        assert reaper.requeue_lost_jobs(grid.database, SchedulerSettings(), now + 2 * loss * HOUR) == 1
         grid.run("UPDATE job_queue SET daemon_pulse = %s", now)
 
-    why = "no pulse for 3600 s, lost 3 times: it is not queued again"
-    assert states == ["queued", "queued", "aborted"]
-    assert past(user, job_id)[-1] == ("running", "aborted", "scheduler", why)
+
+def test_a_job_that_is_lost_too_often_is_held_until_it_is_released(grid: Grid) -> None:
+    """It may be what ends its daemons: others get their turn, and its history says why it is held."""
+    resource, user = grid.resource(), grid.user()
+    job_id = user.submit()
+    why = "no pulse for 3600 s, lost 3 times"
+
+    lose(grid, resource, job_id, 2)
+    before = grid.rows("SELECT lock_state FROM job_queue")
+    lose(grid, resource, job_id, 1)
+
+    assert before == [{"lock_state": jobs.FREE}]
+    assert past(user, job_id)[-1] == ("running", "queued", "scheduler", why)
+    columns = "state, lock_state, reason, held_by, text"
+    held = grid.rows(f"SELECT {columns} FROM job_queue JOIN job_holds USING (job_id)")
+    assert held == [
+        {"state": "queued", "lock_state": jobs.HELD, "reason": "user", "held_by": "scheduler", "text": why}
+    ]
+    user.post("interface_release_jobs", job_ids=str(job_id))
+    assert grid.rows("SELECT lock_state FROM job_queue") == [{"lock_state": jobs.FREE}]
+    lose(grid, resource, job_id, 1)
+    assert past(user, job_id)[-1][-1] == "no pulse for 3600 s, lost 4 times"
+
+
+def test_a_job_that_is_lost_too_often_has_its_retries_first(grid: Grid) -> None:
+    """Only what has no further try is held."""
+    resource, user = grid.resource(), grid.user()
+    job_id = user.submit(retries="1", retry_on="lost", backoff="0")
+
+    lose(grid, resource, job_id, 3)
+    tried = grid.rows("SELECT state, tried FROM job_queue")
+    holds = grid.rows("SELECT reason FROM job_holds")
+    lose(grid, resource, job_id, 1)
+
+    assert (tried, holds) == ([{"state": "queued", "tried": 1}], [])
+    assert grid.rows("SELECT held_by FROM job_holds") == [{"held_by": "scheduler"}]
 
 
 def test_a_locked_job_is_not_lost(grid: Grid) -> None:

@@ -67,6 +67,27 @@ def test_all_jobs_are_waited_for(run: Run, server: CannedServer) -> None:
     ]
 
 
+HOLD = (
+    "<hold> <reason> {} </reason> <since> 60 </since>"
+    " <held_by> scheduler </held_by> <text> lost 3 times </text> </hold>"
+)
+
+
+@pytest.mark.parametrize("others", [(), ("4",)])
+def test_a_wait_for_a_job_that_somebody_has_to_release_says_so(
+    run: Run, server: CannedServer, others: tuple[str, ...]
+) -> None:
+    """Once, for one job and for many; one that waits for its next try is no reason."""
+    waiting = job(4, "queued", HOLD.format("retry"))
+    server.will_answer_call(STATE, lgi(job(3, "queued", HOLD.format("user")) + waiting * len(others)))
+
+    code, out, err = run(wait, "--timeout", "1", "3", *others)
+
+    assert (code, out) == (124, "")
+    assert err.count("job 3 is held by scheduler: lost 3 times; LGI_release 3 releases it") == 1
+    assert err.count("is held") == 1
+
+
 @pytest.mark.parametrize(
     ("state", "more", "code"),
     [

@@ -25,6 +25,8 @@ def requeue_lost_jobs(
 ) -> int:
     """Queue running jobs without a recent heartbeat again, abort aborting ones; return how many these were.
 
+    A job that was lost as often as ``most_losses`` says is held until a user releases it.
+
     A job is lost when no heartbeat came for its whole limit while a server could be reached all the time,
     in the time ``reachable``, always by default. Each job has a transaction of its own that checks it again,
     since its daemon may call at this moment.
@@ -56,13 +58,13 @@ def _end_lost(transaction: Transaction, job_id: int, *, oldest: int, why: str, m
     job = heartbeats.lock_if_older(transaction, job_id, oldest)
     if job is None:
         return False
-    state = State.QUEUED
+    is_held, state = False, State.QUEUED
     if job.state == State.ABORTING:
         state = State.ABORTED
     elif most and (times := 1 + history.count_requeues(transaction, job_id, _NO_PULSE)) >= most:
         # The job itself may be what ends its daemons.
-        state, why = State.ABORTED, f"{why}, lost {times} times: it is not queued again"
-    losses.change_lost(transaction, job, state, why, now)
+        is_held, why = True, f"{why}, lost {times} times"
+    losses.change_lost(transaction, job, state, why, now, is_held=is_held)
     return True
 
 
