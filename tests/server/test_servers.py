@@ -143,7 +143,9 @@ def test_a_gap_that_the_master_cannot_fill_leaves_the_version(grid: Grid) -> Non
     assert reply.value("update", "did_update_cyle") == "1"
     assert reply.number("update", "update_version") == newest(grid) == before
     assert denied(grid) == []
-    assert [row["event"] for row in grid.rows("SELECT event FROM event_queue")] == ["check_updates"]
+    # The server may store those of earlier submits now.
+    events = grid.rows("SELECT event FROM event_queue WHERE event <> 'schedule_cycle'")
+    assert [row["event"] for row in events] == ["check_updates"]
     push(master(grid), before + 1, DENY.format("mallory"))
     push(master(grid), before + 2, DENY.format("eve"))
     assert (newest(grid), denied(grid)) == (before + 2, ["eve", "mallory"])

@@ -186,20 +186,20 @@ def test_every_call_of_a_resource_is_noted(grid: Grid) -> None:
         return [int(str(called["at"])), int(str(used["at"]))]
 
     def age() -> None:
-        # What was noted before is stored within a second or so.
-        time.sleep(1.5)
         grid.run("UPDATE active_resources SET last_call_time = 1")
         grid.run("UPDATE running_sessions SET session_time_stamp = %s", int(time.time()) - 1000)
 
-    age()
-    resource.job_state(job_id)
-    wait_for(lambda: times()[0] > time.time() - 60, 5)
-    without_session = times()[1]
+    def is_alone() -> bool:
+        """Whether a call without a session notes itself alone; a call before it may still be stored."""
+        age()
+        resource.job_state(job_id)
+        wait_for(lambda: times()[0] > time.time() - 600)
+        return times()[1] < time.time() - 900
+
+    wait_for(is_alone)
     age()
     resource.lock(job_id)
-    wait_for(lambda: min(times()) > time.time() - 60, 5)
-
-    assert without_session < time.time() - 900
+    wait_for(lambda: min(times()) > time.time() - 600)
 
 
 def test_the_capabilities_of_a_resource_stay_until_a_sign_up_with_others(grid: Grid) -> None:
@@ -231,7 +231,7 @@ def test_every_change_of_a_job_queues_an_event(grid: Grid) -> None:
     resource = grid.resource()
     user = grid.user()
 
-    def queued(seconds: float = 5.0) -> list[str]:
+    def queued(seconds: float = 60.0) -> list[str]:
         end = time.monotonic() + seconds
         while time.monotonic() < end and not grid.rows("SELECT event FROM event_queue"):
             time.sleep(0.05)
