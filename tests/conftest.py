@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import mariadb
 from tests.support.grid import Grid
@@ -12,6 +13,11 @@ from tests.support.leftovers import RunDirectory
 from tests.support.mariadb import PrivateMariaDB
 
 RUN = pytest.StashKey[RunDirectory]()
+# Property tests are bounded by their number of examples, never by a clock.
+settings.register_profile(
+    "tests", deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:

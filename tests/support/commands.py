@@ -147,4 +147,4 @@ class Children:
 
     def close(self) -> None:
         """Let it end."""
-        self._process.communicate(timeout=20)
+        self._process.communicate(timeout=60)

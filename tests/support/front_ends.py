@@ -31,7 +31,7 @@ class Running:
                 command, stdout=log, stderr=log, start_new_session=True, env={**os.environ, "PATH": PATH}
             )
         self._port = port
-        wait_for(self._listens, 20)
+        wait_for(self._listens)
 
     def _listens(self) -> bool:
         if self._process.poll() is not None:
@@ -42,7 +42,7 @@ class Running:
         """Stop it at once, and what it has started."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 def _listening() -> str:

@@ -17,6 +17,8 @@ from tests.support.grid import TABLES, Grid
 
 # What is stored behind the answers, also to calls that are refused.
 TIMES = {"last_call_time", "session_timestamp", "session_time_stamp", "daemon_pulse", "asked"}
+# Events that are stored up to a second after the call that wants them.
+DEFERRED = {event_queue.SCHEDULE_CYCLE, event_queue.RELEASE_HOLDS, event_queue.SETTLE_DEPENDENTS}
 Rows = Mapping[str, list[tuple[object, ...]]]
 
 
@@ -75,7 +77,7 @@ class World:
         kept = {}
         for table, columns in self._columns.items():
             stay = [index for index, name in enumerate(columns.split(", ")) if name not in TIMES]
-            lasting = [row for row in rows[table] if event_queue.SCHEDULE_CYCLE not in row]
+            lasting = [row for row in rows[table] if DEFERRED.isdisjoint(row)]
             kept[table] = [tuple(row[index] for index in stay) for row in lasting]
         return kept
 
@@ -109,7 +111,7 @@ class World:
         """The answer to a body."""
         session = self.clients[call.caller].session
         headers = {"Content-Type": body.content_type}
-        return session.post(f"{self.grid.url}/{call.path}", data=body.content, headers=headers, timeout=30)
+        return session.post(f"{self.grid.url}/{call.path}", data=body.content, headers=headers, timeout=100)
 
     def close(self) -> None:
         """Close all connections."""

@@ -80,7 +80,7 @@ def refusal(call: Callable[[], object]) -> int:
     return 0
 
 
-def wait_for(what: object, seconds: float = 20.0) -> None:
+def wait_for(what: object, seconds: float = 60.0) -> None:
     """Return when a condition holds; AssertionError when it never does."""
     end = time.monotonic() + seconds
     while not what():  # type: ignore[operator]
@@ -192,7 +192,7 @@ class Grid:
                 stderr=log,
                 start_new_session=True,
             )
-        wait_for(self.listens, 30)
+        wait_for(self.listens)
 
     def listens(self) -> bool:
         if self.process is not None and self.process.poll() is not None:
@@ -208,7 +208,7 @@ class Grid:
                 self.process.wait(10)
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait(10)
+                self.process.wait(60)
             self.process = None
 
     def remove(self) -> None:

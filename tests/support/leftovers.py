@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 SHARED_MEMORY = Path("/dev/shm")
-# Seconds until what processes of this run hold is gone.
-PATIENCE = 5.0
+# Seconds until what processes of this run hold is gone, also on a busy machine.
+PATIENCE = 30.0
 
 
 class RunDirectory:

@@ -22,4 +22,4 @@ class LimitedGrid(Grid):
                 stderr=log,
                 start_new_session=True,
             )
-        wait_for(self.listens, 30)
+        wait_for(self.listens)

@@ -70,7 +70,7 @@ class Browser:
         """A page of the project, by its address below the project's, or any other by its whole one."""
         address = path if path.startswith("https:") else f"{self.base}/{path}"
         sent = {"Accept": "text/html", **{name.replace("_", "-"): value for name, value in headers.items()}}
-        return Page(self.session.get(address, headers=sent, allow_redirects=follow, timeout=40))
+        return Page(self.session.get(address, headers=sent, allow_redirects=follow, timeout=100))
 
     def send(
         self,
@@ -88,7 +88,7 @@ class Browser:
             files=list(files) or None,
             headers=dict(headers),
             allow_redirects=follow,
-            timeout=40,
+            timeout=100,
         )
         return Page(answer)
 

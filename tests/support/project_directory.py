@@ -67,4 +67,4 @@ class ProjectDirectory:
             yield server
         finally:
             server.send_signal(signal.SIGTERM)
-            server.wait(20)
+            server.wait(60)

@@ -51,7 +51,7 @@ class Scheduler:
     def kill(self) -> None:
         """End it as a power cut would."""
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 def rules(grid: Grid) -> Iterable[tuple[object, ...]]:
