@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.grid import BIN, free_port, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 Result = subprocess.CompletedProcess[str]
 
 
@@ -37,7 +37,7 @@ class Machines:
             input=text,
             capture_output=True,
             text=True,
-            timeout=110,
+            timeout=250,
             env={"HOME": str(self.home), "PATH": f"{BIN}:{os.environ['PATH']}"},
         )
         self.started += [int(pid) for pid in re.findall(r"runs as process (\d+)", done.stdout)]
@@ -55,7 +55,7 @@ class Machines:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
         for pid in self.started:
-            wait_for(lambda pid=pid: has_ended(pid), 30)
+            wait_for(lambda pid=pid: has_ended(pid))
 
 
 def has_ended(pid: int) -> bool:
@@ -75,7 +75,8 @@ def machines() -> Iterator[Machines]:
     made = Machines(directory)
     yield made
     made.close()
-    shutil.rmtree(directory)
+    # Jobs end after their daemon, and may write until then.
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def test_four_commands_lead_to_the_job_of_a_second_person(machines: Machines) -> None:
@@ -113,7 +114,7 @@ def test_a_start_that_is_repeated_starts_what_does_not_run(machines: Machines) -
     again = machines.set_up()
     listener = int(re.findall(r"LGI_certificates runs as process (\d+)", first.stdout)[0])
     os.kill(listener, signal.SIGTERM)
-    wait_for(lambda: has_ended(listener), 30)
+    wait_for(lambda: has_ended(listener))
 
     last = machines.set_up()
 

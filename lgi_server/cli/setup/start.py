@@ -16,16 +16,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lgi_server.cli.setup import programs, units
-from lgi_server.cli.setup.check import listening
+from lgi_server.cli.setup.check import databases, listening
 from lgi_server.cli.setup.grid_options import GridOptions
 from lgi_server.config import parser
 from lgi_server.services.project.recorded_changes import AdministrationError
 
 JOIN_PORT = 8444
 JOIN_MINUTES = 60
-# A program that has not ended within so many seconds runs.
+# Seconds for an answer of a program that runs.
 PATIENCE = 2.0
-# For what others can connect to.
+# A program that has neither ended nor begun to work within so many seconds runs.
 READY_PATIENCE = 30.0
 
 
@@ -33,7 +33,7 @@ READY_PATIENCE = 30.0
 class Program:
     """A program to start in the background, with the file of its output; None for this account.
 
-    ``refusal`` is a part of what it says when it runs already.
+    ``refusal`` is a part of what it says when it runs already, ``greeting`` when it has begun to work.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Program:
     log: Path
     account: str | None = None
     refusal: str = ""
+    greeting: str = ""
 
     @property
     def start_options(self) -> dict[str, Any]:
@@ -70,7 +71,7 @@ def _server(plan: GridOptions) -> str:
         return units.start(units.UNIT)
     config = str(plan.server / "LGI_server.cfg")
     program = Program("LGI_server", (config,), plan.directory / "log" / "server.log", plan.user)
-    return _background(program, READY_PATIENCE, partial(_is_open, address))
+    return _background(program, partial(_is_ready, plan, address))
 
 
 def _check_server(plan: GridOptions) -> None:
@@ -87,7 +88,8 @@ def _daemon(plan: GridOptions) -> str:
     file = str(plan.resource_directory / "LGI.cfg")
     log = plan.directory / "log" / "daemon.log"
     words = ("-ft", "5", "-st", "10", file)
-    return _background(Program("LGI_daemon", words, log, refusal="is in use by another daemon"), PATIENCE)
+    told = {"refusal": "is in use by another daemon", "greeting": " started, pid "}
+    return _background(Program("LGI_daemon", words, log, **told))
 
 
 def _listener(plan: GridOptions) -> str:
@@ -97,7 +99,7 @@ def _listener(plan: GridOptions) -> str:
     words += ["--port", str(plan.join_port), "--server", plan.url, "--minutes", str(JOIN_MINUTES)]
     words += ["--register", str(plan.server / "LGI_server.cfg")]
     program = Program("LGI_certificates", tuple(words), plan.directory / "log" / "join.log")
-    return _background(program, READY_PATIENCE, partial(_has_listener, plan))
+    return _background(program, partial(_has_listener, plan))
 
 
 def _has_listener(plan: GridOptions) -> bool:
@@ -113,8 +115,8 @@ def _has_listener(plan: GridOptions) -> bool:
         return False
 
 
-def _background(program: Program, patience: float, is_ready: Callable[[], bool] = lambda: False) -> str:
-    """Start a program that outlives this one; return when it has run for a while, or is ready."""
+def _background(program: Program, is_ready: Callable[[], bool] = lambda: False) -> str:
+    """Start a program that outlives this one; return when it is ready, or has run for a while."""
     program.log.parent.mkdir(mode=0o750, exist_ok=True)
     with program.log.open("ab") as log:
         begin = log.tell()
@@ -127,15 +129,31 @@ def _background(program: Program, patience: float, is_ready: Callable[[], bool] 
             start_new_session=True,
             **program.start_options,
         )
-    end = time.monotonic() + patience
+    end = time.monotonic() + READY_PATIENCE
     while time.monotonic() < end and not is_ready():
-        if started.poll() is not None:
-            said = program.log.read_bytes()[begin:].decode("utf-8", "replace").strip()
-            if program.refusal and program.refusal in said:
-                return f"{program.name} runs already"
-            raise AdministrationError(f"{program.name} has ended at once: {said[-1000:]}")
+        has_ended = started.poll() is not None
+        said = program.log.read_bytes()[begin:].decode("utf-8", "replace").strip()
+        if has_ended:
+            return _refused(program, said)
+        if program.greeting and program.greeting in said:
+            break
         time.sleep(0.1)
     return f"{program.name} runs as process {started.pid}, its log is {program.log}"
+
+
+def _refused(program: Program, said: str) -> str:
+    """Return that a program runs already, if that is why it has ended; AdministrationError if not."""
+    if program.refusal and program.refusal in said:
+        return f"{program.name} runs already"
+    raise AdministrationError(f"{program.name} has ended at once: {said[-1000:]}")
+
+
+def _is_ready(plan: GridOptions, address: tuple[str, int]) -> bool:
+    """Return whether the server can be connected to, and its scheduler, unless it has none, has begun."""
+    if not _is_open(address):
+        return False
+    config = parser.load(plan.server / "LGI_server.cfg")
+    return not config.scheduler.with_server or not any(databases.check(config))
 
 
 def _is_open(address: tuple[str, int]) -> bool:
