@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from lgi_server.serving.accept_balance import WorkerLoads
 from tests.support.grid import Grid, running, wait_for
 
-ROUNDS, CONNECTIONS = 6, 12
+ROUNDS, MISSED, CONNECTIONS = 12, 2, 12
 
 
 @pytest.fixture
@@ -21,19 +21,27 @@ def two_workers() -> Iterator[Grid]:
         yield made
 
 
-def sockets(grid: Grid) -> list[int]:
-    """How many sockets each worker has."""
+def connections(grid: Grid) -> list[int]:
+    """How many connections of clients each worker has."""
     assert grid.process is not None
-    children = Path(f"/proc/{grid.process.pid}/task/{grid.process.pid}/children").read_text().split()
-    workers = [pid for pid in children if "LGI_server" in Path(f"/proc/{pid}/cmdline").read_text()]
-    return [sum(is_socket(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()) for pid in workers]
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    accepted = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(f":{grid.port:04X}")}
+    workers = Path(f"/proc/{grid.process.pid}/task/{grid.process.pid}/children").read_text().split()
+    return [len(targets(Path(f"/proc/{pid}/fd")) & accepted - listening(rows)) for pid in workers]
 
 
-def is_socket(descriptor: Path) -> bool:
-    """Whether a descriptor of a process is a socket, if it is still open."""
-    with suppress(FileNotFoundError):
-        return os.readlink(descriptor).startswith("socket:")
-    return False
+def listening(rows: Sequence[Sequence[str]]) -> set[str]:
+    """The sockets of this machine that wait for connections."""
+    return {f"socket:[{row[9]}]" for row in rows if row[3] == "0A"}
+
+
+def targets(descriptors: Path) -> set[str]:
+    """What the descriptors of a process are, as far as they are still open."""
+    found = set()
+    for descriptor in descriptors.iterdir():
+        with suppress(FileNotFoundError):
+            found.add(os.readlink(descriptor))
+    return found
 
 
 class Spread:
@@ -42,7 +50,6 @@ class Spread:
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
         self._context = grid.people.credentials(grid.people.user("mark@laptop", ("theor",))).context()
-        self._idle = sockets(grid)
 
     def each(self) -> list[int]:
         """The connections of each worker, which have ended afterwards."""
@@ -54,23 +61,25 @@ class Spread:
             for one in plain:
                 # A worker has accepted it when the handshake is done.
                 stack.enter_context(self._context.wrap_socket(one, server_hostname="localhost"))
-            found = [now - idle for now, idle in zip(sockets(self._grid), self._idle, strict=True)]
-        wait_for(lambda: sockets(self._grid) == self._idle, 30)
+            found = connections(self._grid)
+        wait_for(lambda: connections(self._grid) == [0, 0])
         return found
 
 
 def test_connections_are_spread_evenly_over_workers(two_workers: Grid) -> None:
-    """Of twelve at once each of two workers has six, give or take one on a busy machine."""
-    wait_for(lambda: len(sockets(two_workers)) == 2, 30)
-    # The probe of the start has ended, and both workers accept connections.
-    wait_for(lambda: sockets(two_workers) == sockets(two_workers), 30)
+    """Of twelve at once each of two workers has six; on a busy machine one may not run for a moment."""
+    wait_for(lambda: connections(two_workers) == [0, 0])
     spread = Spread(two_workers)
-    wait_for(lambda: min(spread.each()) > 0, 30)
+    # Both workers accept connections.
+    wait_for(lambda: min(spread.each()) > 0)
 
     found = [spread.each() for _round in range(ROUNDS)]
 
     assert {sum(each) for each in found} == {CONNECTIONS}
-    assert max(abs(first - second) for first, second in found) <= 2
+    apart = sorted(abs(first - second) for first, second in found)
+    # By chance they are 2.7 apart on average; a worker that does not run is not waited for.
+    usual = apart[:-MISSED]
+    assert sum(usual) <= len(usual), found
 
 
 def test_a_worker_is_ahead_of_one_that_has_fewer() -> None:

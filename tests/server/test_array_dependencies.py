@@ -151,7 +151,7 @@ def test_thousands_are_followed_and_settled_in_little_time(grid: Grid) -> None:
     for job_id in jobs:
         user.delete(job_id)
 
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     reply = user.post("interface_explain_job", job_id=str(last)).all("explanation")[0]
     assert xml.value(reply, "number_of_after") == str(MOST - 2)
     assert len(xml.find_all(reply, "after")) == 100

@@ -117,6 +117,8 @@ def test_two_schedulers_give_no_place_twice(grid: Grid) -> None:
         database = open_database(grid.config.projects["LGI"].database)
         while not stop.is_set():
             array_limits.release_due(database, int(time.time()))
+            # Elements end meanwhile, for which the database has to be free now and then.
+            stop.wait(0.005)
         database.close()
 
     threads = [threading.Thread(target=release) for _ in range(2)]

@@ -98,7 +98,7 @@ def outcome(grid: Grid, directory: Path, key: Key, *chain: x509.Certificate, use
     head = f"POST /LGI/{LIST} HTTP/1.0\r\nContent-Type: application/x-www-form-urlencoded\r\n"
     said = b""
     with (
-        socket.create_connection(("127.0.0.1", grid.port), 20) as plain,
+        socket.create_connection(("127.0.0.1", grid.port), 60) as plain,
         suppress(ssl.SSLError, ConnectionError),
         context.wrap_socket(plain, server_hostname="localhost") as connection,
     ):

@@ -200,7 +200,7 @@ def test_both_transactions_of_a_deadlock_are_done(private_mariadb: PrivateMariaD
             transaction.run(grow, first)
             if not again:
                 again = True
-                each_has_one.wait(10)
+                each_has_one.wait(60)
             transaction.run(grow, second)
 
         database.run(both)
@@ -209,7 +209,7 @@ def test_both_transactions_of_a_deadlock_are_done(private_mariadb: PrivateMariaD
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
 
     rows = database.run(lambda one: one.rows("SELECT job_limit FROM users_allowed"), write=False)
     assert [row["job_limit"] for row in rows] == [2, 2]

@@ -24,7 +24,7 @@ def test_an_event_that_many_ask_for_is_stored_once_a_second(database: Database) 
     for moment in (7, 7, 8, 7):
         database.run(lambda transaction, moment=moment: event_queue.job_changed(transaction, moment))
 
-    wait_for(lambda: queued(database) == [7, 8], 10)
+    wait_for(lambda: queued(database) == [7, 8])
 
 
 def test_a_transaction_that_is_taken_back_asks_for_no_event(database: Database) -> None:
@@ -86,8 +86,8 @@ def test_a_fault_does_not_stop_later_events() -> None:
 
     soon = DeferredWrites(run, 0.01)
     soon.add(("x", ()), None)
-    wait_for(lambda: not faults, 10)
+    wait_for(lambda: not faults)
     # The thread that failed may still be about to end.
-    wait_for(lambda: soon.add(("y", ()), None) or taken, 10)
+    wait_for(lambda: soon.add(("y", ()), None) or taken)
 
     assert set(taken) == {("y", ())}

@@ -15,7 +15,7 @@ from lgi_server.tables import event_queue
 from tests.server.test_holds import RELEASE, held, lock_state
 from tests.server.test_resource_calls import INVARIANT
 from tests.support.exchanges import daemon, end_of
-from tests.support.grid import Grid, UserCalls
+from tests.support.grid import Grid, UserCalls, wait_for
 
 WAITING = "SELECT job_id, after_id FROM job_dependencies ORDER BY job_id, after_id"
 
@@ -289,11 +289,8 @@ def test_a_long_chain_is_aborted_in_parts(grid: Grid) -> None:
     first = [one for one in jobs if fate(grid, one)[0] == "aborted"]
     assert first == jobs[1 : 1 + dependencies.MOST_LEVELS]
     # Written within a second.
-    deadline = time.monotonic() + 10
     event = "SELECT 1 AS one FROM event_queue WHERE event = %s"
-    while not grid.rows(event, event_queue.SETTLE_DEPENDENTS) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert grid.rows(event, event_queue.SETTLE_DEPENDENTS)
+    wait_for(lambda: grid.rows(event, event_queue.SETTLE_DEPENDENTS))
     assert dependencies.settle_left(grid.database, int(time.time())) == 19
     assert {fate(grid, one)[0] for one in jobs[1:]} == {"aborted"}
     assert grid.rows(WAITING) == grid.rows("SELECT * FROM job_holds") == grid.rows(INVARIANT) == []

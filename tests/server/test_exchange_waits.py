@@ -13,7 +13,7 @@ from tests.support.grid import Grid
 pytestmark = pytest.mark.slow
 
 # Seconds that a held exchange may take after what it waits for, on a busy machine; and how long it waits.
-SOON, LONG = 3.0, 20
+SOON, LONG = 20.0, 50
 
 
 def while_held(call: Callable[[], ExchangeAnswer], act: Callable[[], object]) -> ExchangeAnswer:

@@ -11,7 +11,8 @@ from lgi_server.tables.job_queue.jobs import find
 from tests.server.test_licences import grid as licensed_grid
 from tests.server.test_licences import licensed, submit
 from tests.support import queues
-from tests.support.grid import Grid, UserCalls
+from tests.support.grid import CAPABILITIES, Grid, UserCalls
+from tests.support.pages import register
 
 __all__ = ["licensed", "licensed_grid"]
 
@@ -44,15 +45,11 @@ def test_each_resource_is_listed_with_what_it_does_with_the_job(grid: Grid) -> N
     running = grid.resource("res1@cluster")
     grid.resource("res2@cluster")
     grid.resource("res3@cluster", "<vasp> </vasp>")
-    grid.resource("res4@cluster")
+    register(grid, "res4@cluster", int(time.time()) - 1900, CAPABILITIES)
     for _ in range(2):
         grid.set_job(user.submit(), state="running", target_resources="res1@cluster")
     first = user.submit(target_resources="res1@cluster")
     job = user.submit(target_resources="res1@cluster, res4@cluster")
-    long_ago = int(time.time()) - 1900
-    # Until the server has noted the calls above, which it does a second later.
-    time.sleep(1.1)
-    grid.run("UPDATE active_resources SET last_call_time = %s WHERE resource_name = 'res4@cluster'", long_ago)
 
     reply = explain(user, job)
 
@@ -115,20 +112,18 @@ def test_a_resource_that_says_it_takes_no_jobs_now_is_named(grid: Grid) -> None:
 @pytest.mark.slow
 def test_the_reason_that_keeps_a_job_from_every_resource_comes_first(grid: Grid) -> None:
     """No resource offers it; none that does is a target; all that could take it do not call."""
-    resource = grid.resource("res1@cluster")
-    grid.resource("res2@cluster")
+    for name in ("res1@cluster", "res2@cluster"):
+        register(grid, name, int(time.time()), CAPABILITIES)
     user = grid.user()
     job = user.submit(target_resources="res1@cluster")
 
     assert reason(user, job) == "may_take"
-    time.sleep(1.1)
     grid.run("UPDATE active_resources SET last_call_time = 1 WHERE project_server = 0")
     assert reason(user, job) == "silent"
     grid.run("UPDATE active_resources SET resource_capabilities = '' WHERE resource_name = 'res1@cluster'")
     assert reason(user, job) == "no_target"
     grid.run("UPDATE active_resources SET resource_capabilities = ''")
     assert reason(user, job) == "no_offer"
-    assert resource.session_id != ""
 
 
 @pytest.mark.parametrize(
@@ -160,10 +155,11 @@ def test_a_locked_job_is_answered_at_once(grid: Grid) -> None:
 
     reply = explain(user, job)
 
-    assert time.monotonic() - start < 5
+    # Half a minute, were the lock waited for.
+    assert time.monotonic() - start < 20
     assert reply.value("explanation", "reason") == "locked"
     assert reply.value("explanation", "locked_by") == "res1@cluster"
-    assert abs(time.time() - reply.number("explanation", "locked_since")) < 10
+    assert abs(time.time() - reply.number("explanation", "locked_since")) < 60
 
 
 def test_only_a_reader_of_a_job_gets_its_explanation(grid: Grid) -> None:

@@ -7,6 +7,8 @@ import pwd
 import re
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,10 +47,33 @@ def killed_set_up(parent: Path, last: str) -> Path:
             continue
         if killed.poll() is None:
             os.killpg(killed.pid, signal.SIGKILL)
-            killed.wait(10)
+            killed.wait(60)
         if (directory / ".LGI_setup").exists():
             return directory
     raise AssertionError(f"LGI_setup ended each time before it was killed at {last}")
+
+
+@contextmanager
+def stopped_set_up(parent: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
+    """A directory, and LGI_setup grid that stands still there in the middle: before its end, or once more."""
+    for number in range(50):
+        directory = parent / str(number)
+        command = [BIN / "LGI_setup", "grid", "--directory", directory, f"--url={URL}", "--admin=mark@laptop"]
+        stopped = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        while stopped.poll() is None and not (directory / "certificates").exists():
+            continue
+        if stopped.poll() is None:
+            os.kill(stopped.pid, signal.SIGSTOP)
+            # Until it has stopped or ended; the end can still be waited for.
+            os.waitid(os.P_PID, stopped.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        try:
+            if (directory / ".LGI_setup").exists():
+                yield directory, stopped
+                return
+        finally:
+            stopped.send_signal(signal.SIGCONT)
+            stopped.wait(60)
+    raise AssertionError("LGI_setup ended each time before it was stopped")
 
 
 def contents(directory: Path) -> dict[str, tuple[int, bytes]]:
@@ -77,7 +102,7 @@ def test_a_grid_that_one_command_has_made_answers_its_administrator(tmp_path: Pa
         wait_for(lambda: subprocess.run(asked, capture_output=True, check=False).returncode == 0)
     finally:
         server.send_signal(signal.SIGTERM)
-        server.wait(20)
+        server.wait(60)
 
 
 def test_the_next_steps_are_five_lines_at_most(tmp_path: Path) -> None:
@@ -152,20 +177,15 @@ def test_a_set_up_that_was_killed_is_made_anew(tmp_path: Path, last: str) -> Non
 
 def test_two_set_ups_of_one_directory_do_not_meet(tmp_path: Path) -> None:
     """The second one is refused while the first one runs, and the first one ends well."""
-    command = [BIN / "LGI_setup", "grid", "--directory", tmp_path, f"--url={URL}", "--admin=mark@laptop"]
-    first = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    wait_for((tmp_path / "certificates").exists)
-    first.send_signal(signal.SIGSTOP)
-
-    second = set_up(tmp_path)
-    first.send_signal(signal.SIGCONT)
+    with stopped_set_up(tmp_path) as (directory, first):
+        second = set_up(directory)
 
     assert second.returncode == 1
     assert second.stderr == (
-        f"LGI_setup: another LGI_setup is at work in {tmp_path}: wait until it has ended\n"
+        f"LGI_setup: another LGI_setup is at work in {directory}: wait until it has ended\n"
     )
-    assert first.wait(60) == 0
-    assert names(tmp_path) == EVERYTHING
+    assert first.returncode == 0
+    assert names(directory) == EVERYTHING
 
 
 def test_a_file_of_others_in_the_way_undoes_the_whole_set_up(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_every_change_of_state_is_recorded_and_outlives_the_job(grid: Grid) -> N
     ]
     times = [int(xml.value(one.inside, "time")) for one in xml.find_all(last.content, "change")]
     assert times == sorted(times)
-    assert before <= times[0] <= before + 2
+    assert before <= times[0] <= int(time.time())
     assert grid.rows("SELECT job_id FROM job_queue") == []
 
 

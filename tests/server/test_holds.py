@@ -140,9 +140,12 @@ def test_a_single_job_that_is_locked_is_waited_for(grid: Grid) -> None:
     job_id = user.submit()
     resource.lock(str(job_id))
 
-    threading.Timer(1.0, lambda: resource.unlock(str(job_id))).start()
+    releasing = threading.Timer(1.0, lambda: resource.unlock(str(job_id)))
+    releasing.start()
+    answer = held(user, job_id)
+    releasing.join()
 
-    assert held(user, job_id) == [(job_id, "queued")]
+    assert answer == [(job_id, "queued")]
     assert lock_state(grid, job_id) == 2
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import read_answer
+from lgi_server.serving.gevent_worker import IGNORING_SECONDS
 from tests.support.grid import Grid, wait_for
 
 pytestmark = pytest.mark.one_database
@@ -27,7 +28,7 @@ def exchange(grid: Grid, request: bytes, user: str = "mark@laptop") -> str:
         context.wrap_socket(plain, server_hostname="localhost") as connection,
         suppress(ssl.SSLEOFError),
     ):
-        connection.settimeout(20)
+        connection.settimeout(60)
         connection.sendall(request)
         while block := connection.recv(65536):
             received += block
@@ -223,7 +224,7 @@ def test_a_form_of_which_only_a_part_came_is_no_call(grid: Grid) -> None:
         context.wrap_socket(plain, server_hostname="localhost") as connection,
         suppress(ssl.SSLError),
     ):
-        connection.settimeout(20)
+        connection.settimeout(60)
         connection.sendall(whole[:-1000])
         with socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM) as below:
             below.shutdown(socket.SHUT_WR)
@@ -245,11 +246,12 @@ def test_a_body_that_is_no_chunked_body_is_an_lgi_error(grid: Grid) -> None:
     """Error 68, no traceback, whatever stands where a chunk's size belongs."""
     head = f"POST {LIST} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n"
     request = f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\nzz\r\nuser=x\r\n0\r\n\r\n"
+    before = len(grid.log.read_text())
 
     answer = exchange(grid, request.encode())
 
     assert "<number> 68 </number>" in answer
-    assert "Traceback" not in grid.log.read_text()
+    assert "Traceback" not in grid.log.read_text()[before:]
 
 
 def test_a_call_that_takes_no_files_stores_none(grid: Grid) -> None:
@@ -300,7 +302,7 @@ def test_a_small_answer_is_one_record(grid: Grid) -> None:
         socket.create_connection(("127.0.0.1", grid.port)) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as connection,
     ):
-        connection.settimeout(20)
+        connection.settimeout(60)
         connection.sendall(
             post(LIST, b"project=LGI&user=mark@laptop&groups=theor").replace(b"close", b"keep-alive")
         )
@@ -320,19 +322,21 @@ def test_a_refused_upload_is_answered_and_then_not_read_for_ever(grid: Grid) -> 
     name = "JOB_" + 32 * "0"
     size = "Content-Length: 10000000000"
     head = f"PUT /LGI/repository/000/{name}/x HTTP/1.1\r\nHost: localhost\r\n{size}\r\n\r\n"
-    sent = 0
+    sent, began = 0, time.monotonic()
     with (
         socket.create_connection(("127.0.0.1", grid.port)) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as connection,
         suppress(OSError),
     ):
-        connection.settimeout(20)
+        connection.settimeout(60)
         connection.sendall(head.encode())
         assert connection.recv(65536).startswith(b"HTTP/1.1 404 ")
         while sent < 500_000_000:
             connection.sendall(bytes(1_000_000))
             sent += 1_000_000
-    assert 60_000_000 < sent < 100_000_000
+    # On a busy machine the time for which the server goes on reading may be over before.
+    assert sent > 60_000_000 or time.monotonic() - began > IGNORING_SECONDS
+    assert sent < 100_000_000
 
 
 def test_a_client_is_not_asked_for_a_body_that_is_refused(grid: Grid) -> None:
@@ -342,13 +346,22 @@ def test_a_client_is_not_asked_for_a_body_that_is_refused(grid: Grid) -> None:
         "Content-Length: 10000000000\r\nExpect: 100-continue\r\n\r\n"
     )
 
-    began = time.monotonic()
-    answer = exchange(grid, head.encode())
+    context = grid.people.credentials(grid.people.user("mark@laptop", ("theor",))).context()
+    with (
+        socket.create_connection(("127.0.0.1", grid.port)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as connection,
+        suppress(ssl.SSLEOFError),
+    ):
+        connection.settimeout(60)
+        connection.sendall(head.encode())
+        answer, began = connection.recv(65536), time.monotonic()
+        while block := connection.recv(65536):
+            answer += block
 
-    assert answer.startswith("HTTP/1.1 404 ")
-    assert "\r\nConnection: close\r\n" in answer
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b"\r\nConnection: close\r\n" in answer
     # The client sees the end at once, although the server still waits for what the client may have sent.
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < IGNORING_SECONDS - 2
 
 
 def test_a_client_that_waits_is_asked_for_a_body_that_is_taken(grid: Grid) -> None:
@@ -360,7 +373,7 @@ def test_a_client_that_waits_is_asked_for_a_body_that_is_taken(grid: Grid) -> No
         socket.create_connection(("127.0.0.1", grid.port)) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as connection,
     ):
-        connection.settimeout(20)
+        connection.settimeout(60)
         connection.sendall(request.removesuffix(body))
         asked = connection.recv(65536)
         connection.sendall(body)

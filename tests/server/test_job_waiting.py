@@ -15,8 +15,11 @@ from lgi_server.background.long_poll_users import KnownJobState, UserLongPolls
 from lgi_server.db.pool import Database
 from tests.support.grid import Grid, UserCalls, refusal, wait_for
 
+# Seconds for which a call waits, and within which it is answered on a busy machine when it need not wait on.
+LONG, SOON = 50, 20
 
-def ask(user: UserCalls, job_id: int, seconds: int = 20, **known: str) -> Reply:
+
+def ask(user: UserCalls, job_id: int, seconds: int = LONG, **known: str) -> Reply:
     """A call that waits."""
     return user.post("interface_job_state", job_id=str(job_id), wait=str(seconds), **known)
 
@@ -29,7 +32,7 @@ def waiting(call: Callable[[], object]) -> Iterator[Callable[[], tuple[object, f
         time.sleep(0.4)
         assert not answer.done()
         began = time.monotonic()
-        yield lambda: (answer.result(20), time.monotonic() - began)
+        yield lambda: (answer.result(60), time.monotonic() - began)
 
 
 def run_job(resource: ResourceCalls, job_id: int, state: str) -> None:
@@ -54,7 +57,7 @@ def test_the_end_of_a_job_is_answered_as_it_comes(grid: Grid) -> None:
 
     assert isinstance(reply, Reply)
     assert (reply.value("job", "state"), reply.value("job", "output")) == ("finished", b"done".hex().upper())
-    assert seconds < 4
+    assert seconds < SOON
 
 
 def test_a_state_other_than_the_known_one_ends_a_wait(grid: Grid) -> None:
@@ -79,7 +82,7 @@ def test_an_answer_without_news_comes_when_the_time_is_over(grid: Grid) -> None:
     began = time.monotonic()
 
     assert ask(user, job_id, 1).value("job", "state") == "queued"
-    assert 0.9 < time.monotonic() - began < 4
+    assert 0.9 < time.monotonic() - began < SOON
 
 
 @pytest.mark.parametrize("known", [{}, {"state": "queued"}, {"state": "running"}])
@@ -92,7 +95,7 @@ def test_an_ended_job_is_answered_at_once(grid: Grid, known: dict[str, str]) -> 
     began = time.monotonic()
 
     assert ask(user, job_id, **known).value("job", "state") == "finished"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < SOON
 
 
 def test_the_deletion_of_a_job_ends_a_wait(grid: Grid) -> None:
@@ -106,7 +109,7 @@ def test_the_deletion_of_a_job_ends_a_wait(grid: Grid) -> None:
         number, seconds = answered()
 
     assert number == ErrorNumber.NO_JOB
-    assert seconds < 4
+    assert seconds < SOON
 
 
 def test_a_wait_for_a_job_of_others_is_refused_at_once(grid: Grid) -> None:
@@ -116,15 +119,15 @@ def test_a_wait_for_a_job_of_others_is_refused_at_once(grid: Grid) -> None:
     began = time.monotonic()
 
     assert refusal(lambda: ask(grid.user("eve@desk", ("others",)), job_id)) == ErrorNumber.READ_REFUSED
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < SOON
 
 
 def test_a_list_does_not_wait(grid: Grid) -> None:
     """Only one job can be waited for."""
     began = time.monotonic()
 
-    assert grid.user().post("interface_job_state", wait="20").number("number_of_jobs") == 0
-    assert time.monotonic() - began < 5
+    assert grid.user().post("interface_job_state", wait=str(LONG)).number("number_of_jobs") == 0
+    assert time.monotonic() - began < SOON
 
 
 class _Jobs(Database):
@@ -145,7 +148,7 @@ def test_one_user_has_a_bounded_number_of_waiters() -> None:
     made = UserLongPolls(database)
     with ThreadPoolExecutor(MOST_EACH) as pool:
         for _ in range(MOST_EACH):
-            pool.submit(made.wait, KnownJobState("mark", 1), 20, lambda: False)
+            pool.submit(made.wait, KnownJobState("mark", 1), LONG, lambda: False)
         wait_for(lambda: len(made) == MOST_EACH)
 
         with pytest.raises(LGIError) as refused:
@@ -181,6 +184,6 @@ def test_a_caller_who_hangs_up_is_let_go() -> None:
     made = UserLongPolls(database)
     began = time.monotonic()
 
-    assert made.wait(KnownJobState("mark", 1), 20, lambda: time.monotonic() > began + 0.3)
-    assert time.monotonic() - began < 5
+    assert made.wait(KnownJobState("mark", 1), LONG, lambda: time.monotonic() > began + 0.3)
+    assert time.monotonic() - began < SOON
     assert len(made) == 0

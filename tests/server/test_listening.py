@@ -8,7 +8,7 @@ import pytest
 
 from lgi_server.serving import bind_addresses
 from tests.support.capabilities import without_capability
-from tests.support.grid import BIN, Grid, free_port
+from tests.support.grid import BIN, Grid, free_port, wait_for
 
 # For documentation only: no machine has it.
 ELSEWHERE = "192.0.2.1"
@@ -24,13 +24,19 @@ def test_a_server_listens_where_it_can_and_says_where_it_cannot() -> None:
     try:
         grid.start()
 
-        with socket.create_connection(("127.0.0.2", second), 5):
-            pass
+        # Both are made one after the other.
+        wait_for(lambda: accepts("127.0.0.2", second))
         assert grid.resource("laptop@test").sign_up().session_id
         told = f"not listening on {ELSEWHERE}:{second}: Cannot assign requested address"
         assert told in grid.log.read_text()
     finally:
         grid.remove()
+
+
+def accepts(host: str, port: int) -> bool:
+    """Whether something listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
 
 
 def test_an_address_that_somebody_has_is_waited_for_and_then_named(caplog: pytest.LogCaptureFixture) -> None:

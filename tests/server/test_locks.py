@@ -77,7 +77,8 @@ def test_a_lock_of_an_interface_keeps_users_waiting(
     early = list(answers)
     grid.run("DELETE FROM running_locks")
     grid.run("UPDATE job_queue SET lock_state = 0")
-    waiting.join(5)
+    # Less than the half minute after which it would be told to come back.
+    waiting.join(20)
 
     assert early == []
     assert answers in (["queued"], ["deleted"])
@@ -93,7 +94,7 @@ def test_a_user_who_may_not_read_a_locked_job_is_told_at_once(grid: Grid) -> Non
 
     assert stranger.refusal("interface_job_state", job_id=job_id) == 34
     assert stranger.refusal("interface_delete_job", job_id=job_id) == 35
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 20
 
 
 @pytest.mark.slow
@@ -109,7 +110,7 @@ def test_a_user_of_a_job_that_stays_locked_is_told_who_holds_it(grid: Grid) -> N
     with pytest.raises(ServerError) as busy:
         user.state(job_id)
 
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 20
     assert (busy.value.number, busy.value.timeout) == (1, OLD_LOCK_TIMEOUT)
     assert busy.value.message.endswith(
         "the job is locked by resource res1@cluster since 2001-09-09 01:46:40 UTC"

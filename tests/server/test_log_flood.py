@@ -3,6 +3,7 @@
 import logging
 import socket
 import struct
+import time
 from contextlib import suppress
 
 import pytest
@@ -82,6 +83,13 @@ def test_many_callers_are_not_remembered_for_ever() -> None:
     assert len(flood.spans) < 1200
 
 
+def allowed(grid: Grid, began: float) -> int:
+    """So many lines a flood may write that has begun then: a span that was there, and the next ones."""
+    spans = 2 + int((time.monotonic() - began) / SECONDS)
+    # And what is no flood.
+    return grid.config.workers * MOST * spans + 20
+
+
 def log_of(grid: Grid, begin: int) -> list[str]:
     """The lines of the server's log since a place."""
     return grid.log.read_bytes()[begin:].decode().splitlines()
@@ -89,26 +97,26 @@ def log_of(grid: Grid, begin: int) -> list[str]:
 
 def test_plain_http_and_broken_connections_do_not_fill_the_log(grid: Grid) -> None:
     """Neither do connections that end at once."""
-    begin = grid.log.stat().st_size
+    begin, began = grid.log.stat().st_size, time.monotonic()
     for number in range(STRANGERS):
-        with socket.create_connection(("127.0.0.1", grid.port), 20) as plain:
+        with socket.create_connection(("127.0.0.1", grid.port), 60) as plain:
             if number % 2:
                 plain.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-                plain.settimeout(20)
+                plain.settimeout(60)
                 with suppress(OSError):
                     while plain.recv(1000):
                         pass
 
     wait_for(lambda: any("no TLS connection" in line for line in log_of(grid, begin)))
-    assert len(log_of(grid, begin)) < STRANGERS / 2
+    assert len(log_of(grid, begin)) <= allowed(grid, began)
 
 
 @pytest.mark.parametrize("sent", [b"", b"x", bytes.fromhex("1603010200010001fc0303")])
 def test_reset_connections_do_not_fill_the_log(grid: Grid, sent: bytes) -> None:
     """They leave no traceback: a proxy that resets connections makes them, too."""
-    begin = grid.log.stat().st_size
+    begin, began = grid.log.stat().st_size, time.monotonic()
     for _ in range(STRANGERS):
-        plain = socket.create_connection(("127.0.0.1", grid.port), 20)
+        plain = socket.create_connection(("127.0.0.1", grid.port), 60)
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if sent:
             plain.sendall(sent)
@@ -117,7 +125,7 @@ def test_reset_connections_do_not_fill_the_log(grid: Grid, sent: bytes) -> None:
     grid.user().submit()
 
     lines = log_of(grid, begin)
-    assert len(lines) < STRANGERS / 2
+    assert len(lines) <= allowed(grid, began)
     assert not [line for line in lines if "Traceback" in line or 'File "' in line]
 
 
@@ -125,22 +133,22 @@ def test_one_user_does_not_fill_the_log(grid: Grid) -> None:
     """Errors of another user are still logged, however often the first one lists a repository."""
     eve, mark = grid.user("eve@desk", ("chem",)), grid.user()
     url = f"{grid.url}/repository/repository_content.php?repository=JOB_{'0' * 32}"
-    begin = grid.log.stat().st_size
+    begin, began = grid.log.stat().st_size, time.monotonic()
     for _ in range(STRANGERS):
         assert eve.client.session.get(url).status_code == 200
     mark.client.session.get(url)
 
     lines = log_of(grid, begin)
-    assert 1 <= sum("eve@desk" in line for line in lines) < STRANGERS / 2
+    assert 1 <= sum("eve@desk" in line for line in lines) <= allowed(grid, began)
     assert sum("mark@laptop" in line for line in lines) == 1
 
 
 def test_a_stranger_cannot_fill_the_log(grid: Grid) -> None:
     """A client without a certificate may be refused any number of times, of which some are logged."""
-    before = grid.log.read_text().count("'nobody'")
+    before, began = grid.log.read_text().count("'nobody'"), time.monotonic()
     session = anonymous(grid)
 
     for _ in range(STRANGERS):
         assert "<number> 2 <" in session.get(f"{grid.url}/resources/resource_job_state").text
 
-    assert 1 <= grid.log.read_text().count("'nobody'") - before < STRANGERS / 2
+    assert 1 <= grid.log.read_text().count("'nobody'") - before <= allowed(grid, began)

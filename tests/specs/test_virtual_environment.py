@@ -67,7 +67,7 @@ def test_an_interrupted_environment_is_made_again(sources: Path) -> None:
 
     made = start(sources)
 
-    assert made.wait(20) == 0, made.communicate()
+    assert made.wait(60) == 0, made.communicate()
     assert (sources / ".venv" / "installed").exists()
 
 
@@ -75,7 +75,7 @@ def test_the_second_of_two_commands_waits_and_finds_what_the_first_has_made(sour
     """In a fresh clone both want to make the environment."""
     both = [start(sources), start(sources)]
 
-    assert [one.wait(20) for one in both] == [0, 0], [one.communicate() for one in both]
+    assert [one.wait(60) for one in both] == [0, 0], [one.communicate() for one in both]
     assert installs(sources) == 1
 
 
@@ -83,7 +83,7 @@ def test_an_extra_is_installed_once(sources: Path) -> None:
     """As the tools for checks, after all else."""
     for _time in range(2):
         for words in ([], ["audit"]):
-            assert start(sources, *words).wait(20) == 0
+            assert start(sources, *words).wait(60) == 0
 
     assert installs(sources) == 2
     assert (sources / ".venv" / "audit").exists()
@@ -91,16 +91,16 @@ def test_an_extra_is_installed_once(sources: Path) -> None:
 
 def test_extras_are_installed_with_all_else(sources: Path) -> None:
     """In one installation, after which none of them is installed again."""
-    assert start(sources, EXTRAS="audit,browser").wait(20) == 0
+    assert start(sources, EXTRAS="audit,browser").wait(60) == 0
     for extra in ("audit", "browser"):
-        assert start(sources, extra).wait(20) == 0
+        assert start(sources, extra).wait(60) == 0
 
     assert installs(sources) == 1
 
 
 def test_extras_that_cannot_be_had_stop_nothing(sources: Path) -> None:
     """All else is installed without them, and each may be tried again."""
-    assert start(sources, EXTRAS="missing").wait(20) == 0
+    assert start(sources, EXTRAS="missing").wait(60) == 0
 
     assert (sources / ".venv" / "installed").exists()
     assert not (sources / ".venv" / "missing").exists()
@@ -109,7 +109,7 @@ def test_extras_that_cannot_be_had_stop_nothing(sources: Path) -> None:
 def test_an_old_python_that_was_asked_for_is_refused_by_name(sources: Path) -> None:
     """Another one in its place would surprise."""
     made = start(sources, python="old-python")
-    text, _ = made.communicate(timeout=20)
+    text, _ = made.communicate(timeout=60)
 
     assert made.returncode == 1
     assert f"PYTHON={sources}/old-python is no Python 3.11 or newer" in text

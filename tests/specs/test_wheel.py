@@ -16,7 +16,7 @@ import pytest
 
 from specs.file_lists import CLI, PYTHON, RESOURCE, SERVER, Packages
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
 HOME = "/usr/lib/lgi"
@@ -28,7 +28,7 @@ DATA = "data/share/"
 
 def build(directory: Path) -> Path:
     """Return the wheel that `make wheel` builds."""
-    subprocess.run(["sh", ROOT / "make" / "wheel.sh", directory], check=True, timeout=110)
+    subprocess.run(["sh", ROOT / "make" / "wheel.sh", directory], check=True, timeout=280)
     (wheel,) = directory.glob("*.whl")
     return wheel
 

@@ -25,4 +25,4 @@ def test_the_second_of_two_builds_waits_for_the_first(tmp_path: Path) -> None:
 
     both = [subprocess.Popen(["sh", "make/wheel.sh"], cwd=tmp_path) for _one in range(2)]
 
-    assert [one.wait(20) for one in both] == [0, 0]
+    assert [one.wait(60) for one in both] == [0, 0]
