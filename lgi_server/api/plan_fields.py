@@ -26,7 +26,7 @@ def posted(form: Form) -> JobPlan:
         _is_set(form, fields.KEEP),
         *_retries(form),
         posted_priority(form),
-        _number(form, fields.DEADLINE, 0, whole_number.MOST) or None,
+        posted_deadline(form) or None,
         (*arrays, *more),
     )
 
@@ -59,6 +59,11 @@ def posted_priority(form: Form) -> int:
         return job_priority.read_priority(text)
     except ValueError as error:
         raise fields.PRIORITY.refusal(fields.PRIORITY.malformed, str(error)) from None
+
+
+def posted_deadline(form: Form) -> int | None:
+    """Return the posted deadline in seconds since 1970, 0 for none, None when not posted; LGIError STATE."""
+    return _number(form, fields.DEADLINE, 0, whole_number.MOST) if form.text(fields.DEADLINE) else None
 
 
 def _retries(form: Form) -> tuple[int, str, int]:

@@ -70,12 +70,16 @@ class JobCalls(ABC):
         numbers = [id_of(job) for job in jobs]
         return list(change_access(self._call, self.server, numbers, removed=names))
 
-    def prioritize(self, jobs: Iterable[AnyJob], priority: int) -> list[PriorityOutcome]:
-        """Give queued jobs a priority from -100 to 100 among the others of their user; return the outcomes.
+    def prioritize(
+        self, jobs: Iterable[AnyJob], priority: int | None = None, *, deadline: int | None = None
+    ) -> list[PriorityOutcome]:
+        """Give queued jobs a priority from -100 to 100 among the others of their user, a deadline, or both.
 
-        A refused job does not stop the others. Raises TransportError from an older server.
+        The ``deadline`` is in Unix seconds, 0 for none. Returns the outcomes: a refused job does not stop the
+        others. Raises ValueError for neither, TransportError from an older server.
         """
-        return list(change_priorities(self._call, self.server, [id_of(job) for job in jobs], priority))
+        numbers = [id_of(job) for job in jobs]
+        return list(change_priorities(self._call, self.server, numbers, priority, deadline))
 
     def tail(self, job: AnyJob, offset: int = 0, wait: int = 0) -> Tail:
         """Return the output of a running job from a byte offset on, as far as its resource has sent it.

@@ -2,34 +2,54 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from lgi_protocol import xml
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
 from lgi_protocol.reply import leading_number, signed_number
 from lgi_tools.client.numbered_calls import Call, job_answers, refusal
+from lgi_tools.client.timestamp import parse_time
+
+_TOO_OLD = "this server is too old to change deadlines"
 
 
 @dataclass(frozen=True)
 class PriorityOutcome:
-    """The outcome for one job: its state and priority, or the ``error`` of the server."""
+    """The outcome for one job: its state, priority and, if it was changed, deadline; or the ``error``."""
 
     job_id: int
     state: str = ""
     priority: int = 0
     error: ServerError | None = None
+    deadline: datetime | None = None
 
 
 def change_priorities(
-    call: Call, server: str, job_ids: Sequence[int], priority: int
+    call: Call,
+    server: str,
+    job_ids: Sequence[int],
+    priority: int | None = None,
+    deadline: int | None = None,
 ) -> Iterator[PriorityOutcome]:
-    """Give queued jobs a priority and yield the outcomes in their order.
+    """Give queued jobs a priority, a deadline or both, and yield the outcomes in their order.
 
-    Raises TransportError from a server that is too old.
+    A ``deadline`` is in Unix seconds, 0 for none. Raises ValueError for neither, TransportError from a server
+    that is too old: one that does not know deadlines has changed the priorities.
     """
-    more = {"priority": str(priority)}
-    yield from map(
-        _outcome, job_answers(call, server, "prioritize_jobs", job_ids, more, what="order queued jobs")
-    )
+    given = {"priority": priority, "deadline": deadline}
+    more = {name: str(value) for name, value in given.items() if value is not None}
+    if not more:
+        raise ValueError("there is nothing to change: give a priority or a deadline")
+    try:
+        for answer in job_answers(call, server, "prioritize_jobs", job_ids, more, what="order queued jobs"):
+            if deadline is not None and not (xml.find(answer, "error") or xml.find(answer, "deadline")):
+                raise TransportError(server, _TOO_OLD)
+            yield _outcome(answer)
+    except ServerError as refused:
+        # For a server that reads over the deadline the priority is missing.
+        if priority is None and refused.number == ErrorNumber.STATE:
+            raise TransportError(server, _TOO_OLD) from None
+        raise
 
 
 def _outcome(answer: str) -> PriorityOutcome:
@@ -37,4 +57,6 @@ def _outcome(answer: str) -> PriorityOutcome:
     if refused := refusal(answer):
         return PriorityOutcome(job_id, error=refused)
     priority = signed_number(xml.value(answer, "priority"))
-    return PriorityOutcome(job_id, xml.value(answer, "state"), priority)
+    time = xml.value(answer, "deadline")
+    deadline = parse_time(time) if leading_number(time) else None
+    return PriorityOutcome(job_id, xml.value(answer, "state"), priority, deadline=deadline)

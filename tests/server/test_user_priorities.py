@@ -28,6 +28,31 @@ def test_a_queued_job_gets_a_priority_and_each_other_job_an_error(grid: Grid) ->
     assert [xml.value(one, "reason") for one in changes] == ["submitted", "priority -7"]
 
 
+def test_a_deadline_is_changed_and_taken_away_while_a_job_is_queued(grid: Grid) -> None:
+    """Alone or with a priority; the answer has it only when it was posted, the history has each change."""
+    user = grid.user()
+    grid.resource()
+    job = str(user.submit(priority="3"))
+
+    answers = [
+        user.post(CALL, job_ids=job, **fields).all("job")[0]
+        for fields in ({"deadline": "4000000000"}, {"deadline": "0", "priority": "5"}, {"priority": "6"})
+    ]
+
+    assert [xml.value(one, "deadline") for one in answers] == ["4000000000", "0", ""]
+    assert [xml.value(one, "priority") for one in answers] == ["3", "5", "6"]
+    assert grid.rows("SELECT user_priority, deadline FROM job_queue") == [
+        {"user_priority": 6, "deadline": None}
+    ]
+    changes = user.post("interface_job_history", job_id=job).all("change")
+    assert [xml.value(one, "reason") for one in changes][1:] == [
+        "deadline 2096-10-02 07:06 UTC",
+        "priority 5, no deadline",
+        "priority 6",
+    ]
+    assert refusal(lambda: user.post(CALL, job_ids=job, deadline="soon")) == 25
+
+
 @pytest.mark.parametrize("value", ["", "101", "-101", "x", "1.5", "--1", "1 2"])
 def test_a_value_that_is_no_priority_is_refused(grid: Grid, value: str) -> None:
     """In the call, where it must be given, and in a submit."""

@@ -200,8 +200,8 @@ def calls() -> list[Call]:
             echoes=(),
         ),
         _user(
-            *("interface_prioritize_jobs", f.JOB_IDS, f.PRIORITY),
-            good={"job_ids": JOBS["queued"], "priority": "-5"},
+            *("interface_prioritize_jobs", f.JOB_IDS, f.PRIORITY, f.DEADLINE),
+            good={"job_ids": JOBS["queued"], "priority": "-5", "deadline": "4000000000"},
             errors={19, 25, 47, 65},
             echoes=(),
         ),

@@ -11,7 +11,7 @@ from lgi_tools.commands.priority import main as priority
 from lgi_tools.commands.qstat import main as qstat
 from lgi_tools.commands.qsub import main as qsub
 from lgi_tools.commands.run import main as run_command
-from tests.support.canned_server import Answer, CannedServer
+from tests.support.canned_server import Answer, CannedServer, lgi, lgi_error
 from tests.support.grid import Grid
 from tests.tools.test_selection import submitted, tool
 
@@ -56,6 +56,36 @@ def test_a_job_is_submitted_with_a_priority(grid: Grid, tool: Run) -> None:
     assert code == 0
     assert json.loads(out)["job"]["priority"] == 9
     assert (made.priority, outcome.priority, found) == (-9, 4, 4)
+
+
+def test_a_deadline_is_changed_and_taken_away(grid: Grid, tool: Run) -> None:
+    """The priority stays, unless that is given too."""
+    job = submitted(grid, priority="7")
+
+    changed = tool(priority, "--deadline", "2100-01-01T00:00Z", str(job), "--json")
+    gone = tool(priority, "--deadline", "none", "--to", "8", str(job), "--json")
+    neither = tool(priority, str(job))
+
+    assert json.loads(changed[1])["jobs"] == [
+        {"job_id": job, "state": "queued", "priority": 7, "deadline": 4102444800}
+    ]
+    assert json.loads(gone[1])["jobs"] == [{"job_id": job, "state": "queued", "priority": 8}]
+    assert neither[0] == 1
+    assert "--to N or --deadline TIME" in neither[2]
+
+
+def test_a_server_that_reads_over_deadlines_is_named(run: Run, server: CannedServer) -> None:
+    """One that has the call, but changes priorities only."""
+    job = "<job number='1'> <job_id> 7 </job_id> <state> queued </state> <priority> 5 </priority> </job>"
+    call = "interfaces/interface_prioritize_jobs"
+    server.will_answer_call(call, lgi(f"<number_of_jobs> 1 </number_of_jobs> {job}"), lgi_error(25, "no"))
+
+    both = run(priority, "--to", "5", "--deadline", "6h", "7")
+    alone = run(priority, "--deadline", "6h", "7")
+
+    for code, _, err in (both, alone):
+        assert code == 1
+        assert "this server is too old to change deadlines" in err
 
 
 @pytest.mark.parametrize("value", ["101", "-101", "high"])
@@ -108,4 +138,5 @@ def test_a_deadline_is_shown_and_that_it_will_be_missed(grid: Grid, tool: Run) -
 def test_a_deadline_that_is_over_or_no_time_is_refused(server: CannedServer, run: Run, value: str) -> None:
     """Before anything is sent."""
     assert run(qsub, "-a", "hello_world", "--deadline", value)[0] != 0
+    assert run(priority, "--deadline", value, "7")[0] != 0
     assert server.requests == []

@@ -69,9 +69,9 @@ def log_shared(job: JobRow, by: str, text: str) -> None:
     log.info("job %d: %s, by %a", job.job_id, ascii(text), by)
 
 
-def log_priority(job: JobRow, by: str, priority: int) -> None:
-    """Log that a user gives a job another priority."""
-    log.info("job %d gets priority %d, by %a", job.job_id, priority, by)
+def log_order(job: JobRow, by: str, text: str) -> None:
+    """Log that a user gives a job another priority or deadline, as ``text`` says."""
+    log.info("job %d gets %s, by %a", job.job_id, text, by)
 
 
 def log_lost(old: JobRow, new: JobRow, why: str) -> None:

@@ -180,3 +180,12 @@ def set_user_priority(transaction: Transaction, job_ids: Sequence[int], user_pri
         user_priority,
         *job_ids,
     )
+
+
+def set_deadline(transaction: Transaction, job_ids: Sequence[int], deadline: int | None) -> None:
+    """Give queued jobs a deadline, in seconds since 1970, or none."""
+    transaction.execute_pipelined(
+        f"UPDATE job_queue SET deadline = %s WHERE job_id IN ({placeholders(job_ids)}) AND state = 'queued'",
+        deadline,
+        *job_ids,
+    )
