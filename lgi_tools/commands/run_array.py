@@ -15,7 +15,7 @@ from lgi_tools.commands.run_options import Plan
 
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
-    from lgi_tools.client.array_elements import ArrayElement, Value
+    from lgi_protocol.array_elements import ArrayElement, Value
     from lgi_tools.client.job_request import Submission
     from lgi_tools.client.project import Project
 
@@ -88,14 +88,15 @@ def _dimensions() -> "list[list[Value]]":
 
 
 def _values(name: str, text: str) -> "list[Value]":
-    from lgi_tools.client import array_elements
+    from lgi_protocol import array_elements
+    from lgi_tools.client import array_files
 
     if name == "array":
         return array_elements.numbers(text)
     if name == "each":
-        return array_elements.files(text)
+        return array_files.files(text)
     data = sys.stdin.buffer.read() if text == STDIN else Path(text).read_bytes()
-    return array_elements.lines("standard input" if text == STDIN else text, data)
+    return array_files.lines("standard input" if text == STDIN else text, data)
 
 
 def dimensions() -> "tuple[list[list[Value]], int]":
@@ -103,7 +104,7 @@ def dimensions() -> "tuple[list[list[Value]], int]":
 
     Raises UsageError, OSError for a file.
     """
-    from lgi_tools.client import array_elements
+    from lgi_protocol import array_elements
 
     try:
         found = _dimensions()
@@ -116,7 +117,7 @@ def plans(
     words: Sequence[str], job: options.Options, dimensions: "Sequence[Sequence[Value]]"
 ) -> dict[int, Plan]:
     """Return the job of each element by its index. Raises UsageError, OSError for a file."""
-    from lgi_tools.client import array_elements
+    from lgi_protocol import array_elements
 
     try:
         if len(dimensions) > 1 and any(map(array_elements.is_unnumbered, (*words, *job["labels"]))):
@@ -130,14 +131,14 @@ def plans(
 
 
 def _plan(element: "ArrayElement", words: Sequence[str], job: options.Options, size: int) -> Plan:
-    from lgi_tools.client import array_elements
+    from lgi_tools.client import array_files
 
     own = dict(job)
     own["files"] = [*job["files"], *element.files]
     for name in ("output", "errors"):
         own[name] = element.written(job[name])
     own["labels"] = [element.written(label) for label in job["labels"]]
-    variables = array_elements.variables(element, size)
+    variables = array_files.variables(element, size)
     try:
         return run_options.plan([element.written(word) for word in words], own, variables=variables)
     except ValueError as error:
@@ -146,7 +147,7 @@ def _plan(element: "ArrayElement", words: Sequence[str], job: options.Options, s
 
 def warn(words: Sequence[str], found: dict[int, Plan], name: str) -> None:
     """Print each warning of the elements once, with the index of the first that it is about."""
-    from lgi_tools.client import array_elements
+    from lgi_protocol import array_elements
 
     if not any(map(array_elements.has_place, words)):
         terminal.warn(name, "warning: no word of the command has {}: elements differ only by LGI_ARRAY_INDEX")

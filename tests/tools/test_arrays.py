@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from lgi_protocol import array_elements
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_tools.cli import wait_bar
-from lgi_tools.client import array_elements
 from lgi_tools.client.job_progress import Progress
 from lgi_tools.client.job_request import JobRequest
 from lgi_tools.client.project import Project

@@ -1,17 +1,16 @@
-"""The elements of an array: the combinations of numbers, lines and files, and their words in a command."""
+"""The elements of an array: the combinations of numbers, lines and files, and their words in a text."""
 
-import glob
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
-
-from lgi_tools.client.text import shortened
+from pathlib import PurePosixPath
 
 # Elements of one array: servers take no more.
 MOST = 100_000
+# Characters of a text in a message.
+_SHOWN = 60
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9})(?::([0-9]{1,9}))?)?")
 # {} or {1}, {.} or {1.} without the extension, {#} for the index.
 _PLACE = re.compile(r"\{(?:(#)|([0-9]*)(\.?))\}")
@@ -52,6 +51,11 @@ class ArrayElement:
         return _stem(text) if match[3] else text
 
 
+def _stem(text: str) -> str:
+    directory, slash, name = text.rpartition("/")
+    return f"{directory}{slash}{PurePosixPath(name).stem if name else ''}"
+
+
 def is_unnumbered(text: str) -> bool:
     """Return whether a text has a ``{}`` or ``{.}``, which names the only dimension."""
     return any(not match[1] and not match[2] for match in _PLACE.finditer(text))
@@ -87,7 +91,7 @@ def numbers(text: str) -> list[Value]:
         match = _RANGE.fullmatch(part.strip())
         if match is None:
             raise ValueError(
-                f"{shortened(part)!r} is no range of an array: write numbers, as 1-200, 0-100:10 or 1,3,7-9"
+                f"{part[:_SHOWN]!r} is no range of an array: write numbers, as 1-200, 0-100:10 or 1,3,7-9"
             )
         first, step = int(match[1]), int(match[3] or 1)
         ranges.append(range(first, int(match[2] or first) + 1, step or 1))
@@ -105,38 +109,13 @@ def numbers(text: str) -> list[Value]:
     return [Value(str(number), index=number) for number in every]
 
 
-def lines(file: str, data: bytes) -> list[Value]:
-    """Return the lines of a file that are not empty. Raises ValueError."""
-    text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+def lines(name: str, text: str) -> list[Value]:
+    """Return the lines of a text that are not empty; messages call it ``name``. Raises ValueError."""
     found = [line.removesuffix("\r") for line in text.split("\n")]
     for number, line in enumerate(found, 1):
         if "\0" in line:
-            raise ValueError(f"line {number} of {file} has a NUL character, which no command line can have")
+            raise ValueError(f"line {number} of {name} has a NUL character, which no command line can have")
     values = [Value(line) for line in found if line.strip()]
     if not values:
-        raise ValueError(f"{file} has no lines")
+        raise ValueError(f"{name} has no lines")
     return values
-
-
-def files(pattern: str) -> list[Value]:
-    """Return the files of a pattern as ``data/*.in``, in the order of their names. Raises ValueError."""
-    found = [pattern] if Path(pattern).is_file() else sorted(glob.glob(pattern, recursive=True))
-    values = [Value(_word(Path(name).name), name) for name in found if Path(name).is_file()]
-    if not values:
-        raise ValueError(f"no file has a name like {shortened(pattern)!r}")
-    return values
-
-
-def _word(name: str) -> str:
-    """Return a file's name as a word of a command: one that begins with a dash would be an option."""
-    return f"./{name}" if name.startswith("-") else name
-
-
-def _stem(text: str) -> str:
-    directory, slash, name = text.rpartition("/")
-    return f"{directory}{slash}{Path(name).stem if name else ''}"
-
-
-def variables(element: ArrayElement, size: int) -> Mapping[str, str]:
-    """Return the environment of an element."""
-    return {"LGI_ARRAY_INDEX": str(element.index), "LGI_ARRAY_SIZE": str(size)}
