@@ -17,6 +17,11 @@ class Form:
         """Return a form that has no other fields than these."""
         return Form({name: value for name, value in self._posted.items() if name in names})
 
+    def edited(self, names: Collection[str], edit: Callable[[str], str]) -> "Form":
+        """Return a form in which those of these fields that were posted have what ``edit`` makes of them."""
+        changed = {name: edit(self._posted[name]) for name in names if name in self._posted}
+        return Form({name: changed.get(name, value) for name, value in self._posted.items()})
+
     def has(self, name: str) -> bool:
         """Return whether a field was posted, even if it is empty."""
         return name in self._posted

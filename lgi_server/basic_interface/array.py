@@ -27,12 +27,14 @@ def job_array(visit: PageContext, array_id: int) -> Answer:
     selection = Selection(names, state=state, ended=ended, array=array_id)
     counts = elements.progress(visit.transaction, every)
     jobs = listing.select(visit.transaction, selection, start, SIZE + 1)
+    first = elements.page(visit.transaction, every, 0, 1)
     return Template(
         "basic_interface/array.html",
         {
             "array": found,
             "how_far": progress.estimate(visit.transaction, every, counts, visit.now),
             "jobs": jobs[:SIZE],
+            "element": first[0] if first else 0,
             "request_id": secrets.token_urlsafe(16),
             "start": start,
             "older": start + SIZE if len(jobs) > SIZE else 0,

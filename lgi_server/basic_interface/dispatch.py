@@ -107,12 +107,18 @@ def _run(
         answer: Answer = in_transaction(
             lambda transaction: page.view(context(transaction), **place), page.changes
         )
-        return answer.do() if isinstance(answer, AfterCommit) else answer
+        return _finished(answer)
     except LGIError as error:
         if page.refused is None:
             raise
         refused, explain = error, page.refused
-    return in_transaction(lambda transaction: explain(context(transaction), refused), writes=False)
+    return _finished(
+        in_transaction(lambda transaction: explain(context(transaction), refused, **place), writes=False)
+    )
+
+
+def _finished(answer: Answer) -> Template | Redirect | Download:
+    return answer.do() if isinstance(answer, AfterCommit) else answer
 
 
 def _posted(server: Runtime, page: Page, known: PageUser) -> "MultiDict[str, str] | LGIError":

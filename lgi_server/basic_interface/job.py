@@ -1,6 +1,6 @@
 """The page of a job: its data, input, output, files and history."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 
@@ -9,10 +9,10 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.job_end import End
 from lgi_protocol.states import State
 from lgi_server.background.timestamp_batcher import Timestamp
-from lgi_server.basic_interface import filters
+from lgi_server.basic_interface import deadline_fields, filters, responses
 from lgi_server.basic_interface.registry import AfterCommit, Answer, Download, PageContext, Template
 from lgi_server.runtime import Runtime
-from lgi_server.services.jobs import explanation, history, holds, live_output, updates
+from lgi_server.services.jobs import explanation, history, holds, live_output, sharing, updates
 from lgi_server.services.jobs.explanation import ResourceVerdict
 from lgi_server.services.jobs.live_output import OutputView
 from lgi_server.storage import repository
@@ -32,6 +32,24 @@ def job(visit: PageContext, job_id: int) -> Answer:
         found = seen(visit, job_id)
     except LGIError as refused:
         return _gone(visit, job_id, refused)
+    return _page(visit, found, {})
+
+
+def job_again(visit: PageContext, refused: LGIError, job_id: int, *, at_fault: str) -> Answer:
+    """Return the page of a job with the error of one of its forms, and with what was typed there."""
+    typed = {name: value for name, value in visit.posted.items() if name != "token"}
+    found = seen(visit, job_id)
+    values = {
+        "refused": refused,
+        "at_fault": at_fault,
+        "typed": {**deadline_fields.values(found, visit.now), **typed},
+    }
+    return _page(visit, found, values, responses.status_of(refused))
+
+
+def _page(
+    visit: PageContext, found: JobRow, more: Mapping[str, object], status: HTTPStatus = HTTPStatus.OK
+) -> Answer:
     (found,) = holds.with_holds(visit.transaction, [found])
     tail = _tail(visit, found)
     values = {
@@ -41,16 +59,23 @@ def job(visit: PageContext, job_id: int) -> Answer:
         "tail": filters.ending(tail.data, tail.offset) if tail else None,
         "progress": tail.progress if tail else 0,
         "tries": _tries(visit, found),
-        "changes": history.of_job(visit.transaction, visit.user, job_id, visit.visitor.server.config),
+        "changes": history.of_job(visit.transaction, visit.user, found.job_id, visit.visitor.server.config),
         "waits": _explanation(visit, found),
         "may_change": may_change(visit, found),
         "has_ended": states.has_ended(found.state),
         "kept_until": _end_of_keeping(visit, found),
         "is_held": any(one.reason == USER for one in found.holds),
         "removable": states.removable(found.state),
+        "shares": sharing.shares_of(found, visit.visitor.server.config.admin_group),
+        "is_owner": comma_lists.contains_any(found.owners, visit.user.names),
+        "now": visit.now,
+        "typed": deadline_fields.values(found, visit.now),
+        **more,
     }
     server = visit.visitor.server
-    return AfterCommit(lambda: Template("basic_interface/job.html", {**values, **files_of(server, found)}))
+    return AfterCommit(
+        lambda: Template("basic_interface/job.html", {**values, **files_of(server, found)}, status)
+    )
 
 
 def _end_of_keeping(visit: PageContext, found: JobRow) -> int:

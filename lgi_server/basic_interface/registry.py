@@ -124,11 +124,12 @@ Answer = Template | Redirect | Download | AfterCommit
 class Page:
     """The declaration of a page. One with ``changes`` must be posted with the token of the session.
 
-    ``refused`` makes an answer of an LGIError; without it the answer is the general error page.
+    ``refused`` makes an answer of an LGIError, with the context and the variables of the address; without it
+    the answer is the general error page.
     """
 
     path: str
     view: Callable[..., Answer]
     changes: bool = False
     takes_files: bool = False
-    refused: "Callable[[PageContext, LGIError], Template] | None" = None
+    refused: Callable[..., Answer] | None = None

@@ -1,9 +1,9 @@
 """The form to submit a job, with the applications that resources offer now."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any
 
@@ -15,28 +15,37 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import fields, plan_fields, uploads
 from lgi_server.api.form import Form
 from lgi_server.background.timestamp_batcher import Timestamp
-from lgi_server.basic_interface import filters
+from lgi_server.basic_interface import array_form, array_submit, deadline_fields, filters
+from lgi_server.basic_interface.array_submit import ArrayCutError, ReadRequest
 from lgi_server.basic_interface.job import seen
 from lgi_server.basic_interface.registry import Answer, PageContext, Redirect, Template
 from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.services.jobs import idempotency, resubmission, retries, submission
+from lgi_server.services.jobs.idempotency import IdempotencyKey
 from lgi_server.services.jobs.submit_request import NO_PLAN, JobPayload, SubmitContext, SubmitRequest
 from lgi_server.services.jobs.targets import applications_of
+from lgi_server.storage.repository import Upload
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import NO_SERVER
 from lgi_server.tables.job_queue.jobs import JobRow
 
 # The fields of the form, named as in the call; those in the second line are check boxes.
 _NAMED = ("job_name", "labels")
-_PLAIN = ("application", "job_specifics", "read_access", "write_access", "input", *_NAMED, *fields.PLANS)
+_ACCESS = ("read_access", "write_access")
+_PLAIN = (
+    *("application", "job_specifics", "input", *_ACCESS, *_NAMED),
+    *(*fields.PLANS, deadline_fields.ZONE.name, *array_form.NAMES),
+)
 _BOXES = ("target_resources", "groups")
 _FIELDS = (
     *(fields.APPLICATION, fields.TARGETS, fields.GROUPS, fields.INPUT),
     *(fields.SPECIFICS, fields.READ_ACCESS, fields.WRITE_ACCESS),
 )
 # Fields of ours, which are named at the begin of a message.
-_OURS = (fields.JOB_NAME.name, fields.LABELS.name, *fields.PLANS)
+_OURS = (fields.JOB_NAME.name, *(one.name for one in array_form.WRITTEN), *fields.PLANS, *array_form.NAMES)
 LIKE = fields.Field("like", fields.INTEGER, fields.E.JOB_ID_TOO_BIG, fields.E.JOB_ID)
+# Set for all elements of its array.
+WHOLE = fields.Field("whole", fields.INTEGER, fields.E.LIMIT_TOO_BIG, fields.E.LIMIT_TOO_BIG)
 # The check box for the files of that job.
 WITH_FILES = "with_files"
 # The field that an error is about.
@@ -65,19 +74,23 @@ def submit_form(visit: PageContext) -> Answer:
         return _form(visit, {}, (), visit.user.groups)
     job = seen(visit, like)
     is_text = not filters.content(job.input).is_binary
+    array_id = job.array_id if visit.query.number_or(WHOLE, 0) else None
     values = {
         "application": job.application,
         "job_specifics": without_reference(job.job_specifics),
         "input": job.input.decode("utf-8", "replace") if is_text else "",
         "job_name": job.job_name,
         "priority": str(job.user_priority or ""),
-        "labels": resubmission.labels_of(job),
+        "labels": job.labels if array_id else resubmission.labels_of(job),
         "like": str(job.job_id),
         "with_files": "1",
         **_retries(visit, job),
+        **deadline_fields.values(job, visit.now),
+        **(array_form.values(visit.transaction, array_id) if array_id else {}),
     }
     shown = _form(visit, values, (), visit.user.groups)
-    return replace(shown, values={**shown.values, "lacks_input": not is_text})
+    element = job.array_index if array_id else None
+    return replace(shown, values={**shown.values, "lacks_input": not is_text, "element": element})
 
 
 def _retries(visit: PageContext, job: JobRow) -> dict[str, str]:
@@ -102,15 +115,22 @@ def _form(
         "offers": [offer for offer in offers if offer.applications],
         "applications": sorted({name for offer in offers for name in offer.applications}),
         "values": values,
+        "element": None,
         "targets": targets,
         "groups": groups,
         "refused": refused,
-        "request_id": secrets.token_urlsafe(16),
+        "request_id": _request_id(visit, refused),
         "at_fault": _field_at_fault(refused) if refused else "",
     }
     return Template(
         "basic_interface/submit.html", shown, HTTPStatus.BAD_REQUEST if refused else HTTPStatus.OK
     )
+
+
+def _request_id(visit: PageContext, refused: LGIError | None) -> str:
+    """Return the key of a form: a new one, but for the form with which an array goes on."""
+    kept = visit.posted.get(fields.REQUEST_ID.name, "") if isinstance(refused, ArrayCutError) else ""
+    return kept or secrets.token_urlsafe(16)
 
 
 def _field_at_fault(refused: LGIError) -> str:
@@ -127,14 +147,19 @@ def form_again(visit: PageContext, refused: LGIError) -> Template:
 
 
 def submit_job(visit: PageContext) -> Answer:
-    """Queue a job."""
+    """Queue a job, or an array of them."""
     user = _chosen(visit.user, tuple(visit.posted.getlist("groups")))
     server = visit.visitor.server
-    submit_request = _submit_request(visit, user)
     project = server.projects[visit.visitor.project]
     project.timestamps.add((Timestamp.SUBMIT_REQUEST, 0), visit.now)
+    deadline = deadline_fields.read(visit.form, visit.now)
+    form = visit.form.edited([deadline_fields.NAME], lambda _typed: str(deadline or ""))
+    read_request = _reader(visit)
+    if array := array_form.read(form):
+        return array_submit.submit(visit, user, array, form, read_request)
     context = SubmitContext(visit.transaction, server.config, visit.store, visit.now, project.licences)
-    job, _ = submission.submit_as_user(context, user, submit_request)
+    key = idempotency.make_key("user", user.name, form.line(fields.REQUEST_ID))
+    job, _ = submission.submit_as_user(context, user, read_request(form, key))
     return Redirect(f"jobs/{job.job_id}")
 
 
@@ -146,25 +171,28 @@ def _chosen(user: UserPrincipal, groups: tuple[str, ...]) -> UserPrincipal:
     return replace(user, groups=chosen)
 
 
-def _submit_request(visit: PageContext, user: UserPrincipal) -> SubmitRequest:
-    """Return the posted request; its key makes a form that is sent twice create one job."""
-    form = visit.form
+def _reader(visit: PageContext) -> ReadRequest:
+    """Return a function that reads a request from the text fields of a form; the others are those posted."""
     targets = comma_lists.unique(visit.posted.getlist("target_resources")) or (comma_lists.ANY,)
     chosen = Form({fields.TARGETS.name: comma_lists.join(targets)})
-    key = idempotency.make_key("user", user.name, form.line(fields.REQUEST_ID))
-    like = form.number_or(LIKE, -1) if visit.posted.get(WITH_FILES) else -1
+    like = visit.form.number_or(LIKE, -1) if visit.posted.get(WITH_FILES) else -1
     source = seen(visit, like).repository if like >= 0 else ""
-    return SubmitRequest(
-        form.tag(fields.APPLICATION), chosen.names(fields.TARGETS), partial(_details, form, source), key
-    )
+    # Once, also for many jobs: it waits until the files are on disk.
+    files = cache(partial(uploads.chosen_files, request, "files"))
+
+    def read(form: Form, key: IdempotencyKey | None) -> SubmitRequest:
+        details = partial(_details, form, source, files)
+        return SubmitRequest(form.tag(fields.APPLICATION), chosen.names(fields.TARGETS), details, key)
+
+    return read
 
 
-def _details(form: Form, source: str) -> JobPayload:
+def _details(form: Form, source: str, files: Callable[[], tuple[Upload, ...]]) -> JobPayload:
     """Return the other fields and the files of the form; ``source`` has those of another job."""
     return JobPayload(
         read_access=form.names(fields.READ_ACCESS),
         write_access=form.names(fields.WRITE_ACCESS),
-        uploads=uploads.chosen_files(request, "files"),
+        uploads=files(),
         job_specifics=form.markup(fields.SPECIFICS, reserved=fields.DAEMON_REFERENCE),
         input=form.typed(fields.INPUT),
         output=b"",

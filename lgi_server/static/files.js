@@ -97,6 +97,7 @@
     }
     document.querySelector("main").replaceWith(document.adoptNode(page.querySelector("main")));
     window.LGI.files();
+    window.LGI.times(document);
     const alert = document.querySelector("main [role=alert]");
     if (alert) {
       alert.focus();

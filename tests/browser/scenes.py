@@ -29,6 +29,7 @@ PAGES = {
     "menu": "",
     "jobs": "jobs",
     "job": "jobs/{job}",
+    "queued": "jobs/{queued}",
     "binary": "jobs/{binary}",
     "delete": "jobs/{job}/delete",
     "submit": "submit",
@@ -67,7 +68,8 @@ def play(grid: Grid) -> dict[str, int]:
             " VALUES (%s, 'user', 'mark@laptop', 'vasp', 'hpc@cluster.example.org', %s, %s)",
             *(month, hours // 4, hours * 3600),
         )
-    return {"job": job, "binary": _binary(grid, now)}
+    queued = user.submit(read_access="bob@desk", write_access="theor", deadline=str(now + 90000))
+    return {"job": job, "binary": _binary(grid, now), "queued": queued}
 
 
 def _job(grid: Grid, resource: ResourceCalls, now: int) -> int:

@@ -120,3 +120,24 @@ def test_times_are_those_of_the_reader(grid: Grid, visitors: Visitors, zone: str
     shown = page.locator("time").first
     assert {"Asia/Tokyo": "10:46:40", "America/New_York": "21:46:40"}[zone] in str(shown.text_content())
     assert shown.get_attribute("title") == "2001-09-09 01:46:40 UTC"
+
+
+def test_a_deadline_is_typed_in_the_time_zone_of_the_reader(grid: Grid, visitors: Visitors) -> None:
+    """The zone follows the date, and the page of the job has it as it was typed."""
+    grid.resource()
+    page = visitors.page()
+    zone = {"timezoneId": "America/New_York"}
+    page.context.new_cdp_session(page).send("Emulation.setTimezoneOverride", zone)
+    page.goto(f"{visitors.base}/submit")
+
+    page.get_by_label("Application").select_option("hello_world")
+    page.get_by_label("Deadline", exact=True).fill("2031-07-01T09:00")
+    page.get_by_label("Deadline", exact=True).dispatch_event("change")
+    zones = [page.get_by_label("Time zone of the deadline").input_value()]
+    page.get_by_role("button", name="Submit").click()
+    page.wait_for_url("**/jobs/*")
+    zones.append(page.get_by_label("Time zone of the deadline").input_value())
+
+    assert zones == ["-04:00", "-04:00"]
+    assert page.get_by_label("Deadline", exact=True).input_value() == "2031-07-01T09:00"
+    assert grid.rows("SELECT deadline FROM job_queue") == [{"deadline": 1940677200}]

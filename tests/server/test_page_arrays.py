@@ -1,7 +1,9 @@
 """Arrays in the web interface: a line in the list of jobs, and a page that it opens."""
 
+import pytest
+
 from tests.server.test_arrays import elements, outcomes, post
-from tests.support.grid import Grid
+from tests.support.grid import Grid, running
 from tests.support.pages import Browser
 
 
@@ -59,3 +61,121 @@ def test_an_array_of_others_does_not_exist(grid: Grid) -> None:
         page = browser.get(f"arrays/{number}")
         assert page.status == 404
         assert page.text.replace(str(number), "N") == browser.get("arrays/999").text.replace("999", "N")
+
+
+def inputs(grid: Grid) -> dict[int, str]:
+    """The input of each element by its index."""
+    rows = grid.rows("SELECT array_index, input FROM job_queue WHERE array_index >= 0 ORDER BY array_index")
+    return {int(str(row["array_index"])): bytes(row["input"]).decode() for row in rows}  # type: ignore[arg-type]
+
+
+def test_an_array_is_submitted_with_the_form(grid: Grid) -> None:
+    """Each number makes a job with it in input and labels; files are those of all, and stored once."""
+    grid.resource()
+    form = {"array": "3, 1, 7-8", "input": "sim {} {#}\r\n", "labels": "n={}\r\nkind=md", "job_name": "sweep"}
+
+    page = Browser(grid).fill(
+        "submit",
+        files=[("files", ("same", b"for all"))],
+        **form,
+        application="hello_world",
+        at_most="2",
+        priority="5",
+    )
+
+    (array,) = grid.rows("SELECT * FROM job_arrays")
+    assert page.path == f"arrays/{array['array_id']}"
+    assert (array["size"], array["at_most"], array["job_name"]) == (4, 2, "sweep")
+    assert inputs(grid) == {index: f"sim {index} {index}\n" for index in (1, 3, 7, 8)}
+    jobs = grid.rows("SELECT labels, user_priority, repository FROM job_queue ORDER BY array_index")
+    assert [job["labels"] for job in jobs] == [f"kind=md\nn={index}" for index in (1, 3, 7, 8)]
+    assert {job["user_priority"] for job in jobs} == {5}
+    for name in (str(job["repository"]) for job in jobs):
+        assert (grid.config.repository / name[-3:] / name / "same").stat().st_nlink == 4
+
+
+def test_lines_of_the_form_are_combined_with_its_numbers(grid: Grid) -> None:
+    """A line is what it is, also with braces in it; empty ones are left out."""
+    grid.resource()
+    form = {"application": "hello_world", "each_line": " a b.in\r\n\r\n$(x) {1}\r\n"}
+
+    Browser(grid).fill("submit", **form, input="{}|{.}")
+    lines = inputs(grid)
+    grid.clear()
+    grid.resource()
+    Browser(grid).fill("submit", **form, array="5-6", input="{1}|{2}")
+
+    assert lines == {1: " a b.in| a b", 2: "$(x) {1}|$(x) {1}"}
+    assert inputs(grid) == {1: "5| a b.in", 2: "5|$(x) {1}", 3: "6| a b.in", 4: "6|$(x) {1}"}
+
+
+def test_a_wrong_array_is_told_at_its_field(grid: Grid) -> None:
+    """With what was typed, and with the limits of the project; nothing is submitted."""
+    grid.resource()
+    grid.run("UPDATE users_allowed SET job_limit = 5")
+    browser = Browser(grid)
+    wrong = [
+        ("array", "the range 5-1 is empty", {"array": "5-1"}),
+        ("array", "999999 elements are too many", {"array": "1-999999"}),
+        ("array", "may have 5 jobs of hello_world, the array has 6", {"array": "1-6"}),
+        ("each_line", "may have 5 jobs of hello_world, the array has 6", {"each_line": "x\n" * 6}),
+        ("array", "998001 elements are too many", {"array": "1-999", "each_line": "x\n" * 999}),
+        ("at_most", "needs numbers or lines", {"at_most": "2"}),
+        ("at_most", "is not a number", {"array": "1", "at_most": "some"}),
+        (
+            "input",
+            "write {1} for the number and {2} for the line",
+            {"array": "1", "each_line": "x", "input": "{}"},
+        ),
+        ("labels", "is not written as KEY=VALUE", {"array": "1-2", "labels": "{}"}),
+        ("input", "input is too big", {"array": "1-2", "input": "{}" + "x" * 65355}),
+    ]
+
+    for field, said, typed in wrong:
+        page = browser.fill("submit", application="hello_world", **typed)
+
+        (told,) = page.tree.xpath(f"//*[@id='{field}-fault']")
+        assert said in told.text_content()
+        assert (page.status, page.tree.xpath("//*[@aria-invalid='true']/@name")) == (400, [field])
+        assert [page.fields()[name].split() for name in typed] == [text.split() for text in typed.values()]
+    assert grid.rows("SELECT job_id FROM job_queue") == grid.rows("SELECT array_id FROM job_arrays") == []
+
+
+@pytest.mark.slow
+def test_a_large_array_is_submitted_in_parts_and_goes_on_when_it_was_cut() -> None:
+    """Each as large as a call may be; the same form sent again makes no element twice."""
+    with running(Grid(settings={"max_jobs_at_once": "3"})) as grid:
+        grid.resource()
+        grid.user().submit()
+        grid.run("UPDATE users_allowed SET job_limit = 5")
+        browser = Browser(grid)
+
+        cut = browser.fill("submit", application="hello_world", array="1-5", input="{}")
+        first = inputs(grid)
+        grid.run("UPDATE users_allowed SET job_limit = 0")
+        form = cut.fields() | {"input": "{}"}
+        done = [browser.send("submit", form) for _ in range(2)]
+
+        (array,) = grid.rows("SELECT array_id, size FROM job_arrays")
+        assert len(first) == 3
+        assert f"3 of 5 elements are submitted, as array {array['array_id']}" in cut.text
+        assert [page.path for page in done] == [f"arrays/{array['array_id']}"] * 2
+        assert inputs(grid) == {index: str(index) for index in range(1, 6)}
+
+
+def test_the_form_of_an_array_like_another_has_its_indexes(grid: Grid) -> None:
+    """From the page of the array; from that of an element it is for one job."""
+    grid.resource()
+    browser = Browser(grid)
+    form = {"application": "hello_world", "array": "1-40, 50", "at_most": "7", "input": "{}", "labels": "T=3"}
+    page = browser.fill("submit", **form, retries="2", priority="-4")
+    (link,) = [link for link in page.links() if "whole=1" in link]
+
+    whole = browser.get(f"https://localhost:{grid.port}{link}")
+    one = browser.get(f"{link.rpartition('/')[2].partition('&')[0]}").fields()
+
+    fields = whole.fields()
+    kept = {"array": "1-40, 50", "at_most": "7", "labels": "T=3", "retries": "2", "priority": "-4"}
+    assert {name: fields[name].strip() for name in kept} == kept
+    assert "It was the element with index 1 of its array" in whole.text
+    assert (one["array"], one["at_most"], one["input"].strip()) == ("", "", "1")

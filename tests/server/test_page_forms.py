@@ -154,7 +154,8 @@ def test_a_form_that_is_sent_twice_makes_one_job(offered: Grid) -> None:
 
 def test_a_job_can_be_submitted_again_like_another(offered: Grid) -> None:
     """Application, input and specifics, without what the daemon added; only of a job one may read."""
-    job_id = offered.user().submit(application="vasp", input="41420A", job_specifics="<a> 1 </a>")
+    kept = {"job_name": "sweep", "priority": "7", "deadline": "4070908800", "retries": "3"}
+    job_id = offered.user().submit(application="vasp", input="41420A", job_specifics="<a> 1 </a>", **kept)
     taken = "<a> 1 </a> <daemon_reference> abc </daemon_reference>"
     offered.set_job(job_id, state="finished", job_specifics=taken)
 
@@ -163,6 +164,7 @@ def test_a_job_can_be_submitted_again_like_another(offered: Grid) -> None:
     assert (fields["application"], fields["job_specifics"].strip()) == ("vasp", "<a> 1 </a>")
     assert fields["input"].strip() == "AB"
     assert fields["labels"].strip() == f"resubmitted_from={job_id}"
+    assert {name: fields[name] for name in kept} == kept | {"deadline": "2099-01-01T00:00"}
     assert Browser(offered, "other@laptop", ("x",)).get(f"submit?like={job_id}").status == 404
 
 

@@ -58,6 +58,25 @@ class AccessChange:
         return names
 
 
+@dataclass(frozen=True)
+class Share:
+    """The access of a user or group to a job; one that owns it too keeps it."""
+
+    name: str
+    may_change: bool
+    is_owner: bool
+
+
+def shares_of(job: JobRow, admin_group: str) -> list[Share]:
+    """Return who has access to a job beside its user and the administrators."""
+    fixed = {admin_group, *job.owners[:1]}
+    return [
+        Share(name, name in job.write_access, name in job.owners)
+        for name in comma_lists.unique((*job.read_access, *job.write_access))
+        if name not in fixed
+    ]
+
+
 def share_by_user(
     transaction: Transaction,
     user: UserPrincipal,

@@ -57,6 +57,12 @@ def stored(transaction: Transaction, array_id: int, indexes: Sequence[int]) -> s
     return {row["array_index"] for row in rows}
 
 
+def indexes(transaction: Transaction, array_id: int) -> list[int]:
+    """Return the indexes of the elements of an array."""
+    rows = transaction.rows("SELECT array_index FROM job_queue WHERE array_id = %s", array_id)
+    return [row["array_index"] for row in rows]
+
+
 def count_all(transaction: Transaction, array_id: int) -> int:
     """Return how many elements of an array exist."""
     row = transaction.row("SELECT COUNT(*) AS n FROM job_queue WHERE array_id = %s", array_id)
