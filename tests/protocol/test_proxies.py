@@ -83,7 +83,7 @@ def curl_uses(recorder: Recorder, url: str, variables: dict[str, str]) -> bool:
         lacking("curl")
     before = len(recorder.asked)
     host = url.partition("://")[2].partition("/")[0]
-    line = [curl, "-q", "-s", "-o", os.devnull, "--max-time", "10"]
+    line = [curl, "-q", "-s", "-o", os.devnull, "--max-time", "60"]
     if not host.startswith("["):
         line += ["--resolve", f"{host}:127.0.0.1"]
     subprocess.run([*line, url], env={"PATH": os.environ["PATH"], **variables}, check=False)

@@ -144,7 +144,7 @@ class CannedServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            timeout = 10
+            timeout = 60
 
             def answer(self) -> None:
                 canned.connections.add(self.client_address)

@@ -61,7 +61,7 @@ def listening(issued: Issued, ca: Path, respond: Respond | None = None) -> Itera
 def _handler(made: Listening, respond: Respond | None) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        timeout = 10
+        timeout = 60
 
         def setup(self) -> None:
             self.request.do_handshake()

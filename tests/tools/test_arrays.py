@@ -190,7 +190,7 @@ def test_an_array_above_a_limit_is_refused_before_its_elements_are_made(grid: Gr
     assert (code, out) == (1, "")
     assert "theor may have 100 jobs of command, the array has 100000" in err
     assert "--batch-id" not in err
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 def test_the_number_of_an_array_alone_is_its_first_element(grid: Grid, tool: Run) -> None:

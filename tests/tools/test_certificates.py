@@ -23,7 +23,7 @@ PAST = Validity(datetime(2020, 1, 1, tzinfo=UTC), datetime(2021, 1, 1, tzinfo=UT
 
 
 def openssl(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, timeout=30)
+    return subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, timeout=60)
 
 
 def handshake(

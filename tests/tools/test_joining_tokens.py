@@ -106,7 +106,7 @@ def test_exactly_one_of_many_at_once_spends_a_token(tmp_path: Path) -> None:
     start = threading.Barrier(8)
 
     def spend(secret: str) -> int:
-        start.wait(20)
+        start.wait(60)
         try:
             redeem(tmp_path, secret, key=str(threading.get_ident()))
         except InvalidTokenError:
@@ -231,7 +231,7 @@ def test_a_token_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
         forgetting = pool.submit(forget)
         made += [tokens.make(tmp_path, GRANT) for _ in range(100)]
         ended.set()
-        forgetting.result(20)
+        forgetting.result(60)
 
     assert all(tokens.find(tmp_path, secret, NOW) == GRANT for secret in made)
 

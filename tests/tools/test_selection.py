@@ -306,7 +306,7 @@ def test_a_selection_of_many_numbers_is_asked_for_in_parts() -> None:
 def test_a_time_is_a_date_or_a_span() -> None:
     """In local time, or before now."""
     assert selection_options.since("2001-09-09T01:46:40") == 10**9
-    assert abs(selection_options.since("2h") - (time.time() - 7200)) < 5
+    assert abs(selection_options.since("2h") - (time.time() - 7200)) < 60
 
 
 def test_a_shell_completes_what_the_jobs_of_the_user_have(grid: Grid, tool: Run) -> None:

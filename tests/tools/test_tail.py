@@ -12,8 +12,9 @@ from tests.support.canned_server import Answer, CannedServer, end_fields, lgi, l
 Run = Callable[..., tuple[int, str, str]]
 STATE, TAIL = "interfaces/interface_job_state", "interfaces/interface_job_tail"
 REPOSITORY = "JobRepository_abc"
-# The canned server holds no call.
-main = partial(tail.main, timing=Timing(first_output_seconds=0.3, last_output_seconds=0.3))
+main = tail.main
+# For output that does not come: the canned server holds no call.
+hurried = partial(tail.main, timing=Timing(first_output_seconds=0.3, last_output_seconds=0.3))
 TEN = "".join(f"{number}\n" for number in range(10))
 
 
@@ -104,10 +105,10 @@ def test_an_old_resource_sends_nothing(run: Run, server: CannedServer) -> None:
         TAIL, *[piece(told=False)] * 3, *[piece(told=False)] * 4, piece(state="finished", told=False)
     )
 
-    code, out, err = run(main, "7")
+    code, out, err = run(hurried, "7")
     assert (code, out) == (1, "")
     assert "has sent no output yet" in err
-    code, out, err = run(main, "-f", "7")
+    code, out, err = run(hurried, "-f", "7")
     assert (code, out) == (0, "out\n")
     assert err.endswith("LGI_tail: job 7 finished, exit code 0\n")
 
@@ -117,7 +118,7 @@ def test_a_resource_that_falls_silent_ends_nothing_before_the_job(run: Run, serv
     server.will_answer_call(STATE, job("running"), job("finished"))
     server.will_answer_call(TAIL, piece("one\n"), piece("", 4, "finished"))
 
-    assert run(main, "-f", "7") == (0, "one\n", "LGI_tail: job 7 finished, exit code unknown\n")
+    assert run(hurried, "-f", "7") == (0, "one\n", "LGI_tail: job 7 finished, exit code unknown\n")
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ def test_the_rest_of_an_interrupted_output_is_fetched(
     server.will_answer_call(STATE, job("running"), job("finished", output, files + end_fields(0)))
     server.will_answer_call(TAIL, piece("one\n"), last)
 
-    assert run(main, "-f", "7") == (0, "one\ntwo\nthree\n", "LGI_tail: job 7 finished, exit code 0\n")
+    assert run(hurried, "-f", "7") == (0, "one\ntwo\nthree\n", "LGI_tail: job 7 finished, exit code 0\n")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_a_rest_that_cannot_be_fetched_is_an_error(
     server.will_answer_call(STATE, job("running"), job("finished", output, end_fields(0)))
     server.will_answer_call(TAIL, piece("one\n"), piece("", 4, "finished"))
 
-    code, out, err = run(main, "-f", "7")
+    code, out, err = run(hurried, "-f", "7")
 
     assert (code, out) == (1, printed)
     assert err == f"LGI_tail: {missing} bytes are missing\nLGI_tail: job 7 finished, exit code 0\n"

@@ -51,13 +51,13 @@ class Terminal:
         """Give the terminal another size."""
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
-    def wait_for(self, text: str, seconds: float = 30.0) -> str:
+    def wait_for(self, text: str, seconds: float = 60.0) -> str:
         """Return the last whole screen on which a text is, without the codes of the terminal."""
         end = time.monotonic() + seconds
         while True:
             self._read()
             drawn = self.output.split("\x1b[H")
-            for one in reversed(drawn[-4:]):
+            for one in reversed(drawn):
                 if text in (shown := _CODES.sub("", one)):
                     return shown
             assert time.monotonic() < end, f"no {text!r} in {drawn[-1]!r}"
@@ -71,12 +71,12 @@ class Terminal:
 
     def end(self) -> int:
         """Return the exit code; the terminal is then as it was."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while self.started.poll() is None and time.monotonic() < end:
             self._read()
         self._read()
         assert termios.tcgetattr(self._theirs) == self.before
-        return self.started.wait(1)
+        return self.started.wait(60)
 
     def _read(self) -> None:
         while select.select([self._ours], [], [], 0.05)[0]:
@@ -121,7 +121,7 @@ def test_one_screen_is_printed_for_a_pipe(grid: Grid, tool: Run) -> None:
     assert re.search(r"res1@cluster +1 running  called \d+ \w+ ago\n", text)
     lines = text.partition("waited")[2].splitlines()[1:]
     assert [int(line.split()[0]) for line in lines] == [running, failed, queued]
-    assert re.search(rf"{running} +sweep +running +command +res1@cluster +\w+ +1m0\ds\n", text)
+    assert re.search(rf"{running} +sweep +running +command +res1@cluster +\w+ +1m\d\ds\n", text)
     assert "queued, priority 7" in text
     assert {job["job_id"] for job in shown["jobs"]} == {running, queued, failed}
     assert shown["counts"] == {"failed": 1, "queued": 1, "running": 1}
@@ -277,7 +277,7 @@ def test_a_pipe_and_a_dumb_terminal_are_told_of_once(
     """Nothing is drawn there; an error has the exit code 1."""
     code, out, err = run(top)
     terminal = start(TERM="dumb")
-    terminal.started.wait(30)
+    terminal.started.wait(60)
 
     assert (code, out) == (1, "")
     assert "give --once to print it once" in err
