@@ -1,10 +1,11 @@
 """The metrics of a server, and who may read them."""
 
+import re
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,19 @@ def page(grid: Grid, client: Client | None = None) -> requests.Response:
     session = client.session if client else requests.Session()
     session.trust_env = False
     session.verify = str(grid.people.authority.ca_file)
-    return session.get(f"{grid.url}/metrics", timeout=20)
+    return session.get(f"{grid.url}/metrics", timeout=60)
+
+
+def awaited(grid: Grid, is_there: Callable[[str], bool]) -> str:
+    """The metrics once something is in them: each worker remembers for seconds what was in the database."""
+    texts: list[str] = []
+
+    def look() -> bool:
+        texts.append(page(grid, admin(grid)).text)
+        return is_there(texts[-1])
+
+    wait_for(look, 60)
+    return texts[-1]
 
 
 def admin(grid: Grid, projects: tuple[str, ...] | None = None) -> Client:
@@ -71,11 +84,7 @@ def test_calls_jobs_and_claims_are_counted_over_all_workers(grid: Grid) -> None:
     offered = calls.request_work("hello_world", 0, 4).jobs
     calls.update(offered[0].job_id, state="running")
 
-    after = page(grid, admin(grid)).text
-    # Each worker remembers for five seconds what was in the database.
-    end = time.monotonic() + 30
-    while value(after, "lgi_jobs", state="running") != 1 and time.monotonic() < end:
-        after = page(grid, admin(grid)).text
+    after = awaited(grid, lambda text: value(text, "lgi_jobs", state="running") == 1)
 
     def grown(name: str, **labels: str) -> float:
         return value(after, name, **labels) - value(before, name, **labels)
@@ -96,18 +105,19 @@ def test_calls_that_are_held_are_counted_while_they_wait_and_not_in_the_times(gr
     """A call that waited until there was a job has taken the time of its work only."""
     calls = grid.resource()
     before = page(grid, admin(grid)).text
-    waiting = threading.Thread(target=calls.poll_work, args=(["hello_world"], [], 30))
+    waiting = threading.Thread(target=calls.poll_work, args=(["hello_world"], [], 50))
     waiting.start()
 
-    wait_for(lambda: value(page(grid, admin(grid)).text, "lgi_held_requests") == 1)
+    awaited(grid, lambda text: value(text, "lgi_held_requests") == 1)
+    began = time.monotonic()
     time.sleep(2)
     grid.user().submit()
     waiting.join()
-    after = page(grid, admin(grid)).text
+    held = time.monotonic() - began
+    after = awaited(grid, lambda text: value(text, "lgi_held_requests") == 0)
 
     took = [value(text, "lgi_call_seconds_sum", call="resource_wait") for text in (before, after)]
-    assert value(after, "lgi_held_requests") == 0
-    assert took[1] - took[0] < 2.0
+    assert took[1] - took[0] < held / 2
 
 
 def test_only_administrators_and_the_server_itself_see_the_metrics(grid: Grid) -> None:
@@ -148,14 +158,25 @@ def status(grid: Grid) -> subprocess.CompletedProcess[str]:
     )
 
 
+def told(grid: Grid, pattern: str) -> str:
+    """What LGI_server status says once something is in it: it is answered by any worker."""
+    said: list[str] = []
+
+    def look() -> bool:
+        said.append(status(grid).stdout)
+        return re.search(pattern, said[-1]) is not None
+
+    wait_for(look, 60)
+    return said[-1]
+
+
 @pytest.mark.slow
 def test_the_status_command_reads_the_metrics_with_the_servers_own_certificate(grid: Grid) -> None:
     """Queue, resources and calls in words."""
     grid.resource()
     grid.user().submit()
-    wait_for(lambda: "queued         1" in status(grid).stdout, 60)
 
-    words = status(grid).stdout
+    words = told(grid, "queued         1")
 
     assert "project LGI: 0 locks, 1 sessions; resources seen: 1 within a minute" in words
     assert "interface_submit_job" in words
@@ -170,7 +191,7 @@ def test_the_status_command_lists_who_has_jobs_locked(grid: Grid) -> None:
         resource.lock(str(user.submit()))
     grid.run("UPDATE running_locks SET lock_time = lock_time - 600")
 
-    wait_for(lambda: "3 jobs locked by res1@cluster, the oldest for 60" in status(grid).stdout, 60)
+    told(grid, r"3 jobs locked by res1@cluster, the oldest for 6\d\d ")
 
 
 @pytest.mark.slow
@@ -178,10 +199,10 @@ def test_the_status_command_says_that_a_server_is_down() -> None:
     """One sentence, and exit code 1."""
     down = Grid()
     try:
-        told = status(down)
+        said = status(down)
     finally:
         down.remove()
 
-    assert told.returncode == 1
-    assert told.stderr.startswith(f"LGI_server: {down.url}/metrics does not answer")
-    assert "Traceback" not in told.stderr
+    assert said.returncode == 1
+    assert said.stderr.startswith(f"LGI_server: {down.url}/metrics does not answer")
+    assert "Traceback" not in said.stderr

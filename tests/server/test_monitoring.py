@@ -9,9 +9,9 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.server.test_job_ends import ended, running
-from tests.server.test_metrics import admin, page, value
+from tests.server.test_metrics import awaited, value
 from tests.server.test_resource_drain import drain
-from tests.support.grid import Grid, wait_for
+from tests.support.grid import Grid
 
 MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
 RULES, DASHBOARD = MONITORING / "lgi.rules.yml", MONITORING / "grafana.json"
@@ -68,8 +68,8 @@ def test_a_metric_of_the_examples_is_one_of_the_server(grid: Grid) -> None:
     ended(grid, resource, exit_code=1)
     running(grid, resource)
     drain(grid)
-    wait_for(lambda: {"lgi_lock_holders", "lgi_resource_drained_since"} <= families(grid).keys())
-    found = families(grid)
+    late = {"lgi_lock_holders", "lgi_resource_drained_since", "lgi_pages"}
+    found = families(awaited(grid, lambda text: late <= families(text).keys()))
     labels = {label for of_one in found.values() for label in of_one}
 
     for expression in expressions():
@@ -77,9 +77,9 @@ def test_a_metric_of_the_examples_is_one_of_the_server(grid: Grid) -> None:
         assert labels_of(expression) - labels - {"job", "le"} == set(), expression
 
 
-def families(grid: Grid) -> dict[str, set[str]]:
+def families(text: str) -> dict[str, set[str]]:
     """The metrics that a server has samples of, with their labels."""
-    read = text_string_to_metric_families(page(grid, admin(grid)).text)
+    read = text_string_to_metric_families(text)
     return {
         one.name: {label for sample in one.samples for label in sample.labels} for one in read if one.samples
     }
@@ -136,9 +136,4 @@ def test_a_scheduler_that_does_not_run_is_seen_in_its_delay(grid: Grid) -> None:
     """The metric grows from the time at which its first task was due."""
     grid.run("REPLACE INTO event_queue (event_time_stamp, event) VALUES (1000, 'x')")
 
-    wait_for(lambda: delay(grid) > 10**9)
-
-
-def delay(grid: Grid) -> float:
-    """What the metric says."""
-    return value(page(grid, admin(grid)).text, "lgi_scheduler_delay_seconds", project="LGI")
+    awaited(grid, lambda text: value(text, "lgi_scheduler_delay_seconds", project="LGI") > 10**9)

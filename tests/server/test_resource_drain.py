@@ -10,11 +10,11 @@ from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.exchange import Exchange, Reference, Want
 from lgi_server.services.project import resource_drain
 from tests.server.test_explain import explain, of_resources
-from tests.server.test_metrics import admin, page
+from tests.server.test_metrics import awaited
 from tests.server.test_restored_jobs import lose_claim
 from tests.server.test_restored_jobs import restored as restored_grid
 from tests.support.exchanges import HELLO, NAME, daemon, end_of
-from tests.support.grid import PROJECT, SERVER_NAME, Grid, refusal, wait_for
+from tests.support.grid import PROJECT, SERVER_NAME, Grid, refusal
 from tests.support.manage_db import manage
 from tests.support.running_jobs import take
 
@@ -184,13 +184,9 @@ def test_metrics_and_status_show_a_drain(grid: Grid) -> None:
     grid.resource()
     drain(grid)
 
-    wait_for(lambda: "lgi_resource_drained_since{" in page(grid, admin(grid)).text, 10)
+    text = awaited(grid, lambda text: "lgi_resource_drained_since{" in text)
 
-    line = next(
-        one
-        for one in page(grid, admin(grid)).text.splitlines()
-        if one.startswith("lgi_resource_drained_since{")
-    )
+    line = next(one for one in text.splitlines() if one.startswith("lgi_resource_drained_since{"))
     assert f'resource="{NAME}"' in line
     assert abs(float(line.split()[-1]) - time.time()) < 100
 
