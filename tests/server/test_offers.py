@@ -3,7 +3,6 @@
 MariaDB only: with SQLite one changes the database at a time.
 """
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -34,9 +33,8 @@ def take(
 
 
 def test_two_resources_that_ask_at_once_share_the_queue(database: Database) -> None:
-    """The second is offered the jobs after those of the first, without waiting."""
+    """The second is offered the jobs after those of the first, without waiting, which would have no end."""
     numbers = queues.fill(database, 60)
-    start = time.monotonic()
 
     def first(mine: Transaction) -> None:
         assert take(mine, "res1", 25) == numbers[:25]
@@ -44,7 +42,6 @@ def test_two_resources_that_ask_at_once_share_the_queue(database: Database) -> N
         assert database.run(lambda other: take(other, "res2", 100)) == numbers[25:]
 
     database.run(first)
-    assert time.monotonic() - start < 5.0
 
 
 @pytest.mark.parametrize(
@@ -78,16 +75,14 @@ def test_an_offer_is_empty_only_when_there_is_nothing_to_offer(database: Databas
 
 
 def test_a_user_can_delete_a_job_that_others_only_look_at(database: Database) -> None:
-    """A search holds up no change of the jobs it does not take."""
+    """A search holds up no change of the jobs it does not take: this one would wait for itself."""
     numbers = queues.fill(database, 10, "res1", "res2")
 
     def search(mine: Transaction) -> None:
         assert take(mine, "res2", 2) == [numbers[1], numbers[3]]
         assert database.run(lambda other: jobs.lock_row(other, numbers[0])) is not None
 
-    start = time.monotonic()
     database.run(search)
-    assert time.monotonic() - start < 5.0
 
 
 def test_the_state_of_a_job_once_it_is_held_decides(database: Database) -> None:

@@ -23,6 +23,7 @@ from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_history import StateChange
 from lgi_server.tables.job_queue import claims, jobs, priorities, states
 from lgi_server.tables.job_queue.priorities import Queue
+from tests.support.grid import wait_for
 from tests.support.mariadb import PrivateMariaDB
 from tests.support.queues import queued_job
 
@@ -321,6 +322,7 @@ def test_resources_take_each_job_once_while_the_order_changes(private_mariadb: P
     database = open_database(private_mariadb.create_database("while_ordering"))
     schema.make(database)
     taken: list[int] = []
+    cycles = 0
 
     def take(number: int) -> None:
         resource = ResourceRow(number, f"res{number}", "", "", 0, 0, "")
@@ -332,12 +334,13 @@ def test_resources_take_each_job_once_while_the_order_changes(private_mariadb: P
 
         while some := database.run(work):
             taken.extend(some)
+            # Not all at once: the order is to change between them.
+            wait_for(lambda: cycles > 3 or len(taken) < 200 * (cycles + 1))
 
     for user in ("anna", "ben", "carl"):
         queue(database, user, 400)
     with ThreadPoolExecutor(5) as threads:
         takers = [threads.submit(take, number) for number in range(4)]
-        cycles = 0
         while not all(one.done() for one in takers):
             # Every time another order, so that all of it is written.
             order(database, lambda jobs, usage: [job.job_id for job in jobs][::-1])

@@ -5,7 +5,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,15 @@ def disk(total: int, free: int) -> Callable[[Path], Disk]:
         return Disk(total, free - sum(path.stat().st_size for path in directory.iterdir()))
 
     return look
+
+
+def size_of(directory: Path) -> int:
+    """How many bytes the files of a directory have, of which some may be removed meanwhile."""
+    sizes = 0
+    for path in directory.iterdir():
+        with suppress(FileNotFoundError):
+            sizes += path.stat().st_size
+    return sizes
 
 
 def upload(budget: UploadBudget, size: int) -> int:
@@ -157,7 +166,7 @@ def small_disk(request: pytest.FixtureRequest) -> Iterator[Grid]:
 def unfinished_put(user: UserCalls, url: str, size: int, stack: ExitStack) -> ssl.SSLSocket:
     """A PUT of which all but the last byte comes, as far as it is taken."""
     port = int(url.split(":")[2].split("/")[0])
-    plain = stack.enter_context(socket.create_connection(("127.0.0.1", port), 20))
+    plain = stack.enter_context(socket.create_connection(("127.0.0.1", port), 60))
     context = user.client.credentials.context()
     connection = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
     path = url.partition(f":{port}")[2]
@@ -185,7 +194,7 @@ def test_uploads_that_stop_half_way_keep_nobody_else_from_work(small_disk: Grid,
     with ExitStack() as stack:
         for url in repositories:
             unfinished_put(eve, f"{url}/large", 13 * MB + 1, stack)
-        wait_for(lambda: sum(path.stat().st_size for path in incoming.iterdir()) > 50 * MB)
+        wait_for(lambda: size_of(incoming) > 50 * MB)
 
         submitted = mark.post(
             "interface_submit_job", (file,), application="hello_world", target_resources="any"

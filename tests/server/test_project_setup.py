@@ -1,6 +1,5 @@
 """LGI_setup project: one command adds a project to a server, a slave's too, and one removes it."""
 
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 
 from lgi_server.config import parser as configuration
 from lgi_server.db import open_database, schema
+from tests.server.test_grid_setup import killed_set_up
 from tests.support.grid import BIN, Grid
 from tests.support.project_directory import ProjectDirectory
 from tests.support.slaves import Slave, manage
@@ -119,18 +119,13 @@ def test_the_default_project_is_not_removed(project: ProjectDirectory) -> None:
 
 def test_a_server_does_not_start_with_half_a_set_up(tmp_path: Path) -> None:
     """The next LGI_setup would remove it: so nobody works with it before."""
-    command = [BIN / "LGI_setup", "grid", "--directory", tmp_path, "--url=https://localhost:8443/LGI"]
-    killed = subprocess.Popen([*command, "--admin=mark@laptop"], stdout=subprocess.DEVNULL)
-    config = tmp_path / "server" / "LGI_server.cfg"
-    while not (tmp_path / "mark.LGI").exists():
-        assert killed.poll() is None
-    killed.send_signal(signal.SIGKILL)
-    killed.wait(10)
+    directory = killed_set_up(tmp_path, "mark.LGI")
+    config = directory / "server" / "LGI_server.cfg"
 
     started = subprocess.run([BIN / "LGI_server", config], capture_output=True, text=True, timeout=60)
 
     assert started.returncode == 1
-    assert f"LGI_server: {tmp_path}/.LGI_setup: LGI_setup was interrupted" in started.stderr
+    assert f"LGI_server: {directory}/.LGI_setup: LGI_setup was interrupted" in started.stderr
 
 
 @pytest.fixture

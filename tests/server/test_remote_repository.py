@@ -111,9 +111,9 @@ def end_connection(grid: Grid) -> None:
     """Close the kept connection, so that the next command opens a new one."""
     socket = grid.config.repository / ".ssh" / "ssh"
     if socket.exists():
-        subprocess.run(
-            ["ssh", "-F", "none", "-S", socket, "-O", "exit", "x"], check=True, capture_output=True
-        )
+        # It fails for a connection that has just ended by itself.
+        command = ["ssh", "-F", "none", "-S", socket, "-O", "exit", "x"]
+        subprocess.run(command, check=False, capture_output=True)
         wait_for(lambda: not socket.exists())
 
 
@@ -326,7 +326,9 @@ def test_a_submit_that_is_refused_never_gets_to_the_host(
 ) -> None:
     """A user who may not submit cannot fill the disk of the other host."""
     before = files_below(host.repository)
-    connected = host.log.read_text()
+    # So a command would be seen as a new connection, whatever is still written of the last one.
+    end_connection(grid)
+    connected = host.log.read_text().count("Accepted publickey")
 
     with pytest.raises(ServerError) as error:
         grid.user().post(
@@ -335,7 +337,8 @@ def test_a_submit_that_is_refused_never_gets_to_the_host(
 
     assert error.value.number == 70
     assert files_below(host.repository) == before
-    assert host.log.read_text() == connected
+    assert connected > 0
+    assert host.log.read_text().count("Accepted publickey") == connected
 
 
 def test_an_unknown_host_key_is_refused(grid: Grid, host: PrivateSshd, tmp_path: Path) -> None:
@@ -420,38 +423,38 @@ def test_a_host_that_hangs_holds_up_nobody_else(grid: Grid, host: PrivateSshd) -
     submit = threading.Thread(target=refused, args=[grid])
     submit.start()
     try:
-        time.sleep(0.5)
-        started = time.monotonic()
+        wait_for(lambda: any(str(grid.config.repository) in command for command in ssh_commands()))
         grid.user().post("interface_project_server_list")
         resource.sign_up("<other> </other>")
-        took = time.monotonic() - started
         waiting = submit.is_alive()
     finally:
         submit.join()
         host.resume()
 
     assert waiting
-    assert took < 5.0
 
 
 def test_the_commands_for_the_shell_hold_nothing_a_user_chose(grid: Grid, tmp_path: Path) -> None:
     """The process list shows constant text, the directory, and the repository's name."""
-    seen: set[str] = set()
+    ours: set[str] = set()
     done = threading.Event()
 
     def watch() -> None:
         while not done.is_set():
-            seen.update(ssh_commands())
+            ours.update(command for command in ssh_commands() if str(grid.config.repository) in command)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    grid.user().post(
-        "interface_submit_job", written(tmp_path, HOSTILE), **SUBMIT, write_access="$(touch pwned)"
-    )
+    # A command may be over before it was seen.
+    for _ in range(20):
+        grid.user().post(
+            "interface_submit_job", written(tmp_path, HOSTILE), **SUBMIT, write_access="$(touch pwned)"
+        )
+        if ours:
+            break
     done.set()
     watcher.join()
 
-    ours = {command for command in seen if str(grid.config.repository) in command}
     assert ours
     assert not [command for command in ours if "pwned" in command or "mark@laptop" in command]
 

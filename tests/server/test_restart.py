@@ -86,7 +86,7 @@ def stop_and_start(grid: Grid) -> None:
     """What a service manager does."""
     assert grid.process is not None
     grid.process.send_signal(signal.SIGTERM)
-    assert grid.process.wait(30) == 0
+    assert grid.process.wait(60) == 0
     grid.start()
 
 
@@ -122,13 +122,13 @@ def test_a_server_that_ends_leaves_no_caller_with_half_an_answer(
                 restart(own)
             time.sleep(2.5)
             answers = callers.answers
-            time.sleep(0.5)
+            wait_for(lambda: callers.answers > answers)
         finally:
             callers.over.set()
             own.stop()
-        pages.result(30)
+        pages.result(60)
 
-    assert callers.answers > answers > 0
+    assert answers > 0
     assert not callers.faults
     assert "Traceback" not in own.log.read_text(), own.log.read_text()[:6000]
 
@@ -142,7 +142,7 @@ def test_a_server_on_several_addresses_survives_a_reload() -> None:
         before = worker_of(own)
 
         reload(own)
-        wait_for(lambda: worker_of(own) != before, 20)
+        wait_for(lambda: worker_of(own) != before, 60)
 
         assert own.process is not None
         assert own.process.poll() is None

@@ -12,19 +12,21 @@ from lgi_protocol.credentials import Credentials
 from lgi_tools.commands.certificates import main as certificates
 from tests.conftest import lacking
 from tests.support.grid import BIN, wait_for
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow
 
 
-def free_port() -> int:
-    """Return an unused port of the loopback address."""
+def free_port_of_ipv6() -> int:
+    """Return an unused port of the loopback address, of those that connections do not get."""
+    port = free_port()
     try:
         with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-            return int(probe.getsockname()[1])
+            probe.bind(("::1", port))
     except OSError:
         lacking("IPv6")
         raise
+    return port
 
 
 def listens(port: int) -> bool:
@@ -35,7 +37,7 @@ def listens(port: int) -> bool:
 
 def test_a_server_is_set_up_under_an_address_of_ipv6(tmp_path: Path) -> None:
     """It finds the files of LGI_certificates, listens on the address, and its certificate fits."""
-    port, place = free_port(), tmp_path / "certificates"
+    port, place = free_port_of_ipv6(), tmp_path / "certificates"
     for words in (["init"], ["server", "::1"], ["resource", "LGI@::1"], ["user", "mark@laptop"]):
         assert certificates(["--directory", str(place), *words]) == 0
     url = f"https://[::1]:{port}/LGI"
@@ -55,7 +57,7 @@ def test_a_server_is_set_up_under_an_address_of_ipv6(tmp_path: Path) -> None:
         reply = Client(url, mark).post("interfaces/interface_project_server_list", caller)
     finally:
         server.send_signal(signal.SIGTERM)
-        server.wait(20)
+        server.wait(60)
         log.close()
 
     assert reply.value("this_project_server") == url

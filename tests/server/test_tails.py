@@ -73,7 +73,7 @@ def soon(call: Callable[[], Reply], act: Callable[[], object]) -> Reply:
         time.sleep(0.4)
         assert not answer.done()
         act()
-        return answer.result(10)
+        return answer.result(60)
 
 
 @pytest.mark.slow
@@ -82,12 +82,12 @@ def test_the_output_of_a_job_is_seen_as_it_comes(running: Running) -> None:
     assert running.awaited() == []
 
     with ThreadPoolExecutor(1) as pool:
-        told = pool.submit(running.awaited, 20)
+        told = pool.submit(running.awaited, 50)
         first = running.look()
-        assert told.result(10) == [(str(running.job_id), WATCHED)]
+        assert told.result(60) == [(str(running.job_id), WATCHED)]
     running.send(0, b"one\n")
     second = running.look()
-    third = soon(lambda: running.look(4, wait=20), lambda: running.send(4, b"two\n"))
+    third = soon(lambda: running.look(4, wait=50), lambda: running.send(4, b"two\n"))
 
     assert (data(first), first.number("told"), first.value("state")) == ((0, b""), 0, "running")
     assert (data(second), second.number("told")) == ((0, b"one\n"), 1)
@@ -179,13 +179,13 @@ def test_the_end_of_an_output_is_answered(running: Running) -> None:
     running.watch()
     running.send(0, b"all")
 
-    reply = soon(lambda: running.look(3, wait=20), lambda: running.send(3, b"", complete=True))
+    reply = soon(lambda: running.look(3, wait=50), lambda: running.send(3, b"", complete=True))
 
     assert reply.number("complete") == 1
     assert running.awaited() == []
     began = time.monotonic()
-    assert running.look(3, wait=20).number("complete") == 1
-    assert time.monotonic() - began < 5
+    assert running.look(3, wait=50).number("complete") == 1
+    assert time.monotonic() - began < 30
 
 
 def test_a_daemon_that_sends_nothing_is_no_reason_to_wait(running: Running) -> None:
@@ -194,10 +194,10 @@ def test_a_daemon_that_sends_nothing_is_no_reason_to_wait(running: Running) -> N
     running.grid.set_job(running.job_id, state="finished")
     began = time.monotonic()
 
-    reply = running.look(0, wait=20)
+    reply = running.look(0, wait=50)
 
     assert (reply.value("state"), reply.number("told")) == ("finished", 0)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.slow
@@ -231,12 +231,12 @@ def test_many_readers_may_look_at_once(running: Running) -> None:
     """All are woken by one piece; the notes of their looks do not get into each other's way."""
     running.watch()
     seen: list[tuple[int, bytes]] = []
-    threads = [threading.Thread(target=lambda: seen.append(data(running.look(0, wait=20)))) for _ in range(5)]
+    threads = [threading.Thread(target=lambda: seen.append(data(running.look(0, wait=50)))) for _ in range(5)]
     for thread in threads:
         thread.start()
     time.sleep(0.5)
     running.send(0, b"all see it")
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
 
     assert seen == [(0, b"all see it")] * 5

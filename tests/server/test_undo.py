@@ -170,7 +170,7 @@ def test_two_changes_at_once_wait_for_each_other(grid: Grid) -> None:
 
     with ThreadPoolExecutor(3) as pool:
         holder = pool.submit(grid.database.run, first)
-        held.wait(10)
+        held.wait(60)
         others = [pool.submit(start, grid, "add", "resources", "allowed", *options) for _ in range(2)]
         others[1:] = [pool.submit(start, grid, "add", "resources", "allowed", *options, "--url", "y")]
         codes = sorted(other.result().returncode for other in others)

@@ -27,11 +27,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 NAME = "res1@cluster"
 HELLO = "hello_world"
-# Seconds: far from the 20 of the waits, also on a machine that has much else to do.
-PROMPT = 6.0
+# Seconds of a wait that ends before, and less than that, also on a machine that has much else to do.
+LONG, PROMPT = 50, 30.0
 
 
-def ask(resource: ResourceCalls, seconds: int = 20, known: str = "", applications: str = HELLO) -> Reply:
+def ask(resource: ResourceCalls, seconds: int = LONG, known: str = "", applications: str = HELLO) -> Reply:
     """A call that waits, of a resource."""
     fields = {"project": "LGI", "applications": applications, "queued": known, "wait": str(seconds)}
     return resource.client.post("resources/resource_wait", fields)
@@ -52,7 +52,7 @@ def while_waiting(call: Callable[[], Reply], act: Callable[[], object]) -> tuple
         assert not answer.done()
         began = time.monotonic()
         act()
-        return answer.result(20), time.monotonic() - began
+        return answer.result(60), time.monotonic() - began
 
 
 def test_sign_up_says_how_long_a_resource_may_wait(grid: Grid) -> None:
@@ -69,7 +69,7 @@ def test_a_request_for_work_is_answered_as_soon_as_there_is_some(grid: Grid) -> 
     """The job comes locked, as always, within a second of its submit."""
     resource, user = grid.resource(NAME), grid.user()
 
-    reply, seconds = while_waiting(lambda: work(resource, 20), user.submit)
+    reply, seconds = while_waiting(lambda: work(resource, LONG), user.submit)
 
     assert reply.number("number_of_jobs") == 1
     assert seconds < PROMPT
@@ -84,7 +84,7 @@ def test_a_wait_ends_when_its_time_is_over(grid: Grid) -> None:
     reply = work(resource, 1)
 
     assert reply.number("number_of_jobs") == 0
-    assert 0.9 < time.monotonic() - began < 1 + PROMPT
+    assert 0.9 < time.monotonic() - began < PROMPT
 
 
 def test_a_request_without_wait_is_answered_at_once(grid: Grid) -> None:
@@ -121,7 +121,7 @@ def test_a_job_that_is_known_is_no_news(grid: Grid) -> None:
 
     assert ask(resource, 1, str(known)).number("number_of_jobs") == 0
     assert ask(resource, 1).number("number_of_jobs") == 1
-    reply, _ = while_waiting(lambda: ask(resource, 20, str(known)), user.submit)
+    reply, _ = while_waiting(lambda: ask(resource, LONG, str(known)), user.submit)
     assert reply.number("number_of_jobs") == 1
 
 
@@ -135,9 +135,9 @@ def test_an_abort_is_told_to_the_resource_that_has_the_job(grid: Grid) -> None:
     resource.unlock(str(job))
 
     # That it knew the job when it was queued does not matter.
-    reply, seconds = while_waiting(lambda: ask(resource, 20, str(job)), lambda: user.delete(job))
+    reply, seconds = while_waiting(lambda: ask(resource, LONG, str(job)), lambda: user.delete(job))
 
-    told = resource.poll_work([HELLO], (), 5)
+    told = resource.poll_work([HELLO], (), LONG)
     assert [one.job_id for one in told] == [str(job)]
     assert resource.poll_work([HELLO], told, 1) == ()
     assert reply.value("job", "state") == "aborting"
@@ -181,12 +181,12 @@ def test_a_server_that_ends_lets_everybody_go(grid: Grid) -> None:
     """Stopping a server does not take as long as its resources would have waited."""
     resource = grid.resource(NAME)
     with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(lambda: ask(resource, 30))
+        answer = pool.submit(lambda: ask(resource))
         time.sleep(0.7)
         began = time.monotonic()
         grid.stop()
-        assert answer.result(10).number("number_of_jobs") == 0
-        assert time.monotonic() - began < 5
+        assert answer.result(60).number("number_of_jobs") == 0
+        assert time.monotonic() - began < PROMPT
     grid.start()
 
 
@@ -197,13 +197,13 @@ def test_a_revoked_certificate_is_given_nothing_that_it_waited_for() -> None:
         grid.start()
         resource, user = grid.resource(NAME), grid.user()
         with ThreadPoolExecutor(1) as pool:
-            answer = pool.submit(lambda: refusal(lambda: work(resource, 40)))
+            answer = pool.submit(lambda: refusal(lambda: work(resource, LONG)))
             time.sleep(0.5)
             serial = read_certificate(grid.people.resource(NAME).certificate).serial_number
             certificates.revoke(grid.people.authority, serial)
             wait_for(lambda: refusal(lambda: resource.job_state("1")) == ErrorNumber.CERTIFICATE, 30)
             user.submit()
-            assert answer.result(20) == ErrorNumber.CERTIFICATE
+            assert answer.result(60) == ErrorNumber.CERTIFICATE
         assert grid.rows("SELECT job_id FROM running_locks") == []
     finally:
         grid.remove()
@@ -257,7 +257,7 @@ def waiting(clock: Clock, *subscriptions: WorkSubscription) -> tuple[WorkLongPol
     for number, subscription in enumerate(subscriptions):
         threading.Thread(
             target=lambda number=number, subscription=subscription: (
-                made.wait(subscription, 20) and woken.append(number)
+                made.wait(subscription, 100) and woken.append(number)
             ),
             daemon=True,
         ).start()
@@ -280,7 +280,7 @@ class _NoDatabase(Database):
 
     def run(self, work: object, write: bool = True) -> list[PendingJob]:  # type: ignore[override]
         """Nothing is there; told by hand."""
-        time.sleep(30)
+        time.sleep(100)
         return []
 
 
@@ -347,9 +347,9 @@ def test_a_resource_that_hangs_up_is_let_go() -> None:
     made = WorkLongPolls(_Nothing())  # type: ignore[arg-type]
     began = time.monotonic()
 
-    assert made.wait(WorkSubscription("r", frozenset({HELLO})), 20, lambda: time.monotonic() > began + 0.5)
+    assert made.wait(WorkSubscription("r", frozenset({HELLO})), LONG, lambda: time.monotonic() > began + 0.5)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < PROMPT
     assert len(made) == 0
 
 
@@ -368,14 +368,14 @@ def test_a_connection_that_cannot_be_examined_keeps_nobody_waiting() -> None:
         raise OSError("bad file descriptor")
 
     with ThreadPoolExecutor(1) as pool:
-        waits = pool.submit(made.wait, other, 20)
+        waits = pool.submit(made.wait, other, LONG)
         wait_for(lambda: len(made) == 1)
-        assert made.wait(broken, 20, has_gone)
+        assert made.wait(broken, LONG, has_gone)
         there.append(PendingJob(1, "queued", HELLO, ("other",)))
         began = time.monotonic()
-        assert waits.result(25)
+        assert waits.result(60)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < PROMPT
     made.end()
 
 

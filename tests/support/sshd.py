@@ -130,7 +130,7 @@ class PrivateSshd:
         """Stop listening; connections that are open last until their clients end them."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(10)
+            self._process.wait(60)
             self._process = None
 
     def remove(self) -> None:
