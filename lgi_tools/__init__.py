@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from lgi_protocol.errors import ServerError as ServerError
     from lgi_protocol.errors import TransportError as TransportError
     from lgi_protocol.states import State as State
+    from lgi_tools.client.executor.job_error import JobError as JobError
+    from lgi_tools.client.executor.job_executor import JobExecutor as JobExecutor
+    from lgi_tools.client.executor.job_future import JobFuture as JobFuture
     from lgi_tools.client.files import Files as Files
     from lgi_tools.client.job import Details as Details
     from lgi_tools.client.job import Job as Job
@@ -32,6 +35,9 @@ MODULES = {
     "Files": "lgi_tools.client.files",
     "Job": "lgi_tools.client.job",
     "JobEnd": "lgi_tools.client.job_end",
+    "JobError": "lgi_tools.client.executor.job_error",
+    "JobExecutor": "lgi_tools.client.executor.job_executor",
+    "JobFuture": "lgi_tools.client.executor.job_future",
     "JobRequest": "lgi_tools.client.job_request",
     "OutageError": "lgi_tools.client.polling",
     "Project": "lgi_tools.client.project",

@@ -102,6 +102,11 @@ class Job:
         """The end of a job that has ended."""
         return JobEnd(self.state, self.exit_code, self.end_reason, self.exit_signal)
 
+    def _repr_html_(self) -> str:
+        from lgi_tools.client.job_table import jobs_html
+
+        return jobs_html([self])
+
 
 @dataclass(frozen=True)
 class Details(Job):

@@ -1,7 +1,7 @@
 """The ends of many jobs, in the order in which they come."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lgi_protocol.errors import ErrorNumber, ServerError
@@ -46,18 +46,38 @@ class JobEnds:
         self._notice = HoldNotice(on_held)
         while self.pending:
             left = None if end is None else max(0.0, end - time.monotonic())
-            yield poll_until(
-                self._ask,
-                bool,
-                left,
-                longest=_HELD,
-                answered=self._since > 0,
-                on_outage=on_outage,
-                timing=self._project.timing,
-            )
+            yield self.next_ended(left, on_outage)
+
+    def next_ended(
+        self,
+        timeout: float | None = None,
+        on_outage: Callable[[Outage], object] | None = None,
+        is_called: Callable[[], bool] = lambda: False,
+        longest: int = _HELD,
+    ) -> list[Job | int]:
+        """Return the next jobs that have ended, as `follow` yields them; none when ``is_called`` is true.
+
+        A call is held for ``longest`` seconds.
+        """
+        return poll_until(
+            self._ask,
+            lambda found: bool(found) or is_called(),
+            timeout,
+            longest=longest,
+            answered=self._since > 0,
+            on_outage=on_outage,
+            timing=self._project.timing,
+        )
+
+    def wait_for(self, job_ids: Iterable[int], *, look_at_all: bool) -> None:
+        """Wait for these jobs from now on; ``look_at_all``: some of them may have ended long ago."""
+        self.pending = dict.fromkeys(job_ids)
+        if look_at_all:
+            self._asked_all = -_ALL
 
     def _ask(self, held: int) -> list[Job | int]:
-        if held:
+        # A job that is new here may have ended already.
+        if held and self._asked_all > -_ALL:
             self._hold(held)
         now = time.monotonic()
         if now < self._asked_all + _ALL:

@@ -96,7 +96,12 @@ class PlanArguments(TypedDict, total=False):
 
 
 def plan_of(**given: Unpack[PlanArguments]) -> JobPlan:
-    """Return the plan of these arguments. Raises ValueError for text that names no jobs."""
+    """Return the plan of these arguments.
+
+    Raises ValueError for text that names no jobs, TypeError for an unknown argument.
+    """
+    if unknown := given.keys() - PlanArguments.__annotations__.keys():
+        raise TypeError(f"there is no argument {min(unknown)!r}")
     return JobPlan(
         hold=given.get("hold", False),
         after=tuple(map(reference_of, given.get("after", ()))),

@@ -39,6 +39,11 @@ class Progress:
         """The number of jobs that failed."""
         return self.counts.get("failed", 0)
 
+    def _repr_html_(self) -> str:
+        from lgi_tools.client.job_table import progress_html
+
+        return progress_html(self)
+
 
 def progress_in(text: str) -> Progress:
     """Return the progress in the content of an element."""

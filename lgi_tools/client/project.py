@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from lgi_protocol import comma_lists
 from lgi_protocol.client import Client
@@ -30,12 +30,20 @@ from lgi_tools.client.settings import Settings
 from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.client.transfer_error import TransferError
 
+if TYPE_CHECKING:
+    # Slow to load, and they need this module.
+    from lgi_tools.client.executor.job_executor import JobExecutor
+    from lgi_tools.client.executor.options import ExecutorOptions
+    from lgi_tools.client.job_table import JobList
+
+_Value = TypeVar("_Value")
+
 
 class Project(ProjectSubmits, JobCalls):
     """The jobs of a project on one of its servers, over persistent connections.
 
     Raises ServerError with LGI's number when the server refuses a call, TransportError without a valid
-    answer, OSError for local files. A busy server is retried for one minute. Not safe for concurrent threads.
+    answer, OSError for local files. A busy server is retried for one minute. Safe for concurrent threads.
     """
 
     def __init__(
@@ -91,6 +99,12 @@ class Project(ProjectSubmits, JobCalls):
         """Yield the jobs of a selection as `jobs` does."""
         return selected_jobs(partial(self._call, "job_state"), self.server, selection)
 
+    def job_list(self, **filters: Unpack[Filters]) -> "JobList":
+        """Return the jobs of filters as for `jobs`, as a tuple that a notebook shows as a table."""
+        from lgi_tools.client.job_table import JobList
+
+        return JobList(self.jobs(**filters))
+
     def arrays(self) -> Iterator[JobArray]:
         """Yield the arrays of jobs that the user may read, the newest first. Older servers have none."""
         return job_arrays(partial(self._call, "job_arrays"))
@@ -126,6 +140,52 @@ class Project(ProjectSubmits, JobCalls):
             on_outage=on_outage,
             timing=self.timing,
         )
+
+    def as_completed(self, jobs: Iterable[AnyJob], timeout: float | None = None) -> Iterator[Job]:
+        """Yield jobs as they end, each once. Raises TimeoutError ``timeout`` seconds after the start.
+
+        Raises OutageError as `wait` does. A job that does not exist, or is deleted meanwhile, raises
+        ServerError NO_JOB when all others have ended.
+        """
+        from lgi_tools.client.job_ends import JobEnds
+
+        gone: list[int] = []
+        for ended in JobEnds(self, [id_of(job) for job in jobs]).follow(timeout):
+            gone += [one for one in ended if isinstance(one, int)]
+            yield from (one for one in ended if isinstance(one, Job))
+        for number in gone:
+            self.job(number)
+
+    def executor(self, application: str = "command", **options: Unpack["ExecutorOptions"]) -> "JobExecutor":
+        """Return an executor of `concurrent.futures` whose calls are jobs, with arguments as of `submit`.
+
+        Functions are called by ``python`` there, by default by the version of here. Without ``keep`` (True)
+        the jobs of functions that have returned are deleted. ImportError at the first function when the
+        package cloudpickle is not installed.
+        """
+        from lgi_tools.client.executor.job_executor import JobExecutor
+        from lgi_tools.client.executor.options import template_of
+
+        python, keep = options.get("python", ""), options.get("keep", True)
+        return JobExecutor(self, template_of(application, **options), python=python, keep=keep)
+
+    def map(
+        self,
+        function: "Callable[..., _Value]",
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        **options: Unpack["ExecutorOptions"],
+    ) -> "Iterator[_Value]":
+        """Call a function with each of the arguments in jobs, and yield the values in order.
+
+        The options are those of `executor`, whose `map` this is.
+        """
+        executor = self.executor(**options)
+        try:
+            return executor.map(function, *iterables, timeout=timeout, chunksize=chunksize)
+        finally:
+            executor.shutdown(wait=False)
 
     def result(self, job: AnyJob, timeout: float | None = None) -> Result:
         """Wait until a job has ended and return its result. Raises TimeoutError after ``timeout`` seconds."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from lgi_protocol.client import Client
 from lgi_protocol.reply import leading_number
@@ -46,11 +47,17 @@ def submit_array(
 
 
 def _new_job(request: JobRequest, request_id: str = "") -> NewJob:
+    fields, files = read_request(request)
+    return NewJob(fields, files, request.request_id or request_id or idempotent_submit.new_id())
+
+
+def read_request(request: JobRequest) -> tuple[dict[str, str], tuple[Path, ...]]:
+    """Return the fields and files of a request that can be sent. Raises ValueError, OSError for a file."""
     fields, files = request.fields(), request.paths()
     check_text(fields)
     for file in files:
         file.stat()
-    return NewJob(fields, files, request.request_id or request_id or idempotent_submit.new_id())
+    return fields, files
 
 
 def _submission(outcome: Outcome) -> Submission:

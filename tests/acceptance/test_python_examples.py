@@ -2,7 +2,6 @@
 
 import doctest
 import os
-import re
 import threading
 import time
 from collections.abc import Iterator
@@ -10,24 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from lgi_protocol.job_description import JobDescription
-from lgi_protocol.resource_api import ResourceCalls
 from lgi_server.services.jobs import holds
 from tests.acceptance.test_commands import home  # noqa: F401 - a fixture
 from tests.support.grid import Grid
+from tests.support.program_resource import ProgramResource
 
 pytestmark = pytest.mark.slow
 
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 CAPABILITIES = "<hello_world> </hello_world> <command> </command>"
-OUTPUTS = {"hello_world": b"Hello haydihay", "command": b""}
-_EXIT = re.compile(rb"exit ([0-9]+)")
 
 
 @pytest.fixture
-def resource(grid: Grid, home: Path) -> Iterator[ResourceCalls]:  # noqa: F811
+def resource(grid: Grid, home: Path) -> Iterator[ProgramResource]:  # noqa: F811
     """A resource that does every job in a moment, each as it comes."""
-    resource = grid.resource(capabilities=CAPABILITIES)
+    resource = ProgramResource(grid, CAPABILITIES)
     stopping = threading.Event()
     worker = threading.Thread(target=work, args=(grid, resource, stopping))
     worker.start()
@@ -36,24 +32,16 @@ def resource(grid: Grid, home: Path) -> Iterator[ResourceCalls]:  # noqa: F811
     worker.join(20)
 
 
-def work(grid: Grid, resource: ResourceCalls, stopping: threading.Event) -> None:
+def work(grid: Grid, resource: ProgramResource, stopping: threading.Event) -> None:
     """As a daemon: take, run, report; and as the scheduler: release what is to be tried again."""
     while not stopping.is_set():
         holds.release_due(grid.database, int(time.time()))
-        for application, output in OUTPUTS.items():
-            for job in resource.request_work(application, 0, 5).jobs:
-                found = _EXIT.fullmatch(resource.details(job.job_id).input)
-                code = int(found[1]) if found else 0
-                finish(resource, job, b"[LGI: exit code %d]\n" % code if code else output, code)
+        for job in resource.offered("hello_world"):
+            resource.report(job, b"Hello haydihay", exit_code=0)
+        for job in resource.offered("command"):
+            resource.finish(job)
         # So that the page sees its jobs as they were submitted.
         stopping.wait(0.3)
-
-
-def finish(resource: ResourceCalls, job: JobDescription, output: bytes, code: int) -> None:
-    """Report a job that was offered, and so is locked."""
-    resource.update(job.job_id, state="running")
-    resource.update(job.job_id, state="finished", output=output, exit_code=code)
-    resource.unlock(job.job_id)
 
 
 @pytest.mark.usefixtures("resource")
