@@ -132,6 +132,15 @@ def _mode(target: Path) -> int:
     """Return the permissions of an existing file, else those that the umask gives a new one."""
     if target.exists():
         return target.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+    return 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    """Return the umask of the process. Setting it, the usual way to read it, would race other threads."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return mask
+    return int(status.partition("\nUmask:")[2].split()[0], 8)
