@@ -1,10 +1,9 @@
 """The limits of a new resource: the cores and the memory of this machine, for plain processes."""
 
-import os
 import re
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+
+from lgi_protocol import machine_size
 
 # Jobs at a time where cores and memory bound them as well, and where a batch system does.
 FEWEST_JOBS, QUEUED_JOBS = 20, 100
@@ -23,12 +22,9 @@ class MachineLimits:
 
 
 def of_this_machine() -> MachineLimits:
-    """Return the cores that this process may use, and nine tenths of the memory."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    # In a container, of which this is the root of its control groups.
-    with suppress(OSError, ValueError):
-        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return MachineLimits(len(os.sched_getaffinity(0)), total // 2**20 * 9 // 10)
+    """Return the cores that processes here may use, and nine tenths of the memory."""
+    size = machine_size.usable()
+    return MachineLimits(size.cores, size.memory // 2**20 * 9 // 10)
 
 
 def is_local(backend: str) -> bool:
