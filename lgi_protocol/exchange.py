@@ -10,6 +10,7 @@ from lgi_protocol.errors import ServerError
 from lgi_protocol.job_description import JobDescription
 from lgi_protocol.job_end import NO_END, End
 from lgi_protocol.job_repository import SmallFile
+from lgi_protocol.machine_state import MachineState
 
 # The versions that servers announce at the sign-up: from the second one on reports may have files.
 VERSION, WITH_FILES = 1, 2
@@ -73,13 +74,18 @@ class Reference:
 
 @dataclass(frozen=True)
 class Exchange:
-    """What a daemon posts; ``watched`` are the jobs whose output it sends, None if it cannot send output."""
+    """What a daemon posts.
+
+    ``watched`` are the jobs whose output it sends, None if it cannot send output. ``machine`` is what has
+    changed of its machine, None if nothing has; older servers read it over.
+    """
 
     reports: tuple[Report, ...] = ()
     holds: tuple[Hold, ...] = ()
     wants: tuple[Want, ...] = ()
     references: tuple[Reference, ...] = ()
     watched: tuple[str, ...] | None = None
+    machine: MachineState | None = None
 
 
 @dataclass(frozen=True)

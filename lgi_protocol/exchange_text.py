@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
-from lgi_protocol import comma_lists, hexcode, job_repository, xml
+from lgi_protocol import comma_lists, hexcode, job_repository, machine_state, xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.exchange import (
     Exchange,
@@ -37,6 +37,8 @@ def write(exchange: Exchange) -> str:
     ]
     if exchange.watched is not None:
         parts.append(Element("watched", comma_lists.join(exchange.watched)))
+    if exchange.machine is not None:
+        parts.append(Element("machine", machine_state.elements(exchange.machine)))
     return " ".join(xml.write(part) for part in parts if part.content != ())
 
 

@@ -18,6 +18,7 @@ from lgi_server.background.job_connections import JobConnections
 from lgi_server.background.known_restoration import KnownRestoration
 from lgi_server.background.long_poll_users import KnownJobState, ListSubscription, UserLongPolls
 from lgi_server.background.long_poll_work import WorkLongPolls, WorkSubscription
+from lgi_server.background.machine_states import MachineStates
 from lgi_server.background.metrics import Metrics
 from lgi_server.background.notices import JobNotice, Notices
 from lgi_server.background.timestamp_batcher import TimestampBatcher
@@ -42,6 +43,7 @@ class ProjectRuntime:
     licences: Mapping[str, int]
     database: Database
     timestamps: TimestampBatcher
+    machines: MachineStates
     resources: ResourceCache
     daemons: DaemonRecorder
     restoration: KnownRestoration
@@ -152,6 +154,7 @@ def _project(project: ProjectConfig, config: Config) -> ProjectRuntime:
         licences=project.licences,
         database=database,
         timestamps=TimestampBatcher(database),
+        machines=MachineStates(database),
         resources=ResourceCache(config.remember),
         daemons=DaemonRecorder(),
         restoration=KnownRestoration(),

@@ -159,6 +159,13 @@ CREATE TABLE resource_daemons (
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 CREATE INDEX daemon_age ON resource_daemons (signed_up);
 
+-- Ours: what each resource has said last of its machine, as checked XML (lgi_protocol.machine_state), and when.
+CREATE TABLE resource_machines (
+    resource_id  INTEGER       NOT NULL PRIMARY KEY,
+    state        VARCHAR(1000) NOT NULL,
+    told_at      BIGINT        NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
 CREATE TABLE users_allowed (
     user_name    VARCHAR(255) NOT NULL,
     application  VARCHAR(255) NOT NULL,
@@ -375,4 +382,4 @@ CREATE TABLE update_undo (
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (13);
+INSERT INTO schema_version (version) VALUES (14);

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 
 from lgi_daemon.claiming.fetcher import JobFetcher
 from lgi_daemon.claiming.given_jobs import GivenJobs, rejected_version
+from lgi_daemon.claiming.machine_reports import MachineReports
 from lgi_daemon.claiming.returned_jobs import ReturnedJobs
 from lgi_daemon.claiming.vacancies import Vacancies, VacancyFinder
 from lgi_daemon.config.model import ProjectSettings
@@ -56,6 +57,7 @@ class Exchanger:
         self._refusals: set[str] = set()
         self._output_sender = output_sender
         self.disk = disk
+        self._machine_reports = MachineReports(jobs, lambda: fetcher.configuration)
         claimer = fetcher.claimer
         self._rejected_jobs = claimer.rejected_jobs
         self.returned_jobs = ReturnedJobs(run.references)
@@ -111,6 +113,7 @@ class Exchanger:
             vacancies,
             references,
             self._output_sender.sending(project, server),
+            self._machine_reports.news(project, server),
         )
 
     def _reject(self, project: str, server: str, reported: list[Reported]) -> None:
@@ -195,6 +198,7 @@ class Exchanger:
             if reference in outgoing.names:
                 self._references.forget(reference)
         self._references.answered(outgoing.names)
+        self._machine_reports.told(project, server, outgoing.machine)
         self.exchange_jobs.apply_holds(outgoing.held, answer.holds)
         self._accept(answer, announcement)
         self._output_sender.start(project, server, answer.watched)

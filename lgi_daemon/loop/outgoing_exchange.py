@@ -7,13 +7,14 @@ from lgi_daemon.claiming.vacancies import Vacancies
 from lgi_daemon.jobs.exchange_jobs import Held, Reported
 from lgi_daemon.rundir.reference_pool import StoredReference
 from lgi_protocol.exchange import MOST_REFERENCES, Exchange, ExchangeAnswer, Reference, Report
+from lgi_protocol.machine_state import MachineState
 
 
 @dataclass(frozen=True)
 class OutgoingExchange:
     """Reports of jobs that were here, then ``returned`` ones of jobs that were never; holds; what is wanted.
 
-    ``watched`` are the jobs whose output is sent.
+    ``watched`` are the jobs whose output is sent, ``machine`` is what has changed of this machine.
     """
 
     reported: tuple[Reported, ...] = ()
@@ -22,6 +23,7 @@ class OutgoingExchange:
     vacancies: Vacancies = Vacancies()  # noqa: RUF009 - it is frozen
     references: tuple[StoredReference, ...] = ()
     watched: tuple[str, ...] = ()
+    machine: MachineState | None = None
 
     @property
     def has_reports(self) -> bool:
@@ -71,6 +73,7 @@ class OutgoingExchange:
             wants=self.vacancies.wants,
             references=tuple(_reference(one) for one in self.references[:MOST_REFERENCES]),
             watched=self.watched,
+            machine=self.machine,
         )
 
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from lgi_protocol import exchange, xml
+from lgi_protocol import exchange, machine_state, xml
 from lgi_protocol.daemon_reference import is_reference
 from lgi_protocol.errors import LGIError
+from lgi_protocol.machine_state import MachineState
 from lgi_server.api import fields
 from lgi_server.api.fields import Field
 from lgi_server.api.form import Form
@@ -46,10 +47,11 @@ class FormReport(PostedReport):
 
 @dataclass(frozen=True)
 class PostedExchange:
-    """What a daemon posts in the field."""
+    """What a daemon posts in the field; ``machine`` is None if it says nothing of its machine."""
 
     reports: tuple[FormReport | Verdict, ...]
     requests: Requests
+    machine: MachineState | None = None
 
 
 def read(form: Form) -> PostedExchange:
@@ -69,6 +71,7 @@ def read(form: Form) -> PostedExchange:
             watched=_numbers(Form(parts), fields.KNOWN_WATCHED) if "watched" in parts else None,
             refused=[one for one in (*wants, *references) if isinstance(one, RefusedItem)],
         ),
+        machine=machine_state.read(parts["machine"]) if "machine" in parts else None,
     )
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from lgi_protocol import xml
 from lgi_protocol.xml import Element
 from lgi_server.api.responses import Elements
 from lgi_server.services.access.principals import ProjectServers
 from lgi_server.services.jobs.licences import Licence
 from lgi_server.tables.active_resources import ResourceRow
+from lgi_server.tables.resource_machines import ToldMachine
 
 
 def slave_servers(servers: ProjectServers) -> Elements:
@@ -25,8 +27,16 @@ def drain(resource: ResourceRow) -> Elements:
     return (Element("drained_since", resource.drained_since), *reason)
 
 
-def resource_list(found: Sequence[ResourceRow]) -> Elements:
-    """Return the resources of the project and their capabilities."""
+def machine(told: ToldMachine | None) -> Elements:
+    """Return, ours, what a resource has said of its machine, which was checked; no element if nothing."""
+    if told is None:
+        return ()
+    when = xml.write(Element("told_at", told.told_at))
+    return (Element("machine", f"{told.state} {when}", raw=True),)
+
+
+def resource_list(found: Sequence[tuple[ResourceRow, ToldMachine | None]]) -> Elements:
+    """Return the resources of the project, their capabilities and (ours) their machines."""
     return (
         Element("number_of_resources", len(found)),
         *(
@@ -37,10 +47,11 @@ def resource_list(found: Sequence[ResourceRow]) -> Elements:
                     Element("resource_capabilities", one.resource_capabilities, raw=True),
                     Element("last_call_time", one.last_call_time),
                     *drain(one),
+                    *machine(told),
                 ),
                 number,
             )
-            for number, one in enumerate(found, 1)
+            for number, (one, told) in enumerate(found, 1)
         ),
     )
 

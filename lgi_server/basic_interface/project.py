@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 from lgi_protocol import capabilities as lgi_protocol_capabilities
+from lgi_protocol import machine_state
 from lgi_server.basic_interface.registry import Answer, PageContext, Template
 from lgi_server.services.access import daemons, principals
 from lgi_server.services.jobs import targets
-from lgi_server.tables import active_resources
+from lgi_server.tables import active_resources, resource_machines
 from lgi_server.tables.active_resources import NO_SERVER, ResourceRow
 from lgi_server.tables.job_queue import listing
+from lgi_server.tables.resource_machines import ToldMachine
 
 # Seconds without a call after which a resource is shown as silent.
 SILENT_SECONDS = 900
@@ -19,7 +21,8 @@ class Seen:
     """A resource as the list shows it; ``running`` is how many jobs of each application run there.
 
     ``unavailable`` is why it takes no jobs of an application now, for those of which it says so;
-    ``daemons`` is the number of daemons that have signed up as it lately.
+    ``daemons`` is the number of daemons that have signed up as it lately, ``machine`` what it says of its
+    machine, line by line.
     """
 
     resource: ResourceRow
@@ -29,6 +32,7 @@ class Seen:
     is_silent: bool
     unavailable: dict[str, str]
     daemons: int
+    machine: dict[str, str]
 
 
 def resources(visit: PageContext) -> Answer:
@@ -45,6 +49,7 @@ def seen_resources(visit: PageContext) -> list[Seen]:
     offered = sorted({name for one in everyone for name in targets.applications_of(one)})
     running = listing.running_at(visit.transaction, offered)
     numbers = daemons.counts(visit.transaction, visit.now)
+    machines = resource_machines.told(visit.transaction)
     return [
         Seen(
             resource=one,
@@ -54,9 +59,14 @@ def seen_resources(visit: PageContext) -> list[Seen]:
             is_silent=one.last_call_time < visit.now - SILENT_SECONDS,
             unavailable=_unavailable(one),
             daemons=numbers.get(one.resource_id, 0),
+            machine=_machine(machines.get(one.resource_id), visit.now),
         )
         for one in everyone
     ]
+
+
+def _machine(told: ToldMachine | None, now: int) -> dict[str, str]:
+    return machine_state.read(told.state).lines(now) if told else {}
 
 
 def _unavailable(resource: ResourceRow) -> dict[str, str]:

@@ -26,7 +26,7 @@ from lgi_server.services.scheduling.ordering import Rule
 from lgi_server.services.scheduling.periodic_tasks import PeriodicTask, Schedule
 from lgi_server.storage import stores
 from lgi_server.storage.local import Repositories
-from lgi_server.tables import event_queue, job_arrays, server_heartbeats
+from lgi_server.tables import event_queue, job_arrays, resource_machines, server_heartbeats
 
 log = logging.getLogger("lgi.scheduler")
 # Seconds between two queries for due events, each of which reads one row of an index.
@@ -44,6 +44,8 @@ PULSE_MAX_DELAY = 300
 BEGIN_SECONDS = 60.0
 # Seconds between two searches for holds that end, and for dependents of ended jobs, that have no event.
 HOLDS_PERIOD = 60
+# What a resource has not said of its machine for so many seconds is forgotten; daemons say it once an hour.
+MACHINE_AGE = 30 * 86_400
 
 
 class ProjectScheduler:
@@ -148,6 +150,7 @@ def periodic_tasks(
             accounting.forget_old(database, now - settings.history_age)
         licences.remove_unused_requests(database)
         database.run(job_arrays.remove_empty)
+        database.run(partial(resource_machines.remove_older, oldest=now - MACHINE_AGE))
 
     return {
         event_queue.SCHEDULE_CYCLE: PeriodicTask(settings.schedule_period, order),

@@ -5,7 +5,7 @@ from lgi_server.api.context import InterfaceContext
 from lgi_server.api.responses import Elements
 from lgi_server.services.access import principals
 from lgi_server.services.jobs import licences
-from lgi_server.tables import active_resources
+from lgi_server.tables import resource_machines
 from lgi_server.tables.active_resources import NO_SERVER
 
 
@@ -17,9 +17,10 @@ def interface_project_server_list(call: InterfaceContext) -> Elements:
 
 
 def interface_project_resource_list(call: InterfaceContext) -> Elements:
-    """Return the project's resources and what they offer, and (ours) its licences where it has any."""
-    everyone = active_resources.everyone(call.transaction)
-    header = call.answers.user_first_header(call.user, principals.servers_among(everyone))
-    resources = [one for one in everyone if one.project_server == NO_SERVER]
+    """Return the project's resources, what they offer and (ours) say of their machines, and its licences."""
+    everyone = resource_machines.of_everyone(call.transaction)
+    servers = principals.servers_among([one for one, _machine in everyone])
+    header = call.answers.user_first_header(call.user, servers)
+    resources = [(one, machine) for one, machine in everyone if one.project_server == NO_SERVER]
     found = licences.listed(call.transaction, call.project.licences) if call.project.licences else []
     return (*header, *project_elements.resource_list(resources), *project_elements.licence_list(found))

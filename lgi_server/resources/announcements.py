@@ -3,9 +3,12 @@
 from dataclasses import replace
 from functools import partial
 
+from lgi_protocol import machine_state, xml
+from lgi_protocol.machine_state import MachineState
 from lgi_server.api.context import ResourceContext
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import ResourceRow
+from lgi_server.tables.resource_machines import ToldMachine
 
 
 def store(call: ResourceContext) -> tuple[ResourceRow, bool]:
@@ -25,3 +28,10 @@ def store(call: ResourceContext) -> tuple[ResourceRow, bool]:
     if is_new:
         call.transaction.on_commit(partial(call.project.resources.invalidate, resource.resource_id))
     return resource, is_new
+
+
+def store_machine(call: ResourceContext, machine: MachineState | None) -> None:
+    """Store what a resource says of its machine, as far as it says anything, after the call."""
+    text = " ".join(map(xml.write, machine_state.elements(machine))) if machine else ""
+    if text:
+        call.project.machines.add(call.resource.resource_id, ToldMachine(text, call.now))

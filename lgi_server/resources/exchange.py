@@ -37,6 +37,7 @@ def resource_exchange(call: ExchangeContext) -> Elements:
     daemon = call.form.line(fields.DAEMON)
     resource, is_new = announcements.store(call)
     posted = call.exchange
+    announcements.store_machine(call, posted.machine)
     outcome = exchange.run(
         call.transaction,
         resource,

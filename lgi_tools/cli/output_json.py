@@ -166,7 +166,7 @@ def licence(text: str) -> Values:
 
 def resource(text: str) -> Values:
     """Return a ``<resource>``."""
-    from lgi_protocol import capabilities
+    from lgi_protocol import capabilities, machine_state
 
     values: Values = {
         "resource_name": xml.value(text, "resource_name"),
@@ -175,4 +175,8 @@ def resource(text: str) -> Values:
     }
     if since := xml.value(text, "drained_since"):
         values |= {"drained_since": leading_number(since), "drain_reason": xml.value(text, "drain_reason")}
+    if machine := xml.find(text, "machine"):
+        values["machine"] = vars(machine_state.read(machine.inside)) | {
+            "told_at": leading_number(xml.value(machine.inside, "told_at"))
+        }
     return values

@@ -49,7 +49,8 @@ NAME = "LGI_qstat"
     "--long",
     "is_long",
     is_flag=True,
-    help="List name, state with exit code, where it runs, times, what it used, owner and labels.",
+    help="List name, state with exit code, where it runs, times, what it used, owner and labels; with -L a "
+    "line for each resource.",
 )
 @click.option(
     "--arrays",
@@ -61,7 +62,7 @@ NAME = "LGI_qstat"
 @output_json.option
 @click.option("-cnt", "--count", is_flag=True, help="Print only the number of jobs.")
 @click.option("-l", "--servers", is_flag=True, help="List the project's servers.")
-@click.option("-L", "--resources", is_flag=True, help="List the project's resources and licences.")
+@click.option("-L", "--resources", is_flag=True, help="List resources, their machines, and licences.")
 @options.project_options
 @options.version
 @click.argument("job_ids", nargs=-1, shell_complete=completion.complete_ids, metavar="[JOB_ID]...")
@@ -99,7 +100,8 @@ def command(
     asked = {Outcome.SUCCEEDED: succeeded, Outcome.FAILED: failed, Outcome.UNKNOWN: unknown}
     outcomes = [outcome for outcome, is_asked in asked.items() if is_asked]
     words = selection_options.split(given) | {"words": job_ids}
-    listing = bool(application or state or count or outcomes or newest or is_long or arrays or total)
+    listing = bool(application or state or count or outcomes or newest or arrays or total)
+    listing |= is_long and not resources
     more = not selection_options.is_plain(words) or (bool(job_ids) and listing)
     _refuse_mixture(bool(job_ids), servers or resources, listing or more)
     _refuse_choice(len(outcomes), bool(newest or count), bool(newest and count))
@@ -109,7 +111,7 @@ def command(
     options.require(chosen, NAME, "server", "user", "groups")
     calls = UserCalls(chosen)
     if servers or resources:
-        show_project(calls, servers, resources, shape)
+        show_project(calls, servers, resources, shape, is_long=is_long)
         return 0
     if job_ids and not (more or total):
         # As LGI: of several ids the last one counts.
@@ -182,9 +184,12 @@ def show_job(calls: UserCalls, job_id: str, shape: OutputFormat) -> int:
     return 0
 
 
-def show_project(calls: UserCalls, servers: bool, resources: bool, shape: OutputFormat) -> None:
-    """Show the servers of the project, its resources, or both."""
+def show_project(
+    calls: UserCalls, servers: bool, resources: bool, shape: OutputFormat, *, is_long: bool = False
+) -> None:
+    """Show the servers of the project, its resources, or both; with ``is_long`` a line for each resource."""
     from lgi_tools.cli.output_text import licence_lines, line, project_lines
+    from lgi_tools.commands import qstat_resources
 
     values: Values = {}
     if servers:
@@ -205,33 +210,11 @@ def show_project(calls: UserCalls, servers: bool, resources: bool, shape: Output
             values["licences"] = [output_json.licence(text) for text in licences]
         if shape is not OutputFormat.JSON:
             heading = "" if servers else f"\n{project_lines(reply)}"
-            text = heading + "".join(map(_resource, found)) + licence_lines(licences)
+            listed = qstat_resources.table(found) if is_long else qstat_resources.lines(found)
+            text = heading + listed + licence_lines(licences)
             terminal.show(f"{reply.content}\n" if shape is OutputFormat.XML else f"{text}\n")
     if shape is OutputFormat.JSON:
         output_json.show(values)
-
-
-def _resource(text: str) -> str:
-    from lgi_protocol import capabilities, xml
-    from lgi_tools.cli.output_text import date_and_number, line
-
-    return (
-        "\n"
-        + line("Resource name", xml.value(text, "resource_name"))
-        + line("Resource capabilities", capabilities.readable(xml.value(text, "resource_capabilities")))
-        + line("Resource time stamp", date_and_number(xml.value(text, "last_call_time")))
-        + _drain(text)
-    )
-
-
-def _drain(text: str) -> str:
-    from lgi_protocol import xml
-    from lgi_tools.cli.output_text import date_and_number, line
-
-    if not (since := xml.value(text, "drained_since")):
-        return ""
-    reason = xml.value(text, "drain_reason")
-    return line("Resource drained", date_and_number(since)) + (line("Drain reason", reason) if reason else "")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -66,6 +66,7 @@ TABLES = [
     "job_arrays",
     "array_access",
     "resource_daemons",
+    "resource_machines",
     "web_sessions",
 ]
 CAPABILITIES = "<hello_world> </hello_world>"

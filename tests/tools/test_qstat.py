@@ -283,6 +283,40 @@ def test_servers_and_resources_are_listed(run: Run, server: CannedServer) -> Non
     assert raw == (0, f" {HEAD}{slaves} \n {HEAD}{resource} \n", "")
 
 
+MACHINE = (
+    "<machine> <system> Debian 12 </system> <booted_at> 1000 </booted_at> <load> 2.5 </load>"
+    " <cores> 8 </cores> <free_cores> 5 </free_cores> <memory> 16000 </memory>"
+    " <slots> 20 </slots> <free_slots> 17 </free_slots>"
+    " <told_at> 1350000001 </told_at> </machine>"
+)
+
+
+def test_a_machine_is_shown_with_its_resource(run: Run, server: CannedServer) -> None:
+    """Behind the lines that LGI has; --long has a line for each resource, --json all numbers."""
+    one = (
+        "<resource number='1'> <resource_name> r@h </resource_name> <resource_capabilities> <a> </a>"
+        f" </resource_capabilities> <last_call_time> 1350000001 </last_call_time> {MACHINE} </resource>"
+    )
+    other = one.replace(MACHINE, "<drained_since> 5 </drained_since>").replace("r@h", "s@h")
+    server.will_answer_call("interfaces/interface_project_resource_list", lgi(HEAD + one + other))
+
+    told, table, as_json = run(main, "-L"), run(main, "-L", "--long"), run(main, "-L", "--json")
+
+    assert "Resource cores        : 5 of 8 free, load 2.50\nResource memory       : 16 GB\n" in told[1]
+    assert told[1].count("Resource system") == 1
+    heading, first, second = table[1].strip().splitlines()[-3:]
+    assert heading.split() == ["resource", "slots", "cores", "memory", "load", "up", "called", "system"]
+    assert first.split()[:5] == ["r@h", "17", "of", "20", "free"]
+    assert "ago, silent" in first
+    assert first.endswith("Debian 12")
+    assert second.startswith("s@h")
+    assert second.endswith("silent, drained")
+    machine = json.loads(as_json[1])["resources"][0]["machine"]
+    assert (machine["cores"], machine["load"], machine["free_memory"]) == (8, 2.5, None)
+    assert machine["told_at"] == 1350000001
+    assert "machine" not in json.loads(as_json[1])["resources"][1]
+
+
 def test_licences_are_listed_with_the_resources(run: Run, server: CannedServer) -> None:
     """Behind them, where the project has any: who waits for one sees how many are in use."""
     licences = (

@@ -36,6 +36,7 @@ TRANSIENT = frozenset(
         "running_sessions",
         "web_sessions",
         "resource_daemons",
+        "resource_machines",
         "server_heartbeats",
         "job_tails",
         "turns",
