@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,12 +16,14 @@ from lgi_server.background.concurrency_limiter import ConcurrencyLimiter
 from lgi_server.background.heartbeat import Heartbeat
 from lgi_server.background.job_connections import JobConnections
 from lgi_server.background.known_restoration import KnownRestoration
-from lgi_server.background.long_poll_users import KnownJobState, ListSubscription, UserLongPolls
+from lgi_server.background.long_poll import LongPoll
+from lgi_server.background.long_poll_users import KnownJobState, UserLongPolls
 from lgi_server.background.long_poll_work import WorkLongPolls, WorkSubscription
 from lgi_server.background.machine_states import MachineStates
 from lgi_server.background.metrics import Metrics
 from lgi_server.background.notices import JobNotice, Notices
 from lgi_server.background.timestamp_batcher import TimestampBatcher
+from lgi_server.background.waiting_resources import WaitingResources, WaitingRows, worker_slots
 from lgi_server.config.model import Config, ProjectConfig
 from lgi_server.db import open_database
 from lgi_server.db.pool import Database
@@ -50,13 +52,12 @@ class ProjectRuntime:
     work_polls: WorkLongPolls
     user_polls: UserLongPolls
 
-    def polls(
-        self, subscription: WorkSubscription | KnownJobState | ListSubscription
-    ) -> Callable[[float, Callable[[], bool]], bool]:
-        """Return the function that waits for a subscription, as `LongPollHub.wait` does."""
+    def long_poll(self, subscription: WorkSubscription | KnownJobState, seconds: float) -> LongPoll:
+        """Return the long poll of a call that waits for a subscription."""
         if isinstance(subscription, WorkSubscription):
-            return partial(self.work_polls.wait, subscription)
-        return partial(self.user_polls.wait, subscription)
+            answered = partial(self.work_polls.answered, subscription)
+            return LongPoll(partial(self.work_polls.wait, subscription), seconds, answered)
+        return LongPoll(partial(self.user_polls.wait, subscription), seconds)
 
     def changed(self, notices: Sequence[JobNotice]) -> None:
         """Serve the waits for these changed jobs."""
@@ -112,6 +113,16 @@ class Runtime:
         for database in self.databases.values():
             Heartbeat(database, server).start()
 
+    def take_slot(self, slot: int) -> None:
+        """Let the other workers of the server know which resources wait in this one, which has a slot."""
+        for project in self.projects.values():
+            project.work_polls.resources.slot = slot
+
+    def free_slot(self, slot: int) -> None:
+        """Forget which resources have waited in a worker that has ended."""
+        for project in self.projects.values():
+            project.work_polls.resources.free(slot)
+
     def end_long_polls(self) -> None:
         """End all waits: the worker stops."""
         for project in self.projects.values():
@@ -158,7 +169,11 @@ def _project(project: ProjectConfig, config: Config) -> ProjectRuntime:
         resources=ResourceCache(config.remember),
         daemons=DaemonRecorder(),
         restoration=KnownRestoration(),
-        work_polls=WorkLongPolls(database, totals=project.licences),
+        work_polls=WorkLongPolls(
+            database,
+            totals=project.licences,
+            resources=WaitingResources(WaitingRows(worker_slots(config.workers))),
+        ),
         user_polls=UserLongPolls(database),
     )
 

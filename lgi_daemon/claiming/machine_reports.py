@@ -54,6 +54,11 @@ class MachineReports:
                 self._read, self._read_at = self._read_now(), now
             return self._read
 
+    def busy(self) -> int:
+        """Return how busy the cores are in percent, in steps of ten: a little more is no difference."""
+        load = self.state().load or 0.0
+        return 10 * min(10, int(10 * load / machine_size.usable().cores))
+
     def _read_now(self) -> MachineState:
         if self._fixed is None:
             self._fixed = MachineState(

@@ -81,8 +81,12 @@ class Exchanger:
         ]
 
     def load(self) -> int:
-        """Return the load of this resource in percent: servers give jobs to the least loaded first."""
-        return 100 * len(self._jobs) // self._fetcher.configuration.rules.job_limit
+        """Return the load of this resource in percent: servers give jobs to the least loaded first.
+
+        It is the part of the slots that is taken, or how busy the cores are, by whomever, if that is more.
+        """
+        slots = 100 * len(self._jobs) // self._fetcher.configuration.rules.job_limit
+        return max(slots, self._machine_reports.busy())
 
     def ask_scripts(self, project: str, leaving: Container[str] = frozenset()) -> None:
         """Ask whether the machine takes jobs of a project, unless that is known; it may take minutes.

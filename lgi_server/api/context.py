@@ -16,7 +16,6 @@ from lgi_server.api.bulk_manifest import BulkEntry
 from lgi_server.api.form import Form
 from lgi_server.api.responses import Elements, ResponseBuilder
 from lgi_server.auth import client_certificate
-from lgi_server.background.long_poll import LongPoll
 from lgi_server.background.long_poll_users import KnownJobState
 from lgi_server.background.long_poll_work import WorkSubscription
 from lgi_server.background.timestamp_batcher import Timestamp
@@ -37,7 +36,8 @@ class CallRequest:
 
     ``who`` is a ClientCertificate, for calls of jobs a JobCertificate. ``checked`` is the result of
     ``check``. ``entries`` are the jobs of a bulk submit. ``may_wait`` is False for the last attempt of a long
-    poll. ``updates_fetched``: missing updates were fetched from the master before this attempt.
+    poll, ``most_jobs`` is its share of the jobs that have ended its wait, None for any number.
+    ``updates_fetched``: missing updates were fetched from the master before this attempt.
     """
 
     runtime: Runtime
@@ -50,6 +50,7 @@ class CallRequest:
     uploads: Callable[[], tuple[Upload, ...]]
     entries: tuple[BulkEntry, ...] = ()
     may_wait: bool = True
+    most_jobs: int | None = None
     updates_fetched: bool = False
 
     @property
@@ -93,7 +94,7 @@ class CallContext(CallRequest, ABC):
         """Raise LongPoll when the caller has posted ``wait`` and may still wait."""
         seconds = min(self.form.number_or(fields.WAIT, 0), self.runtime.config.longest_wait)
         if seconds and self.may_wait:
-            raise LongPoll(self.project.polls(subscription), seconds)
+            raise self.project.long_poll(subscription, seconds)
 
     def submit_context(self) -> SubmitContext:
         """Return the context for submitting the jobs of this call."""

@@ -248,13 +248,14 @@ def _hold(route: AnyRoute, call: CallRequest, poll: LongPoll, request: FormReque
     The call holds no slot while it waits. It is authenticated and admitted again after that, since its
     certificate may have been revoked. LGIError BACK_OFF when the client has gone.
     """
-    for may_wait in poll.attempts(partial(uploads.client_disconnected, request)):
-        who = authenticate(call.runtime, request.environ)
-        try:
-            with admit(call.runtime, who):
-                return _run(route, replace(call, may_wait=may_wait))
-        except LongPoll:
-            continue
+    with poll.attempts(partial(uploads.client_disconnected, request)) as attempts:
+        for attempt in attempts:
+            who = authenticate(call.runtime, request.environ)
+            try:
+                with admit(call.runtime, who):
+                    return _run(route, replace(call, may_wait=attempt.may_wait, most_jobs=attempt.most))
+            except LongPoll:
+                continue
     raise AssertionError("a call that may not wait raised LongPoll")
 
 

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -33,27 +34,63 @@ class Subscription(Protocol):
 _Subscription = TypeVar("_Subscription", bound=Subscription)
 
 
+@dataclass(frozen=True)
+class Wake:
+    """That a wait has ended before its time; ``most`` is how many jobs to take, None for any number."""
+
+    most: int | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A call after a wait: whether it may wait once more, and how many jobs it is to take, None for any."""
+
+    may_wait: bool
+    most: int | None = None
+
+
+def _nothing() -> None:
+    pass
+
+
 class LongPoll(Exception):  # noqa: N818 - it controls the flow and is no error
     """The call has nothing to answer yet, has changed nothing, and may wait."""
 
-    def __init__(self, wait: Callable[[float, Callable[[], bool]], bool], seconds: float) -> None:
-        """Ask for a wait of at most ``seconds``; ``wait`` is `LongPollHub.wait` for a subscription."""
+    def __init__(
+        self,
+        wait: Callable[[float, Callable[[], bool]], Wake | None],
+        seconds: float,
+        answered: Callable[[], object] = _nothing,
+    ) -> None:
+        """Ask for a wait of at most ``seconds``; ``wait`` is `LongPollHub.wait` for a subscription.
+
+        ``answered`` is called when there will be no more attempt.
+        """
         super().__init__("no result yet")
         self._wait = wait
         self._seconds = seconds
+        self._answered = answered
 
-    def attempts(self, has_gone: Callable[[], bool]) -> Iterator[bool]:
-        """Yield after each wait, when the call is to be tried again, whether it may wait once more.
+    @contextmanager
+    def attempts(self, has_gone: Callable[[], bool]) -> Iterator[Iterator[Attempt]]:
+        """Provide the attempts, of which one comes after each wait, when the call is to be tried again.
 
-        Raises LGIError BACK_OFF when the client has closed the connection: a job locked for it would stay so.
+        An attempt raises LGIError BACK_OFF when the client has closed the connection: a job locked for it
+        would stay so.
         """
+        try:
+            yield self._attempts(has_gone)
+        finally:
+            self._answered()
+
+    def _attempts(self, has_gone: Callable[[], bool]) -> Iterator[Attempt]:
         end = time.monotonic() + self._seconds
-        may_wait = True
-        while may_wait:
-            may_wait = self._wait(end - time.monotonic(), has_gone)
+        wake: Wake | None = Wake()
+        while wake is not None:
+            wake = self._wait(end - time.monotonic(), has_gone)
             if has_gone():
                 raise LGIError(ErrorNumber.BACK_OFF, "the client has closed the connection")
-            yield may_wait
+            yield Attempt(wake is not None, wake.most if wake else None)
 
 
 @dataclass(eq=False)
@@ -63,6 +100,7 @@ class LongPollWaiter(Generic[_Subscription]):
     subscription: _Subscription
     has_gone: Callable[[], bool]
     woken: threading.Event = field(default_factory=threading.Event)
+    wake: Wake = Wake()
 
 
 class LongPollHub(Generic[_Subscription]):
@@ -86,20 +124,20 @@ class LongPollHub(Generic[_Subscription]):
     def __iter__(self) -> Iterator[LongPollWaiter[_Subscription]]:
         return iter(tuple(self._waiting))
 
-    def wait(self, subscription: _Subscription, seconds: float, has_gone: Callable[[], bool]) -> bool:
-        """Wait at most ``seconds`` and return whether the call was woken, as it is when its client has gone.
+    def wait(self, subscription: _Subscription, seconds: float, has_gone: Callable[[], bool]) -> Wake | None:
+        """Wait at most ``seconds``; return None unless the call was woken, as it is when its client has gone.
 
         Raises LGIError BACK_OFF when MOST_EACH calls of the same caller wait already.
         """
         if self._ended:
-            return False
+            return None
         if self._count_like(subscription) >= MOST_EACH:
             raise LGIError(ErrorNumber.BACK_OFF, f"{MOST_EACH} calls of {subscription.caller} wait already")
         waiter = LongPollWaiter(subscription, has_gone)
         self._waiting[waiter] = None
         try:
             self._start_querying()
-            return waiter.woken.wait(seconds)
+            return waiter.wake if waiter.woken.wait(seconds) else None
         finally:
             self._waiting.pop(waiter, None)
 
@@ -109,9 +147,10 @@ class LongPollHub(Generic[_Subscription]):
         others = (one.subscription for one in self._waiting)
         return sum(type(one) is kind and one.caller == caller for one in others)
 
-    def wake(self, waiter: LongPollWaiter[_Subscription]) -> None:
+    def wake(self, waiter: LongPollWaiter[_Subscription], wake: Wake = Wake()) -> None:
         """End the wait of one call."""
         self._waiting.pop(waiter, None)
+        waiter.wake = wake
         waiter.woken.set()
 
     def hasten(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists, states
-from lgi_server.background.long_poll import LongPollHub, LongPollWaiter
+from lgi_server.background.long_poll import LongPollHub, LongPollWaiter, Wake
 from lgi_server.background.notices import JobNotice
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
@@ -83,7 +83,7 @@ class UserLongPolls:
 
     def wait(
         self, subscription: KnownJobState | ListSubscription, seconds: float, has_gone: Callable[[], bool]
-    ) -> bool:
+    ) -> Wake | None:
         """Wait for a change as `LongPollHub.wait` does; LGIError BACK_OFF for too many waiting calls."""
         return self._waiters.wait(subscription, seconds, has_gone)
 

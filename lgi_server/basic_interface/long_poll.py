@@ -89,4 +89,4 @@ def _wait(server: Runtime, user: PageUser, subscription: KnownJobState | ListSub
     # Not the proxy: the connection is checked outside of the request's context.
     asked = request._get_current_object()  # type: ignore[attr-defined]
     has_gone = partial(uploads.client_disconnected, asked)
-    return server.projects[user.project].user_polls.wait(subscription, seconds, has_gone)
+    return server.projects[user.project].user_polls.wait(subscription, seconds, has_gone) is not None

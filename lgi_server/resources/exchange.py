@@ -46,6 +46,7 @@ def resource_exchange(call: ExchangeContext) -> Elements:
         partial(_change, call),
         totals=call.project.licences,
         now=call.now,
+        most=call.most_jobs or call.project.work_polls.share_beside_others(resource.resource_name),
     )
     for job in outcome.held.known:
         call.project.timestamps.add((Timestamp.JOB_PULSE, job.job_id), call.now)

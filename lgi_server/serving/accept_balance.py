@@ -12,6 +12,8 @@ from typing import Any
 
 from gevent.server import StreamServer
 
+from lgi_server.background.waiting_resources import worker_slots
+
 log = logging.getLogger("lgi.serve")
 # Seconds for which a worker leaves a connection to others, and how often at most.
 DELAY, TIMES = 0.002, 10
@@ -22,9 +24,9 @@ class WorkerLoads:
     """The number of connections of each worker, in memory that all processes of the server share."""
 
     def __init__(self, workers: int) -> None:
-        """Create the table before any fork; there are twice as many workers for a moment at a reload."""
+        """Create the table before any fork."""
         # How many there are.
-        self.slots = 2 * workers + 1
+        self.slots = worker_slots(workers)
         self._memory = mmap.mmap(-1, self.slots * _SLOT.size)
 
     def take(self) -> int:

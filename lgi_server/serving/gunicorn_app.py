@@ -168,6 +168,7 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
         """Start what runs beside the calls of a worker."""
         runtime = self.flask.extensions["lgi"]
         runtime.start_heartbeats()
+        runtime.take_slot(worker.slot)
         if worker.slot >= 0:
             others = partial(self.loads.others, worker.slot)
             runtime.notices.start(self._channels.of_worker(worker.slot, others))
@@ -175,6 +176,7 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
     def _forget(self, worker: Worker) -> None:
         """Remove what a worker that has ended leaves in shared memory."""
         self.loads.free(worker.slot)
+        self.flask.extensions["lgi"].free_slot(worker.slot)
         metrics.forget(worker.pid)
 
     def _end(self) -> None:

@@ -7,6 +7,7 @@ import pytest
 from lgi_daemon.claiming.machine_reports import LONGEST, PERIOD
 from lgi_daemon.config.rules import LimitRules
 from lgi_daemon.files import machine_readings
+from lgi_protocol.machine_size import usable
 from lgi_protocol.machine_state import MachineState
 from tests.support.workshop import SLOW, Workshop
 
@@ -71,6 +72,18 @@ def test_a_report_that_was_lost_is_sent_again(quiet: Workshop) -> None:
     quiet.tick(daemon, SLOW)
 
     assert len(told(quiet)) >= 1
+
+
+def test_a_machine_that_others_keep_busy_gets_jobs_last(
+    quiet: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its load is that of its cores, if that is more than the part of its slots that is taken."""
+    monkeypatch.setattr(machine_readings, "load", lambda: 0.75 * usable().cores)
+    daemon = quiet.daemon()
+
+    quiet.tick(daemon)
+
+    assert quiet.server.loads[-1] == 70
 
 
 def test_a_limit_of_the_site_counts_for_cores_and_memory(quiet: Workshop) -> None:

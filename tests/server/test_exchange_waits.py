@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lgi_protocol.exchange import Exchange, ExchangeAnswer, GivenJob, Want
+from tests.server.test_arrays import elements, post
+from tests.server.test_metrics import admin, page, value
 from tests.support.exchanges import HELLO, NAME, ExchangingDaemon, daemon, end_of, hold_of, references
-from tests.support.grid import Grid
+from tests.support.grid import Grid, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -75,6 +77,29 @@ def test_an_observer_ends_the_wait_of_a_daemon_that_can_send_output(grid: Grid) 
     assert one.hold(given, seconds=1, watched=(str(job_id),)).watched == ()
     assert one.hold(given, seconds=1).watched == ()
     assert other.post(Exchange(watched=()), 1).watched == ()
+
+
+def test_two_idle_daemons_share_the_jobs_of_one_submit(grid: Grid) -> None:
+    """None of them takes all six, whichever worker of the server it is connected with."""
+    user = grid.user()
+    both = [daemon(grid, name, name) for name in (NAME, "res2@cluster")]
+    administrator = admin(grid)
+
+    def held() -> float:
+        return value(page(grid, administrator).text, "lgi_held_requests")
+
+    def wait_for_jobs(one: ExchangingDaemon) -> int:
+        exchange = Exchange(wants=(Want(HELLO, 6),), references=references(6))
+        return len(one.post(exchange, LONG).jobs)
+
+    before = held()
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(wait_for_jobs, one) for one in both]
+        wait_for(lambda: held() == before + 2, 60)
+        post(user, elements(range(1, 7)), 6)
+        numbers = [answer.result(60) for answer in answers]
+
+    assert numbers == [3, 3]
 
 
 def test_a_wait_ends_when_its_time_is_over(grid: Grid) -> None:

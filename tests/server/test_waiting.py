@@ -12,7 +12,13 @@ import pytest
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_server.background.long_poll_work import MOST_EACH, WorkLongPolls, WorkSubscription
+from lgi_server.background.long_poll_work import (
+    LEAVE_SECONDS,
+    MOST_EACH,
+    WorkLongPolls,
+    WorkSubscription,
+)
+from lgi_server.background.waiting_resources import WaitingResources, WaitingRows
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.tables import job_access
@@ -317,6 +323,82 @@ def test_the_least_loaded_hears_of_a_job_first() -> None:
 
     assert woken == [2, 3, 1, 0, 4]
     made.end()
+
+
+def shares(made: WorkLongPolls, *subscriptions: WorkSubscription) -> list[int | None]:
+    """What each of the waiting calls is to take at most, filled when they are woken."""
+    found: list[int | None] = [None] * len(subscriptions)
+
+    def wait(number: int, subscription: WorkSubscription) -> None:
+        wake = made.wait(subscription, 60)
+        found[number] = wake.most if wake else None
+
+    for number, subscription in enumerate(subscriptions):
+        threading.Thread(target=wait, args=(number, subscription), daemon=True).start()
+        wait_for(lambda number=number: len(made) == number + 1)
+    return found
+
+
+def test_resources_that_wait_share_the_jobs_that_come_together() -> None:
+    """Each takes as many of six, rounded up; one that takes other jobs only has no part."""
+    made = WorkLongPolls(_NoDatabase(), Clock())  # type: ignore[arg-type]
+    other = WorkSubscription("r9", frozenset({"other"}))
+    found = shares(made, *(WorkSubscription(f"r{n}", frozenset({HELLO})) for n in range(2)), other)
+
+    made.notify([PendingJob(number, "queued", HELLO, ("any",)) for number in range(1, 7)])
+
+    wait_for(lambda: found == [3, 3, None])
+    made.end()
+
+
+def test_a_resource_leaves_a_job_to_a_less_loaded_one_of_another_worker() -> None:
+    """A moment later it is woken all the same: the other one may wait for other jobs."""
+    clock, rows = Clock(), WaitingRows(2)
+    here, there = (WaitingResources[WorkSubscription](rows) for _ in range(2))
+    here.slot, there.slot = 0, 1
+    made = WorkLongPolls(_NoDatabase(), clock, resources=here)  # type: ignore[arg-type]
+    found = shares(made, WorkSubscription("r0", frozenset({HELLO}), load=50))
+    idle = WorkSubscription("r1", frozenset({HELLO}), load=10)
+    jobs = [PendingJob(number, "queued", HELLO, ("any",)) for number in range(1, 7)]
+    there.ask(idle, idle.load)
+
+    made.notify(jobs)
+    is_left = len(made) == 1
+    clock.now += LEAVE_SECONDS
+    made.notify(jobs)
+
+    wait_for(lambda: found == [3])
+    assert is_left
+    made.end()
+
+
+def test_a_call_that_did_not_wait_leaves_those_that_were_woken_their_shares() -> None:
+    """It takes one job at a time until they are answered, in this worker and in others."""
+    rows = WaitingRows(3)
+    here, there = (WaitingResources[WorkSubscription](rows) for _ in range(2))
+    here.slot, there.slot = 0, 2
+    made = WorkLongPolls(_NoDatabase(), Clock(), resources=here)  # type: ignore[arg-type]
+    one, other = (WorkSubscription(name, frozenset({HELLO})) for name in ("one", "other"))
+
+    def share() -> int | None:
+        return made.share_beside_others("busy")
+
+    found = [share()]
+    for resources, caller in ((here, one), (there, other)):
+        resources.ask(caller, caller.load)
+        found.append(share())
+        resources.woke(caller)
+        found.append(share())
+        resources.answered(caller)
+        found.append(share())
+
+    assert found == [None, None, 1, None, None, 1, None]
+    here.ask(one, one.load)
+    here.woke(one)
+    assert made.share_beside_others("one") is None
+    there.ask(other, 0)
+    here.free(2)
+    assert here.elsewhere().number == 0
 
 
 def test_an_invalid_load_counts_as_empty(grid: Grid) -> None:

@@ -62,6 +62,8 @@ class FakeServer:
     # with the references they were given to, those given back with the reasons, and the jobs that were held.
     exchange: int = 0
     exchanges: list[Exchange] = field(default_factory=list)
+    # How full the resource was in each, in percent.
+    loads: list[int] = field(default_factory=list)
     # For how many seconds each exchange may be held.
     held_for: list[int] = field(default_factory=list)
     given: list[tuple[str, str]] = field(default_factory=list)
@@ -201,6 +203,7 @@ class FakeCalls(ResourceCalls):
             if not self.server.exchange:
                 raise TransportError(self.server.url, "the answer is not an LGI document (HTTP 404)")
             self.server.exchanges.append(exchange)
+            self.server.loads.append(load)
             self.server.held_for.append(seconds)
             if self.server.is_impossible(exchange):
                 raise refused(ErrorNumber.DATABASE)

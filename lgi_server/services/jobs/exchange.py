@@ -73,11 +73,13 @@ def run(
     *,
     totals: Amounts,
     now: int,
+    most: int | None = None,
 ) -> ExchangeOutcome:
     """Judge the reports, take back held jobs that were queued again, and give out new ones, at ``now``.
 
     ``read_change`` returns the change that a report makes to a job, or raises LGIError, which is the answer
     to this report; one that cannot be read is the Verdict about it. ``totals`` are the project's licences.
+    At most ``most`` jobs are given out, None for as many as are wanted.
     """
     changes = ExchangeChanges(transaction, resource, now)
     reported = {one.job_id for one in reports if not isinstance(one, Verdict)}
@@ -88,7 +90,7 @@ def run(
     verdicts = exchange_reports.judge(changes, rows.reported, reports, read_change, totals)
     held = exchange_holds.judge(changes, rows.held, holds, totals)
     watched = _watched(transaction, held, requests.watched, now)
-    handout = JobHandout(changes, references)
+    handout = JobHandout(changes, references, most)
     handout.answer_again(rows.given)
     for want in requests.wants:
         handout.give(want, totals)

@@ -23,10 +23,13 @@ _ALIVE = frozenset({State.RUNNING, State.ABORTING})
 class JobHandout:
     """The jobs that one exchange hands out."""
 
-    def __init__(self, changes: ExchangeChanges, references: Mapping[str, PostedReference]) -> None:
-        """Begin with the references of the daemon, each for one job."""
+    def __init__(
+        self, changes: ExchangeChanges, references: Mapping[str, PostedReference], most: int | None = None
+    ) -> None:
+        """Begin with the references of the daemon, each for a job; it may get ``most`` new ones."""
         self._changes = changes
         self._unused = dict(references)
+        self._left = len(references) if most is None else most
         self._room = MOST_BYTES
         self.jobs: list[GivenJob] = []
         self.spent: list[str] = []
@@ -58,7 +61,7 @@ class JobHandout:
         """Give out queued jobs, in the order of the queue, as far as there are references and room."""
         if not offers(self._changes.resource, want.application):
             return
-        number, bounds = min(want.count, len(self._unused)), _Bounds(want.cores, want.memory)
+        number, bounds = min(want.count, len(self._unused), self._left), _Bounds(want.cores, want.memory)
         # What this exchange takes back or ends is queued in the database until it is stored.
         passed = want.without | {job.job_id for job in self._changes.started}
         for _ in range(SEARCHES):
@@ -89,6 +92,7 @@ class JobHandout:
         if not (bounds.admit(job) and self._fits(job)):
             return False
         posted = self._unused.pop(next(iter(self._unused)))
+        self._left -= 1
         self.jobs.append(GivenJob(self._changes.give(job, posted.reference), posted))
         return True
 
