@@ -1,17 +1,27 @@
-"""Whether this machine takes jobs of an application now: what its check_system_limits_script answers."""
+"""Whether this machine takes jobs of an application now: its load, and the check_system_limits_script."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
 from lgi_daemon.config.model import ApplicationSettings, ProjectSettings
 from lgi_daemon.execution.scripts import NoAnswerError, ScriptContext, Scripts
+from lgi_daemon.files import machine_readings
 
 log = logging.getLogger(__name__)
 
 # The last line that a script prints is kept, up to so many characters; of the output so many bytes are read.
 MAX_REASON, MAX_OUTPUT_BYTES = 160, 4096
+# The status of an answer that no script has given: the load is too high.
+BUSY = -1
+# A load that was too high must fall below this part of its limit: the answer does not change all the time.
+ENOUGH = 0.9
+
+
+def _no_limit() -> int:
+    return 0
 
 
 @dataclass(frozen=True)
@@ -28,8 +38,18 @@ class Answer:
 class SystemLimits:
     """Runs the scripts, for any number of threads, and remembers the last answer of each."""
 
-    def __init__(self, scripts: Scripts, directory: Path, programs: Path) -> None:
-        """Run the scripts in this directory, as the daemon's own user, with LGI's ``programs``."""
+    def __init__(
+        self,
+        scripts: Scripts,
+        directory: Path,
+        programs: Path,
+        load_limit: Callable[[], int] = _no_limit,
+    ) -> None:
+        """Run the scripts in this directory, as the daemon's own user, with LGI's ``programs``.
+
+        ``load_limit`` returns the load above which no jobs are taken, 0 for no limit.
+        """
+        self._load_limit = load_limit
         self._scripts = scripts
         self._directory = directory
         self._programs = programs
@@ -37,20 +57,28 @@ class SystemLimits:
         self._answers: dict[tuple[str, str], Answer] = {}
 
     def allow(self, project: ProjectSettings, application: ApplicationSettings) -> bool:
-        """Return whether the script of an application, run now, exits with 0; log each change once."""
-        answer = self.ask(project, application)
+        """Return whether load and script, which is run now, allow an application; log each change once."""
         key = (project.name, application.name)
+        before = self._answers.get(key, Answer(0, ""))
+        answer = self._by_load(before.status == BUSY) or self.ask(project, application)
         with self._guard:
             before = self._answers.get(key, Answer(0, ""))
             if answer.status != before.status or key not in self._answers:
                 self._answers[key] = answer
         if answer.status == before.status:
-            log.debug("check_system_limits_script of %s/%s answers as before", *key)
+            log.debug("load and check_system_limits_script of %s/%s are as before", *key)
         elif answer.reason:
             log.warning("not fetching jobs of %s/%s: %s", *key, answer.reason)
         else:
             log.info("fetching jobs of %s/%s again: check_system_limits_script allows them", *key)
         return not answer.reason
+
+    def _by_load(self, was_busy: bool) -> Answer | None:
+        """Return the answer that a load above its limit gives; None when the script is to answer."""
+        limit, load = self._load_limit(), machine_readings.load()
+        if not limit or load is None or load <= limit * (ENOUGH if was_busy else 1.0):
+            return None
+        return Answer(BUSY, f"the load of {load:.1f} is above the load_limit of {limit}")
 
     def reason(self, project: ProjectSettings, application: ApplicationSettings) -> str:
         """Return why no jobs of an application are taken, by the last answer; empty before the first."""

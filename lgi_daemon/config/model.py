@@ -71,6 +71,8 @@ class Configuration:
     projects: tuple[ProjectSettings, ...]
     # Root gives each job one of these, unless its application has a uid of its own.
     sandbox_uids: range = UIDS
+    # The load of the machine above which no jobs are asked for; 0 means no limit.
+    load_limit: int = 0
 
 
 def load(file: Path, as_root: bool, check_host: bool = True) -> Configuration:
@@ -110,7 +112,8 @@ def _configuration(file: Path, root: Section, as_root: bool, check_host: bool) -
     _check_distinct(resource, [project.name for project in projects], "project_name")
     rules = _rules(resource)
     uids = sandbox_uids(resource, rules.job_limit)
-    return Configuration(file.absolute(), credentials, run_directory, rules, projects, uids)
+    load_limit = resource.optional_number("load_limit")
+    return Configuration(file.absolute(), credentials, run_directory, rules, projects, uids, load_limit)
 
 
 def _rules(section: Section) -> LimitRules:

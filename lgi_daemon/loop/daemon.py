@@ -91,7 +91,9 @@ class Daemon:
         self.memory_watch = MemoryWatch(self.jobs, self.clock)
         self._disk_workers = KeyedWorkerPool(min(at_once, 1))
         self.disk_watch = DiskWatch(self.jobs, self.clock, self._disk_workers, self.stopping)
-        system_limits = SystemLimits(self.scripts, run.path, run.programs)
+        system_limits = SystemLimits(
+            self.scripts, run.path, run.programs, lambda: self.fetcher.configuration.load_limit
+        )
         self.fetcher = JobFetcher(
             configuration,
             self.jobs,

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from lgi_daemon.files import machine_readings
 from lgi_protocol import xml
 from lgi_protocol.capabilities import unavailable_reason
 from tests.support.workshop import SLOW, Workshop
@@ -85,3 +86,36 @@ def test_a_script_that_cannot_be_started_is_told_too(workshop: Workshop) -> None
 
     assert said(workshop)[-1].startswith("check_system_limits_script exits with 12")
     assert workshop.server.made("request_work") == []
+
+
+@pytest.mark.parametrize("exchange", [0, 1])
+def test_a_load_above_its_limit_stops_the_search_for_jobs(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, exchange: int
+) -> None:
+    """The server is told why; a load that is hardly below the limit again is still too high."""
+    loads = [12.5, 11.5, 10.5]
+    workshop.load_limit, workshop.server.exchange = 12, exchange
+    monkeypatch.setattr(machine_readings, "load", lambda: loads[0])
+    workshop.server.submit("1")
+    daemon = workshop.daemon()
+
+    found = []
+    while loads:
+        workshop.tick(daemon, SLOW)
+        found.append(len(daemon.jobs))
+        del loads[0]
+
+    assert found == [0, 0, 1]
+    assert "the load of 12.5 is above the load_limit of 12" in said(workshop)
+    assert said(workshop)[-1] == ""
+
+
+def test_a_load_means_nothing_without_a_limit(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As before there was one."""
+    monkeypatch.setattr(machine_readings, "load", lambda: 500.0)
+    workshop.server.submit("1")
+    daemon = workshop.daemon()
+
+    workshop.tick(daemon)
+
+    assert len(daemon.jobs) == 1

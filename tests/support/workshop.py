@@ -53,6 +53,7 @@ class Workshop:
     lifetime: Lifetime = field(default_factory=Lifetime)
     timeouts: ScriptTimeouts = field(default_factory=ScriptTimeouts)
     long_poll_delay: float = DELAY
+    load_limit: int = 0
 
     def __post_init__(self) -> None:
         self.run_path = self.place / "run"
@@ -100,7 +101,13 @@ class Workshop:
         project = ProjectSettings("LGI", URL, self.rules, (application,))
         credentials = Credentials(missing / "key", missing / "crt", missing / "ca")
         return Configuration(
-            missing / "LGI.cfg", credentials, self.run_path, self.rules, (project,), self.uids
+            missing / "LGI.cfg",
+            credentials,
+            self.run_path,
+            self.rules,
+            (project,),
+            self.uids,
+            self.load_limit,
         )
 
     def run_directory(self) -> RunDirectory:
