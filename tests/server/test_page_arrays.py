@@ -143,14 +143,18 @@ def test_a_wrong_array_is_told_at_its_field(grid: Grid) -> None:
 
 @pytest.mark.slow
 def test_a_large_array_is_submitted_in_parts_and_goes_on_when_it_was_cut() -> None:
-    """Each as large as a call may be; the same form sent again makes no element twice."""
-    with running(Grid(settings={"max_jobs_at_once": "3"})) as grid:
+    """Each as large as a call may be; the same form sent again makes no element twice.
+
+    All parts together have no more data than a request may have.
+    """
+    with running(Grid(settings={"max_jobs_at_once": "3", "max_post_size": "20000"})) as grid:
         grid.resource()
         grid.user().submit()
         grid.run("UPDATE users_allowed SET job_limit = 5")
         browser = Browser(grid)
 
         cut = browser.fill("submit", application="hello_world", array="1-5", input="{}")
+        large = browser.fill("submit", application="hello_world", array="1-5", input="x" * 5000)
         first = inputs(grid)
         grid.run("UPDATE users_allowed SET job_limit = 0")
         form = cut.fields() | {"input": "{}"}
@@ -158,6 +162,7 @@ def test_a_large_array_is_submitted_in_parts_and_goes_on_when_it_was_cut() -> No
 
         (array,) = grid.rows("SELECT array_id, size FROM job_arrays")
         assert len(first) == 3
+        assert "25000 bytes of all elements, at most 20000" in large.text
         assert f"3 of 5 elements are submitted, as array {array['array_id']}" in cut.text
         assert [page.path for page in done] == [f"arrays/{array['array_id']}"] * 2
         assert inputs(grid) == {index: str(index) for index in range(1, 6)}
