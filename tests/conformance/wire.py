@@ -14,8 +14,8 @@ FORM = {
     "urlencoded": "application/x-www-form-urlencoded",
     "multipart": f"multipart/form-data; boundary={BOUNDARY}",
 }
-# A server may hold an interface call for 30 s while a job is locked.
-PATIENCE = 45
+# A server may hold an interface call for 30 s while a job is locked; a busy machine takes longer.
+PATIENCE = 100
 
 
 @dataclass(frozen=True)

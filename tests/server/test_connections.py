@@ -24,7 +24,10 @@ def small() -> Iterator[Grid]:
     """A server with a low limit of connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4 * IDLE)), hard))
-    with running(LimitedGrid(DESCRIPTORS)) as made:
+    made = LimitedGrid(DESCRIPTORS)
+    # It closes no connection for its slowness, so that those of these tests stay also on a busy machine.
+    made.change_settings({"handshake_timeout": "100", "rate_window": "100"})
+    with running(made):
         yield made
 
 
@@ -44,7 +47,7 @@ def test_a_caller_is_answered_however_many_idle_connections_there_are(
 
     with ExitStack() as stack:
         for _ in range(IDLE):
-            plain = stack.enter_context(socket.create_connection(("127.0.0.1", small.port), 20))
+            plain = stack.enter_context(socket.create_connection(("127.0.0.1", small.port), 60))
             connection = stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
             if asked:
                 connection.sendall(b"GET /LGI/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -54,7 +57,7 @@ def test_a_caller_is_answered_however_many_idle_connections_there_are(
             small.user().post("interface_job_state")
         mark.post("interface_job_state")
 
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 20
 
 
 PACE = Pace(rate=1000.0, window=30.0, head=10.0)

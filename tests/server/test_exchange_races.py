@@ -101,7 +101,9 @@ def test_daemons_of_both_kinds_share_a_queue_without_taking_from_each_other(grid
     user = grid.user()
     old = [grid.resource("old@cluster") for _ in range(2)]
     new = [daemon(grid, f"res{number}@cluster", f"daemon-{number}") for number in range(1, 4)]
-    jobs = {str(user.submit()) for _ in range(60)}
+    jobs = {str(user.submit()) for _ in range(58)}
+    # However fast the others are, each kind has something to do.
+    jobs |= {str(user.submit(target_resources=name)) for name in ("old@cluster", "res1@cluster")}
     done: Counter[str] = Counter()
     cycles = [lambda calls=calls: run_old(calls, done) for calls in old]
     cycles += [lambda one=one: run_new(one, done) for one in new]
@@ -114,11 +116,11 @@ def test_daemons_of_both_kinds_share_a_queue_without_taking_from_each_other(grid
     with ThreadPoolExecutor(len(cycles)) as pool:
         running_now = [pool.submit(go_on, cycle) for cycle in cycles]
         try:
-            wait_for(lambda: len(done) >= len(jobs), 60)
+            wait_for(lambda: len(done) >= len(jobs))
         finally:
             stop.set()
         for one in running_now:
-            one.result(30)
+            one.result(60)
 
     assert set(done) == jobs
     assert set(done.values()) == {1}

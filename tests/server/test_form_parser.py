@@ -227,12 +227,13 @@ def test_a_form_that_cannot_be_read_does_nothing(grid: Grid, entrance: Entrance)
     """A boundary that no part has: nothing is done, and it is no fault of the server."""
     sent = entrance(grid)
     written = re.sub(rb"(boundary=\S+)", rb"\1x", request(sent, LGI_PY), count=1)
+    before = len(grid.log.read_text())
 
     answer = exchange(grid, written)
 
     assert sent.good not in answer
     assert " 500 " not in answer.partition("\r\n")[0]
-    assert "Traceback" not in grid.log.read_text()
+    assert "Traceback" not in grid.log.read_text()[before:]
 
 
 def test_an_announcement_of_no_files_is_accepted(grid: Grid) -> None:

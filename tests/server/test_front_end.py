@@ -55,7 +55,7 @@ def revoke(grid: Grid, user: str) -> None:
 def ask(grid: Grid, headers: dict[str, str], user: str = "mark@laptop") -> int:
     """The error number of a list of jobs, asked for with some headers; 0 when it is answered."""
     url = f"http://127.0.0.1:{grid.port}/LGI/interfaces/interface_job_state.php"
-    answer = requests.post(url, FIELDS | {"user": user}, headers=headers, timeout=20)
+    answer = requests.post(url, FIELDS | {"user": user}, headers=headers, timeout=60)
     try:
         read_answer(answer.text)
     except ServerError as error:
@@ -120,7 +120,7 @@ def test_two_headers_are_not_one_certificate(behind: Grid) -> None:
     head = "POST /LGI/interfaces/interface_job_state.php HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     form = f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n"
 
-    with socket.create_connection(("127.0.0.1", behind.port), 20) as connection:
+    with socket.create_connection(("127.0.0.1", behind.port), 60) as connection:
         connection.sendall(f"{head}{form}{lines}\r\n{body}".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
 

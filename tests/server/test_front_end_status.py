@@ -46,8 +46,8 @@ def test_the_status_command_adds_up_all_servers_of_a_project(pair: tuple[Grid, S
         for _ in range(number):
             server.user().post("interface_project_server_list")
     first.user().submit()
-    wait_for(lambda: status(first).count(": up\n") == 2, 30)
-    wait_for(lambda: "queued         1" in status(first), 10)
+    wait_for(lambda: status(first).count(": up\n") == 2)
+    wait_for(lambda: "queued         1" in status(first))
 
     words = status(first)
 
@@ -58,7 +58,7 @@ def test_the_status_command_adds_up_all_servers_of_a_project(pair: tuple[Grid, S
 def test_a_server_that_does_not_answer_is_named(pair: tuple[Grid, Sibling]) -> None:
     """The others are asked all the same."""
     first, second = pair
-    wait_for(lambda: status(first).count(": up\n") == 2, 30)
+    wait_for(lambda: status(first).count(": up\n") == 2)
 
     second.stop()
     words = status(first)

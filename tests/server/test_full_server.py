@@ -15,6 +15,8 @@ from tests.server.test_slow_clients import CALL, FORM, connect
 from tests.support.grid import Grid, wait_for
 
 __all__ = ["small"]
+# Seconds in which a caller is answered on a busy machine; those who keep the server waiting have 100.
+SOON = 20
 GET = b"GET /LGI/documents/wire HTTP/1.1\r\nHost: localhost\r\n\r\n"
 BODY = f"POST {CALL} HTTP/1.1\r\n{FORM}Content-Length: %d\r\n\r\nproject="
 # What connections do, each of them; whether they are of a user.
@@ -73,7 +75,7 @@ def test_a_caller_is_answered_however_many_requests_go_no_further(
     with ExitStack() as stack:
         taken(small, stack, request_, "eve@desk" if is_user else "")
 
-        assert seconds_of_calls(small) < 5
+        assert seconds_of_calls(small) < SOON
 
 
 @pytest.mark.slow
@@ -92,10 +94,10 @@ def test_a_user_is_answered_however_many_uploads_of_another_go_no_further(small:
         for _ in range(10):
             frank.post("interface_job_state")
             assert ask(frank, "GET", f"{mine}/none").status_code == 404
-        assert time.monotonic() - begin < 5
+        assert time.monotonic() - begin < SOON
     wait_for(lambda: not list((directory.parents[1] / ".incoming").iterdir()))
-    with socket.create_connection(("127.0.0.1", small.port), 5):
-        assert seconds_of_calls(small) < 5
+    with socket.create_connection(("127.0.0.1", small.port), 60):
+        assert seconds_of_calls(small) < SOON
 
 
 @pytest.mark.slow
@@ -112,4 +114,4 @@ def test_a_user_is_answered_however_many_uploads_of_five_others_go_no_further(sm
         begin = time.monotonic()
         statuses = [ask(frank, "GET", f"{url}/none").status_code for _ in range(3)]
         assert statuses == [404] * 3
-        assert time.monotonic() - begin < 10
+        assert time.monotonic() - begin < SOON

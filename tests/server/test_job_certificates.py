@@ -218,6 +218,6 @@ def test_a_certificate_dies_when_that_of_its_resource_is_revoked(tmp_path: Path)
 
         certificates.revoke(grid.people.authority, serial)
 
-        wait_for(lambda: job.list().status_code == 403, 30)
+        wait_for(lambda: job.list().status_code == 403)
     finally:
         grid.remove()

@@ -14,7 +14,7 @@ from tests.server.test_resource_calls import INVARIANT
 from tests.support.grid import Grid, running, wait_for
 from tests.support.mariadb import PrivateMariaDB
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 KILLS = 2
 # Lists of jobs and the jobs themselves that do not say the same.
@@ -78,7 +78,7 @@ def kill(grid: Grid) -> None:
     """End the server and its workers at once, wherever they are."""
     assert grid.process is not None
     os.killpg(grid.process.pid, signal.SIGKILL)
-    grid.process.wait(10)
+    grid.process.wait(60)
 
 
 def test_a_server_that_is_killed_loses_nothing_that_was_answered(mortal: Grid) -> None:
@@ -99,13 +99,13 @@ def test_a_server_that_is_killed_loses_nothing_that_was_answered(mortal: Grid) -
     for thread in threads:
         thread.start()
     for number in range(1, KILLS + 2):
-        wait_for(lambda number=number: len(users.there) > 5 * number and len(daemons.finished) > number, 30)
+        wait_for(lambda number=number: len(users.there) > 5 * number and len(daemons.finished) > number)
         if number <= KILLS:
             kill(mortal)
             mortal.start()
     stop.set()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
 
     rows = mortal.rows("SELECT job_id, state, output, repository FROM job_queue")
     stored = {int(str(row["job_id"])): row for row in rows}

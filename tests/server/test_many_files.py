@@ -309,5 +309,5 @@ def test_three_thousand_small_files_take_seconds(grid: Grid) -> None:
 
     seconds = time.monotonic() - begin
     assert len(stored(directory)) == 3000
-    assert seconds < 15
+    assert seconds < 50
     print(f"3,000 files took {seconds:.1f} s")

@@ -15,7 +15,7 @@ from tests.conftest import lacking
 from tests.support.grid import Grid, UserCalls, running
 from tests.support.mariadb import PrivateMariaDB
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 MEGABYTE = 2**20
 # The limit of a worker's memory, which usually uses half of that.
