@@ -11,6 +11,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -178,16 +179,35 @@ def test_a_backup_of_another_version_is_named(
     assert not (tmp_path / "new").exists()
 
 
+@contextmanager
+def stopped_restore(file: Path, parent: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
+    """A directory, and a restore that stands still there in the middle: before its end, or once more."""
+    for number in range(20):
+        new = parent / f"new{number}"
+        restore = [BIN / "LGI_setup", "restore", file, "--into", new]
+        stopped = subprocess.Popen(restore, stdout=subprocess.DEVNULL)
+        while stopped.poll() is None and not (new / "certificates").exists():
+            time.sleep(0.001)
+        if stopped.poll() is None:
+            stopped.send_signal(signal.SIGSTOP)
+            # Until it has stopped or ended; the end can still be waited for.
+            os.waitid(os.P_PID, stopped.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        try:
+            if (new / ".restore").exists() and not (new / "LGI_server.cfg").exists():
+                yield new, stopped
+                return
+        finally:
+            stopped.kill()
+            stopped.wait(60)
+        shutil.rmtree(new)
+    raise AssertionError("the restore ended each time before it was stopped")
+
+
 def test_a_restore_that_was_killed_starts_again(backup: Path, tmp_path: Path) -> None:
     """No server can start on what is there; the same command completes it, another backup is refused."""
-    new = tmp_path / "new"
     large = changed_with_large_file(backup, tmp_path / "large.tar")
-    process = subprocess.Popen([BIN / "LGI_setup", "restore", large, "--into", new])
-    while not (new / "certificates").exists():
-        time.sleep(0.001)
-        assert process.poll() is None
-    process.kill()
-    process.wait(10)
+    with stopped_restore(large, tmp_path) as (new, process):
+        process.kill()
     half = sorted(path.name for path in new.iterdir())
 
     served = subprocess.run([BIN / "LGI_server", "--check", new / "LGI_server.cfg"], capture_output=True)
@@ -261,20 +281,15 @@ def test_repositories_that_were_not_lost_are_used(lone_grid: Grid) -> None:
 
 def test_one_of_two_restores_at_once_is_refused(backup: Path, tmp_path: Path) -> None:
     """The other one is complete."""
-    new = tmp_path / "new"
     large = changed_with_large_file(backup, tmp_path / "large.tar")
-    first = subprocess.Popen([BIN / "LGI_setup", "restore", large, "--into", new], stdout=subprocess.DEVNULL)
-    while not (new / "certificates").exists():
-        time.sleep(0.001)
-        assert first.poll() is None
-    # It would end before a slow second one begins.
-    first.send_signal(signal.SIGSTOP)
 
-    second = backups.setup("restore", large, "--into", new)
+    with stopped_restore(large, tmp_path) as (new, first):
+        second = backups.setup("restore", large, "--into", new)
+        first.send_signal(signal.SIGCONT)
+        code = first.wait(100)
 
-    first.send_signal(signal.SIGCONT)
     assert f"another LGI_setup restore is writing to {new}" in second.stderr
-    assert first.wait(60) == 0
+    assert code == 0
     assert (new / "LGI_server.cfg").exists()
     assert not (new / ".restore").exists()
 

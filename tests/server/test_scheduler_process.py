@@ -23,7 +23,7 @@ class Server:
         with grid.log.open("ab") as log:
             command = [BIN / "LGI_server", *words, grid.config_file]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        wait_for(lambda: len(self.children()) >= grid.config.workers, 30)
+        wait_for(lambda: len(self.children()) >= grid.config.workers, 60)
 
     def children(self) -> list[int]:
         """The processes that it has started."""
@@ -38,7 +38,7 @@ class Server:
         """End it, and kill what is left of it."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(20)
+            self.process.wait(60)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -95,7 +95,7 @@ def test_the_scheduler_ends_with_its_server(server: Server) -> None:
 
     server.process.send_signal(signal.SIGTERM)
 
-    assert server.process.wait(20) == 0
+    assert server.process.wait(60) == 0
     assert command_line(scheduler) == b""
     assert "the scheduler has ended\n" in server.grid.log.read_text()
 
@@ -108,11 +108,11 @@ def test_the_scheduler_of_a_server_that_is_killed_ends_too(server: Server) -> No
 
     for pid in (server.process.pid, *(pid for pid in server.children() if pid != scheduler)):
         os.kill(pid, signal.SIGKILL)
-    server.process.wait(10)
+    server.process.wait(60)
 
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        wait_for(lambda: binds(probe, server.grid.port), 5)
+        wait_for(lambda: binds(probe, server.grid.port), 60)
     os.kill(scheduler, signal.SIGCONT)
     wait_for(lambda: command_line(scheduler) == b"")
 

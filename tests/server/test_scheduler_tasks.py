@@ -96,9 +96,9 @@ def test_every_duty_is_done_in_every_project(grid_of_two: tuple[Grid, Database])
     scheduler = Scheduler(grid)
     try:
         for database in databases:
-            wait_for(lambda database=database: not any(database.run(left, write=False).values()), 15)
-        wait_for(lambda: not all(store.directory(name).is_dir() for name in orphans), 10)
-        wait_for((store.root / ".LGI_resource_list").is_file, 5)
+            wait_for(lambda database=database: not any(database.run(left, write=False).values()), 60)
+        wait_for(lambda: not all(store.directory(name).is_dir() for name in orphans), 60)
+        wait_for((store.root / ".LGI_resource_list").is_file, 60)
         # Daemons were given a period of theirs before a job was taken for lost.
         postponed = "jobs_without_pulse is postponed by 1 s: its event is 18[0-9][0-9] s late"
         assert len(scheduler.said(postponed)) == 2
