@@ -63,4 +63,4 @@ def make_home(authority: Path, pkcs12: Path | None = None, password: str = "") -
 
 
 def _run(*command: object) -> None:
-    subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=30)
+    subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=60)

@@ -13,7 +13,7 @@ from tests.support.grid import PROJECT, Grid
 
 PASSWORD = "of the file"
 # On a busy machine all may take its time.
-PATIENCE = 30_000
+PATIENCE = 60_000
 
 
 class Visitors:
