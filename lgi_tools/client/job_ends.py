@@ -22,13 +22,13 @@ _ALL = 30.0
 class JobEnds:
     """The jobs of which the end has not come yet; ``pending`` are their numbers, in the order given."""
 
-    def __init__(self, project: "Project", job_ids: Sequence[int]) -> None:
-        """Wait for jobs with these numbers."""
+    def __init__(self, project: "Project", job_ids: Sequence[int], on_held: OnHeld | None = None) -> None:
+        """Wait for jobs with these numbers; ``on_held`` is called with those that are held (`HoldNotice`)."""
         self._project = project
         self.pending = dict.fromkeys(job_ids)
         self._since = 0
         self._asked_all = -_ALL
-        self._notice = HoldNotice(None)
+        self._notice = HoldNotice(on_held)
 
     def follow(
         self,
@@ -43,7 +43,8 @@ class JobEnds:
         older server.
         """
         end = None if timeout is None else time.monotonic() + timeout
-        self._notice = HoldNotice(on_held)
+        if on_held:
+            self._notice = HoldNotice(on_held)
         while self.pending:
             left = None if end is None else max(0.0, end - time.monotonic())
             yield self.next_ended(left, on_outage)

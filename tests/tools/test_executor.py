@@ -200,6 +200,20 @@ def test_a_job_that_is_deleted_is_an_error(project: Project, executor: JobExecut
         future.result(LONG)
 
 
+def test_a_held_job_is_warned_of(
+    project: Project, executor: JobExecutor, resource: ProgramResource, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would be waited for without a word until somebody releases it."""
+    future = executor.submit(abs, -3)
+    job_id = future.wait_until_sent()
+    project.hold([job_id])
+
+    wait_for(lambda: f"job {job_id} is held" in caplog.text, 60)
+    project.release([job_id])
+    resource.run()
+    assert future.result(LONG) == 3
+
+
 def test_a_result_that_its_resource_has_not_reported_is_never_loaded(
     project: Project, executor: JobExecutor, resource: ProgramResource
 ) -> None:

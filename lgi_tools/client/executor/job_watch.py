@@ -1,15 +1,18 @@
 """Settle the futures of jobs as the jobs end."""
 
+import logging
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from lgi_tools.client.executor.job_error import JobError
 from lgi_tools.client.executor.job_future import JobFuture
+from lgi_tools.client.job import Job
 from lgi_tools.client.job_ends import JobEnds
 
 if TYPE_CHECKING:
     from lgi_tools.client.project import Project
 
+_log = logging.getLogger(__name__)
 AnyFuture = JobFuture[Any]
 # Seconds that a call is held for one of the jobs, after which the others are asked after.
 _HELD = 2
@@ -27,7 +30,7 @@ class JobWatch:
         self._lock = Lock()
         self._futures: dict[int, AnyFuture] = {}
         self._thread: Thread | None = None
-        self._has_new = False
+        self._has_new = self._has_warned = False
 
     def add(self, future: AnyFuture) -> None:
         """Settle a future when its job has ended."""
@@ -44,7 +47,7 @@ class JobWatch:
             return self._futures.pop(job_id, None)
 
     def _run(self) -> None:
-        ends = JobEnds(self._project, [])
+        ends = JobEnds(self._project, [], self._warn_of_hold)
         while self._has_more(ends):
             try:
                 found = ends.next_ended(is_called=lambda: self._has_new, longest=_HELD)
@@ -57,6 +60,12 @@ class JobWatch:
                     self._fail(job, JobError(job, "was deleted"))
                 else:
                     self._settle(job.id)
+
+    def _warn_of_hold(self, job: Job) -> None:
+        """Warn of the first job that waits for somebody; `JobExecutor.cancel` holds jobs for a moment."""
+        if job.id in self._futures and not self._has_warned:
+            self._has_warned = True
+            _log.warning("job %d is held, and starts when it is released: LGI_release %d", job.id, job.id)
 
     def _has_more(self, ends: JobEnds) -> bool:
         with self._lock:
