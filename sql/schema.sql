@@ -8,7 +8,8 @@
 -- under which resource_exchange has given out the job, as long as the job has it; and job_name and labels, a line key=value each; and when the job was submitted
 -- and last started: NULL is not known, or not yet; and the array of a job that is an element of one, and its index there;
 -- and user_priority, which orders the queued jobs of one user: LGI_scheduler derives their priority from it;
--- and deadline, in seconds: as it comes nearer, LGI_scheduler raises user_priority.
+-- and deadline, in seconds: as it comes nearer, LGI_scheduler raises user_priority; and of an urgent job, which has a priority
+-- before all others, the group by whose right it is one.
 -- The last four columns the database makes itself: whom a queued job is for, a comma for more than one; its user;
 -- how long licences is, which tells most wishes apart where the whole text is too long for a key; and of an element the
 -- state, or succeeded, failed or unknown when it has ended: the progress of an array is one range of an index, in which
@@ -48,6 +49,7 @@ CREATE TABLE job_queue (
     array_index       INTEGER      NULL,
     user_priority     SMALLINT     NOT NULL DEFAULT 0,
     deadline          BIGINT       NULL,
+    urgent_group      VARCHAR(254) NOT NULL DEFAULT '',
     queued_for        VARCHAR(255) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
         CASE WHEN INSTR(target_resources, ',') > 0 THEN ',' ELSE target_resources END END) STORED,
     queued_by         VARCHAR(254) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
@@ -212,6 +214,7 @@ CREATE TABLE event_queue (
 -- index, however many jobs there are. ended is, for readers, 'succeeded', 'failed' or 'unknown' of a job that has ended.
 -- A job that wants licences has a row too (role uses, name licences), whose state is the job's. A job with a name or labels
 -- has, for each reader and each of these, a row like the reader's (role label), whose name is a digest of the two.
+-- An urgent job has two rows (role urgent): one with its urgent_group, and one with the name any.
 -- The readers of an element of an array have the role part in the place of read, so that a list without elements is one
 -- range too.
 -- No name has more than 254 bytes, and a key of MariaDB no more than 3072; it has the primary key's columns at the end
@@ -382,4 +385,4 @@ CREATE TABLE update_undo (
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (14);
+INSERT INTO schema_version (version) VALUES (15);

@@ -148,9 +148,10 @@ BACKOFF_WAIT = _field("backoff", INTEGER, E.STATE)
 PRIORITY = _field("priority", INTEGER, E.STATE)
 # Ours: when a user needs a job, in seconds since 1970.
 DEADLINE = Field("deadline", 16, E.STATE, E.STATE)
-PLANS = frozenset(
-    one.name for one in (HOLD, AFTER, AFTER_ANY, KEEP, RETRIES, RETRY_ON, BACKOFF_WAIT, PRIORITY, DEADLINE)
-)
+# Ours: whether a job comes before all others.
+URGENT = _field("urgent", INTEGER, E.STATE)
+_PLANS = (HOLD, AFTER, AFTER_ANY, KEEP, RETRIES, RETRY_ON, BACKOFF_WAIT, PRIORITY, DEADLINE, URGENT)
+PLANS = frozenset(one.name for one in _PLANS)
 HOLD_REASONS = _field("reasons", SHORT, E.STATE)
 SHOW = _field("show", SHORT, E.STATE_TOO_BIG)
 CAPABILITIES = Field("capabilities", LONG, E.CAPABILITIES_TOO_BIG, E.CAPABILITIES_XML)

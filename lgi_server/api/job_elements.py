@@ -28,7 +28,8 @@ def more(job: JobRow, shown: Collection[str], keep: int = 0) -> Elements:
     tries |= {"deadline": job.deadline} if "priority" in shown and job.deadline else {}
     tries |= {"priority": job.user_priority} if "priority" in shown and job.user_priority else {}
     values = [Element(name, value) for name, value in {**known, **tries}.items() if value is not None]
-    return (*named(job, shown), *values, *held)
+    urgent = (Element("urgent", job.urgent_group),) if "priority" in shown and job.urgent_group else ()
+    return (*named(job, shown), *values, *urgent, *held)
 
 
 def holds(job: JobRow) -> Elements:

@@ -28,6 +28,7 @@ def posted(form: Form) -> JobPlan:
         posted_priority(form),
         posted_deadline(form) or None,
         (*arrays, *more),
+        is_urgent(form),
     )
 
 
@@ -82,6 +83,11 @@ def _number(form: Form, field: Field, default: int, most: int) -> int:
     if number is None:
         raise field.refusal(field.malformed, f"{text[:20]!r} is not a number from 0 to {most}")
     return number
+
+
+def is_urgent(form: Form) -> bool:
+    """Return whether a job is to come before all others; LGIError STATE."""
+    return _is_set(form, fields.URGENT)
 
 
 def _is_set(form: Form, field: Field) -> bool:

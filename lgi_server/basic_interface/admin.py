@@ -7,7 +7,8 @@ from lgi_server.auth import client_certificate
 from lgi_server.basic_interface.home import counted
 from lgi_server.basic_interface.project import Seen, seen_resources
 from lgi_server.basic_interface.registry import Answer, PageContext, Template
-from lgi_server.tables import job_counts, submit_rules
+from lgi_server.services.project import urgent_rights
+from lgi_server.tables import job_counts, submit_rules, urgent_jobs
 from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import listing
 
@@ -47,6 +48,7 @@ def administration(visit: PageContext) -> Answer:
             "states": counted(listing.states_of(visit.transaction, "read", admin_group)),
             "resources": [_Health(one, _end(one.resource)) for one in seen_resources(visit)],
             "rules": [(title, kind, _rules(visit, kind, rule)) for kind, rule, title in _RULES],
+            "urgent": urgent_rights.listed(visit.transaction),
         },
     )
 
@@ -68,6 +70,8 @@ def _rules(visit: PageContext, kind: str, rule: str) -> list[_Rule]:
     found = []
     for row in submit_rules.listed(visit.transaction, kind, rule):
         name, application = row[f"{kind}_name"], row["application"]
+        if application == urgent_jobs.APPLICATION:
+            continue
         limit = int(row["job_limit"]) if rule == "allowed" else None
         found.append(_Rule(name, application, limit, _used(visit, name, application, limit)))
     return found

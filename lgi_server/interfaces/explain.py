@@ -31,6 +31,7 @@ def _job(found: Explanation) -> Element:
             *responses.end(job),
             *((Element("priority", job.user_priority),) if job.user_priority else ()),
             *((Element("deadline", job.deadline),) if job.deadline else ()),
+            *((Element("urgent", job.urgent_group),) if job.urgent_group else ()),
         ),
     )
 

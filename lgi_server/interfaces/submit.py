@@ -11,7 +11,7 @@ from lgi_server.api import fields, list_filters, plan_fields
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.form import Form
 from lgi_server.api.responses import Elements
-from lgi_server.services.jobs import bulk_submission, idempotency, resubmission, submission
+from lgi_server.services.jobs import bulk_submission, idempotency, resubmission, submission, urgency
 from lgi_server.services.jobs.array_submission import ArraySubmit
 from lgi_server.services.jobs.bulk_submission import Outcome
 from lgi_server.services.jobs.idempotency import IdempotencyKey
@@ -23,7 +23,7 @@ from lgi_server.tables.job_queue.jobs import JobRow
 # What a submit can plan here: clients that want it ask first, since older servers read over the fields.
 _PLANS = tuple(
     Element(f"plans_{what}", 1)
-    for what in ("hold", "after", "after_arrays", "retries", "priority", "deadline")
+    for what in ("hold", "after", "after_arrays", "retries", "priority", "deadline", "urgent")
 )
 
 
@@ -43,6 +43,8 @@ def interface_submit_jobs(call: InterfaceContext) -> Elements:
     if array and not call.entries and call.form.has(fields.APPLICATION.name):
         application = call.form.tag(fields.APPLICATION)
         bulk_submission.check_size(call.submit_context(), call.user, application, array)
+        if plan_fields.is_urgent(call.form):
+            urgency.check_size(call.submit_context(), call.user.names, array.size)
     entries = [partial(_request, call, entry.form, entry.uploads, array) for entry in call.entries]
     outcomes = bulk_submission.submit_all_as_user(call.submit_context(), call.user, entries, array)
     request_ids = [entry.request_id for entry in call.entries]

@@ -13,7 +13,7 @@ from itertools import chain
 from lgi_protocol import labels
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction, placeholders
-from lgi_server.tables import licence_wishes
+from lgi_server.tables import licence_wishes, urgent_jobs
 from lgi_server.tables.job_queue.jobs import JobRow
 
 Names = list[tuple[str, str]]
@@ -55,6 +55,8 @@ def _names(job: JobRow) -> Names:
     names += [(LABEL, label_key(name, term)) for name in job.read_access for term in _terms(job)]
     if job.licences:
         names.append((licence_wishes.ROLE, licence_wishes.NAME))
+    if job.urgent_group:
+        names += urgent_jobs.names(job)
     return names
 
 

@@ -162,7 +162,10 @@ def remove(kind: str, rule: str, name: str, application: str) -> UpdateStatement
 def listed(
     transaction: Transaction, kind: str, rule: str, name: str = "", application: str = ""
 ) -> list[Row]:
-    """Return the rules ("allowed" or "denied") of a kind: all, or those of a name, an application or both."""
+    """Return the rules ("allowed" or "denied") of a kind: all, or those of a name, an application or both.
+
+    The rights of groups to urgent jobs (`urgent_jobs`) are among them.
+    """
     limit = ", job_limit" if rule == "allowed" else ""
     where, values = _of(kind, name, application)
     return transaction.rows(

@@ -30,6 +30,7 @@ def of_job(job: "Job") -> dict[str, Any]:
         "tried": job.tried if job.retries else None,
         "retries": job.retries or None,
         "priority": job.priority or None,
+        "urgent": job.urgent or None,
         "job_name": job.name or None,
         "labels": dict(job.labels) or None,
         **{name: int(time.timestamp()) if time else None for name, time in times.items()},

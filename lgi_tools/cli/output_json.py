@@ -20,7 +20,7 @@ _LISTS = ("target_resources", "owners", "read_access", "write_access")
 _TEXTS = ("state", "application")
 _TIMES = ("submitted", "started", "ended", "kept_until", "deadline", "tried", "retries")
 _ARRAY = ("array_id", "array_index")
-_OURS = ("job_name", "priority", *_TIMES, *_ARRAY)
+_OURS = ("job_name", "priority", "urgent", *_TIMES, *_ARRAY)
 
 
 class OutputFormat(Enum):
@@ -120,6 +120,8 @@ def job(text: str) -> Values:
         values["holds"] = of_holds(read_holds(text))
     if texts["priority"]:
         values["priority"] = signed_number(texts["priority"])
+    if texts["urgent"]:
+        values["urgent"] = texts["urgent"]
     return values | {name: leading_number(texts[name]) for name in (*_TIMES, *_ARRAY) if texts[name]}
 
 

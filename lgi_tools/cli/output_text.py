@@ -86,9 +86,11 @@ def label_lines(text: str) -> str:
 
 
 def queue_lines(text: str) -> str:
-    """Return a line for the priority of the job in a ``<job>``, unless it is 0, and for each of its holds."""
+    """Return the lines for what decides when the job in a ``<job>`` is given out, and its holds."""
     priority = signed_number(xml.value(text, "priority"))
     first = line("Job priority", f"{priority} among the jobs of its user") if priority else ""
+    if group := xml.value(text, "urgent"):
+        first += line("Job urgent", f"before all other jobs, for {group}")
     if deadline := xml.value(text, "deadline"):
         first += line("Job deadline", date_and_number(deadline))
     return first + "".join(

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from lgi_tools.client.job_plan import JobPlan
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+_ORDER = ("priority", "deadline", "urgent")
 # The arguments of a command that these options are.
-NAMES = ("hold", "after", "after_any", "keep", "retries", "retry_on", "backoff", "priority", "deadline")
+NAMES = ("hold", "after", "after_any", "keep", "retries", "retry_on", "backoff", *_ORDER)
 # The fields of a submit that they become.
-FIELDS = frozenset({"hold", "after", "after_any", "retries", "priority", "deadline"})
+FIELDS = frozenset({"hold", "after", "after_any", "retries", *_ORDER})
 
 
 def followed(text: str) -> "tuple[int | str, ...]":
@@ -32,6 +33,11 @@ def followed(text: str) -> "tuple[int | str, ...]":
 def plan_options(command: _Command) -> _Command:
     """Add --priority, --hold, --after, --keep-after-failure, --retries and what belongs to these."""
     for option in (
+        click.option(
+            "--urgent",
+            is_flag=True,
+            help="Start the job before those of all users; a group of yours must have the right.",
+        ),
         click.option(
             "--deadline",
             type=TextParamType("time", command_line.deadline),
@@ -109,6 +115,7 @@ def of_options(given: Options) -> "JobPlan":
         backoff=given["backoff"],
         priority=given["priority"],
         deadline=given["deadline"] or 0,
+        urgent=given["urgent"],
     )
 
 

@@ -25,7 +25,7 @@ class Job:
     after ``kept_until``. ``holds`` keep a queued job from being given out. One with ``retries`` was ``tried``
     again so many times already. An element of an array has its ``array_id`` and ``array_index``. ``usage``
     is what an ended job has used, as far as its resource can tell. ``priority`` orders the queued jobs of
-    one user.
+    one user. ``urgent`` is the group by whose right a job comes before all others, empty for any other job.
     """
 
     id: int
@@ -55,6 +55,7 @@ class Job:
     usage: JobUsage = field(default=NO_USAGE, kw_only=True)
     priority: int = field(default=0, kw_only=True)
     deadline: datetime | None = field(default=None, kw_only=True)
+    urgent: str = field(default="", kw_only=True)
 
     @property
     def ended(self) -> bool:
@@ -147,7 +148,7 @@ _TIMES |= {name: name for name in ("kept_until", "deadline")}
 
 
 def _common(text: str) -> dict[str, Any]:
-    more = ("job_name", "tried", "retries", "priority", *job_end.FIELDS, *job_usage.FIELDS)
+    more = ("job_name", "tried", "retries", "priority", "urgent", *job_end.FIELDS, *job_usage.FIELDS)
     texts = xml.values(text, *_TEXTS, *_LISTS, *_TIMES, *_ARRAY, *more)
     specifics = texts["job_specifics"]
     end = job_end.end_of(texts)
@@ -172,6 +173,7 @@ def _common(text: str) -> dict[str, Any]:
         "retries": leading_number(texts["retries"]),
         "usage": job_usage.usage_of(texts),
         "priority": signed_number(texts["priority"]),
+        "urgent": texts["urgent"],
         **{name: parse_time(texts[tag]) if texts[tag] else None for tag, name in _TIMES.items()},
         **{name: leading_number(texts[name]) if texts[name] else None for name in _ARRAY},
     }

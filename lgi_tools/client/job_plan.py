@@ -22,6 +22,7 @@ _KNOWN = {
     "retries": "plans_retries",
     "priority": "plans_priority",
     "deadline": "plans_deadline",
+    "urgent": "plans_urgent",
 }
 _FOLLOWED, _WITH_ARRAYS = ("after", "after_any"), "plans_after_arrays"
 # The most numbers that servers take which know no ranges and arrays there.
@@ -38,7 +39,7 @@ class JobPlan:
     ``retries`` times, after ends that ``retry_on`` names (any failure by default), at first after ``backoff``
     seconds (60 by default), then after twice as many. Of one's own queued jobs those with the highest
     ``priority`` are started first, from -100 to 100; it rises as the ``deadline`` comes nearer, in Unix
-    seconds (0: none).
+    seconds (0: none). An ``urgent`` job is started before those of all users, if a group may have it.
     """
 
     hold: bool = False
@@ -50,6 +51,7 @@ class JobPlan:
     backoff: int | None = None
     priority: int = 0
     deadline: int = 0
+    urgent: bool = False
 
     def fields(self) -> dict[str, str]:
         """Return the fields of a submit, those with a value. Raises ValueError."""
@@ -71,6 +73,7 @@ class JobPlan:
             "retry_on": normalize_rule(self.retry_on),
             "backoff": "" if self.backoff is None else str(self.backoff),
             "hold": "1" if self.hold else "",
+            "urgent": "1" if self.urgent else "",
             "after": ", ".join(map(str, self.after)),
             "after_any": ", ".join(map(str, self.after_any)),
             "keep_after_failure": "1" if self.keep_after_failure else "",
@@ -93,6 +96,7 @@ class PlanArguments(TypedDict, total=False):
     backoff: int | None
     priority: int
     deadline: int
+    urgent: bool
 
 
 def plan_of(**given: Unpack[PlanArguments]) -> JobPlan:
@@ -112,6 +116,7 @@ def plan_of(**given: Unpack[PlanArguments]) -> JobPlan:
         backoff=given.get("backoff"),
         priority=given.get("priority", 0),
         deadline=given.get("deadline", 0),
+        urgent=given.get("urgent", False),
     )
 
 

@@ -112,11 +112,12 @@ class ProjectSubmits:
         found = submit_array(self._client, self._caller.fields, by_index, array, self.timing)
         return self._collect(found, report)
 
-    def check_array(self, application: str, size: int) -> None:
+    def check_array(self, application: str, size: int, *, urgent: bool = False) -> None:
         """Raise ServerError when an array of so many jobs is above a limit; older servers do not say so."""
         fields = {"jobs": "[]", "array": idempotent_submit.new_id(), "array_size": str(size)}
         try:
-            self._call("submit_jobs", fields | {"application": application})
+            more = {"application": application, **({"urgent": "1"} if urgent else {})}
+            self._call("submit_jobs", fields | more)
         except TransportError as error:
             if not is_unknown_call(error):
                 raise

@@ -120,6 +120,8 @@ def explained(
     )
     if job.deadline:
         yield f"  {_deadline(job, job.deadline - now)}"
+    if job.urgent:
+        yield f"  it is urgent, by the right of {job.urgent}: resources get it before all other jobs"
     if job.priority:
         yield f"  it has priority {job.priority} among the queued jobs of its user"
     yield from _in_its_way(explanation) if explanation else ()

@@ -31,6 +31,7 @@ _KEYS: Mapping[str, tuple[type, str]] = {
     "backoff": (str, "backoff"),
     "priority": (int, "priority"),
     "deadline": (str, "deadline"),
+    "urgent": (bool, "urgent"),
     "keep_after_failure": (bool, "keep"),
     "env": (dict, environment_options.NAME),
     "read_access": (str, "read_access"),
@@ -40,7 +41,7 @@ _USUAL: Mapping[str, Any] = {
     **dict.fromkeys(("cpus", "mem", "seconds", "image", "retries", "backoff", "deadline")),
     **dict.fromkeys(("targets", "output", "errors", "name", "retry_on", *access_options.NAMES), ""),
     **dict.fromkeys(("resources", "files", "labels", "after", "after_any", environment_options.NAME), ()),
-    **dict.fromkeys(("hold", "keep"), False),
+    **dict.fromkeys(("hold", "keep", "urgent"), False),
     "priority": 0,
 }
 

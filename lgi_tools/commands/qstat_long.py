@@ -61,8 +61,9 @@ def cells(job: Job, now: int) -> tuple[str, ...]:
 def state(job: Job) -> str:
     """Return the state of a job with exit code, signal, reason or holds, as ``finished, exit code 4``."""
     priority = f"priority {job.priority}" if job.priority and job.state == State.QUEUED else ""
+    urgent = "urgent" if job.urgent and not job.ended else ""
     late = "misses its deadline" if job.is_late else ""
-    return ", ".join(filter(None, (_state(job), priority, job.shown_try, late)))
+    return ", ".join(filter(None, (_state(job), urgent, priority, job.shown_try, late)))
 
 
 def _state(job: Job) -> str:

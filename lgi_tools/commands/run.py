@@ -155,9 +155,9 @@ def _submit_array(
 
     dimensions, size = run_array.dimensions()
     with open_project(given, NAME) as project:
-        if size > _LARGE:
+        if size > _LARGE or job["urgent"]:
             # Before the work on each element, which takes as long as the submit itself.
-            project.check_array(command_line.APPLICATION, size)
+            project.check_array(command_line.APPLICATION, size, urgent=job["urgent"])
         found = run_array.plans(words, job, dimensions)
         run_array.warn(words, found, NAME)
         batch_id = batch_id or idempotent_submit.new_id()

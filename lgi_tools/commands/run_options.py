@@ -35,6 +35,7 @@ _NAMES = (
     "backoff",
     "priority",
     "deadline",
+    "urgent",
 )
 
 

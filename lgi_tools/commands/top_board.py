@@ -98,10 +98,10 @@ def read_board(project: Project, *, everyone: bool = False) -> Board:
 
 
 def _place(job: Job) -> tuple[int, int, int]:
-    """Return the place of a job: running ones first, queued ones by priority, the latest end first."""
+    """Return the place of a job: running and urgent ones first, then by priority, the latest end first."""
     if job.ended:
-        return 1, -int(job.changed.timestamp()), job.id
-    return 0, -job.priority, job.id
+        return 2, -int(job.changed.timestamp()), job.id
+    return int(not job.urgent), -job.priority, job.id
 
 
 def _jobs(project: Project, selection: Selection) -> list[Job]:

@@ -57,7 +57,7 @@ def test_targets_groups_and_access_are_chosen(offered: Grid) -> None:
     )
 
     (job,) = offered.rows("SELECT * FROM job_queue")
-    assert boxes == ["res1@cluster", "res2@cluster", "1", "1", "mark@laptop", "theor", "cyttron"]
+    assert boxes == ["res1@cluster", "res2@cluster", "1", "1", "1", "mark@laptop", "theor", "cyttron"]
     assert form.tree.xpath("//select[@id='application']/option/text()") == [
         "Choose one",
         "hello_world",

@@ -8,6 +8,7 @@ import pytest
 
 from lgi_server.services.jobs.submit_request import JobPayload, JobPlan
 from tests.server.test_submit_once import SUBMIT, jobs
+from tests.server.test_urgent_jobs import permit
 from tests.support.grid import Grid, refusal
 from tests.support.pages import Browser
 from tests.support.running_jobs import started
@@ -26,8 +27,16 @@ FIELDS = {
     "retries": "1",
     "priority": "-7",
     "deadline": "4000000000",
+    "urgent": "1",
 }
 END = {"exit_code": "0"}
+
+
+@pytest.fixture(autouse=True)
+def _urgent(request: pytest.FixtureRequest) -> None:
+    """The user may have urgent jobs."""
+    if "grid" in request.fixturenames:
+        permit(request.getfixturevalue("grid"), 5, "mark@laptop")
 
 
 def test_all_fields_of_a_submit_are_tried_here() -> None:

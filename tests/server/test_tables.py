@@ -39,6 +39,7 @@ OURS = {
         "array_index",
         "user_priority",
         "deadline",
+        "urgent_group",
         "element_state",
     },
     "active_resources": {"drained_since", "drain_reason"},

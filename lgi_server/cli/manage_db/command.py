@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from lgi_server.cli.manage_db import drains, licences, options, resources, rules, shares, undo
+from lgi_server.cli.manage_db import drains, licences, options, resources, rules, shares, undo, urgent
 from lgi_server.cli.program_group import ProgramGroup
 
 # The verb in the help of each action.
@@ -19,7 +19,7 @@ class _Programs(ProgramGroup):
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Return the words of the usage line."""
-        kinds = "{users|groups|resources} {allowed|denied|share}"
+        kinds = "{users|groups|resources} {allowed|denied|share|urgent}"
         return [
             "[OPTIONS]",
             f"{{{{list|add|del}} {kinds} | list licences | undo | {{drain|resume}} resource NAME}} [PROJECT]",
@@ -60,7 +60,11 @@ def _group(action: str) -> click.Group:
     verb = _ACTIONS[action]
     managed: Mapping[str, Sequence[click.Command]] = {
         "users": [*rules.commands("user")[action], *shares.commands("user")[action]],
-        "groups": [*rules.commands("group")[action], *shares.commands("group")[action]],
+        "groups": [
+            *rules.commands("group")[action],
+            *shares.commands("group")[action],
+            *urgent.commands()[action],
+        ],
         "resources": resources.commands()[action],
     }
     also = ", shares or licences" if action == "list" else " or shares"

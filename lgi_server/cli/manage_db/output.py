@@ -10,7 +10,7 @@ from lgi_protocol.xml import Element
 from lgi_server.config.model import ProjectConfig
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import licences
-from lgi_server.tables import active_resources, submit_rules
+from lgi_server.tables import active_resources, submit_rules, urgent_jobs
 
 RESOURCE = (
     "resource_name",
@@ -28,8 +28,12 @@ Rows = list[dict[str, Any]]
 
 
 def rules(transaction: Transaction, kind: str, rule: str) -> Rows:
-    """Return the rules for users or groups (``kind`` "user" or "group"), ``allowed`` or ``denied``."""
-    return [dict(row) for row in submit_rules.listed(transaction, kind, rule)]
+    """Return the rules for users or groups (``kind`` "user" or "group"), ``allowed`` or ``denied``.
+
+    The rights to urgent jobs have a list of their own.
+    """
+    found = submit_rules.listed(transaction, kind, rule)
+    return [dict(row) for row in found if row["application"] != urgent_jobs.APPLICATION]
 
 
 def resources(transaction: Transaction) -> Rows:

@@ -25,7 +25,7 @@ class WorkRequest:
     """A request for work: ``limit`` jobs of an application after the first ``start`` ones.
 
     ``owners`` are names that an owner must have, and with "!" names that none may have. Jobs in ``without``
-    are not wanted.
+    are not wanted, with ``urgent_only`` none but urgent ones are.
     """
 
     application: str
@@ -33,6 +33,7 @@ class WorkRequest:
     limit: int
     owners: tuple[str, ...]
     without: frozenset[int] = frozenset()
+    urgent_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,4 +149,5 @@ def _take(
         requests=requests,
         without=request.without,
         columns=columns,
+        urgent_only=request.urgent_only,
     )

@@ -92,8 +92,7 @@ def run(
     watched = _watched(transaction, held, requests.watched, now)
     handout = JobHandout(changes, references, most)
     handout.answer_again(rows.given)
-    for want in requests.wants:
-        handout.give(want, totals)
+    handout.give(requests.wants, totals)
     changes.store()
     return ExchangeOutcome(verdicts, held, watched, handout)
 

@@ -11,6 +11,7 @@ from lgi_server.services.jobs.exchange_changes import ExchangeChanges
 from lgi_server.services.jobs.exchange_request import GivenJob, PostedReference, PostedWant
 from lgi_server.services.jobs.licences import Amounts
 from lgi_server.services.jobs.targets import offers
+from lgi_server.tables import urgent_jobs
 from lgi_server.tables.job_queue.jobs import WHOLE, JobRow
 
 # Searches for one want, in which jobs that request too much are passed over.
@@ -57,27 +58,38 @@ class JobHandout:
             self._room -= size
         return not self.has_more
 
-    def give(self, want: PostedWant, totals: Amounts) -> None:
-        """Give out queued jobs, in the order of the queue, as far as there are references and room."""
-        if not offers(self._changes.resource, want.application):
-            return
-        number, bounds = min(want.count, len(self._unused), self._left), _Bounds(want.cores, want.memory)
+    def give(self, wants: Sequence[PostedWant], totals: Amounts) -> None:
+        """Give out queued jobs, in the order of the queue, as far as there are references and room.
+
+        The urgent ones of all applications come before the others.
+        """
+        bounds = [_Bounds(want) for want in wants if offers(self._changes.resource, want.application)]
+        # Of a single application they come first anyway.
+        urgent = urgent_jobs.queued_applications(self._changes.transaction) if len(bounds) > 1 else ()
+        for one in bounds:
+            if one.want.application in urgent:
+                self._give(one, totals, urgent_only=True)
+        for one in bounds:
+            self._give(one, totals)
+
+    def _give(self, bounds: "_Bounds", totals: Amounts, *, urgent_only: bool = False) -> None:
+        want, number = bounds.want, min(bounds.count, len(self._unused), self._left)
         # What this exchange takes back or ends is queued in the database until it is stored.
         passed = want.without | {job.job_id for job in self._changes.started}
         for _ in range(SEARCHES):
             if number <= 0 or self.has_more:
                 return
-            found = self._search(want, number, passed, totals)
+            request = WorkRequest(want.application, 0, number, want.owners, passed, urgent_only)
+            found = self._search(request, totals)
             given = sum(self._take(job, bounds) for job in found)
             if given == len(found) or len(found) < number:
                 return
             number -= given
             passed |= {job.job_id for job in found}
 
-    def _search(self, want: PostedWant, number: int, passed: frozenset[int], totals: Amounts) -> list[JobRow]:
+    def _search(self, request: WorkRequest, totals: Amounts) -> list[JobRow]:
         changes = self._changes
-        available = claiming.grantable_without_session(changes.transaction, want.application, totals)
-        request = WorkRequest(want.application, 0, number, want.owners, passed)
+        available = claiming.grantable_without_session(changes.transaction, request.application, totals)
         return claiming.select(
             changes.transaction,
             changes.resource,
@@ -91,6 +103,7 @@ class JobHandout:
         """Give out a job if it is within the bounds, and return whether it is given."""
         if not (bounds.admit(job) and self._fits(job)):
             return False
+        bounds.count -= 1
         posted = self._unused.pop(next(iter(self._unused)))
         self._left -= 1
         self.jobs.append(GivenJob(self._changes.give(job, posted.reference), posted))
@@ -98,10 +111,11 @@ class JobHandout:
 
 
 class _Bounds:
-    """What the jobs for one want may still request together."""
+    """How many jobs are still given for one want, and what they may request together."""
 
-    def __init__(self, cores: int | None, memory: int | None) -> None:
-        self._cores, self._memory = cores, memory
+    def __init__(self, want: PostedWant) -> None:
+        self.want, self.count = want, want.count
+        self._cores, self._memory = want.cores, want.memory
 
     def admit(self, job: JobRow) -> bool:
         """Count a job if it is within the bounds, and return whether it is."""

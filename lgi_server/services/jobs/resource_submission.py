@@ -8,7 +8,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.services.access import submit_rules
 from lgi_server.services.access.submit_rules import JobCounter
-from lgi_server.services.jobs import event_log, history, licences, locking, predecessors, submission
+from lgi_server.services.jobs import event_log, history, licences, locking, predecessors, submission, urgency
 from lgi_server.services.jobs.claiming import check_no_locks
 from lgi_server.services.jobs.submit_request import PreparedJob, SubmitContext, SubmitRequest
 from lgi_server.services.jobs.targets import known_targets
@@ -88,4 +88,5 @@ def _prepare_for_owners(
     known = replace(details, plan=plan)
     job = submission.new_job(context, request, state, allowed, targets, details=known)
     job = submission.with_access(job, (context.config.admin_group, *allowed), details)
+    job = urgency.as_urgent(context, job) if plan.urgent else job
     return submission.prepared_job(facts, job, request, details, plan, state, owners)

@@ -9,7 +9,7 @@ from lgi_protocol.states import State
 from lgi_server.services.access import submit_rules
 from lgi_server.services.access.principals import ProjectServers, UserPrincipal, servers_among
 from lgi_server.services.access.submit_rules import JobCounter
-from lgi_server.services.jobs import idempotency, job_storage, licences, plans, predecessors
+from lgi_server.services.jobs import idempotency, job_storage, licences, plans, predecessors, urgency
 from lgi_server.services.jobs.submit_request import (
     NO_PLAN,
     JobPayload,
@@ -108,6 +108,7 @@ def prepare_for_user(
     known = replace(details, plan=plan)
     job = new_job(context, request, State.QUEUED.value, owners, targets, details=known)
     job = with_access(job, (context.config.admin_group, user.name), details)
+    job = urgency.as_urgent(context, job) if plan.urgent else job
     return prepared_job(facts, job, request, details, plan, user.groups)
 
 

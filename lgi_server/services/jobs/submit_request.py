@@ -26,6 +26,8 @@ class SubmitContext:
     licences: Mapping[str, int] = field(default_factory=dict)
     # What the plans of this call have become: many jobs of one call follow the same others.
     resolved: "dict[JobPlan, JobPlan]" = field(default_factory=dict)
+    # How many urgent jobs groups have, with those of this call, as far as they were counted.
+    urgent: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class JobPlan:
     former fails it is aborted, with ``keep`` held for its users. It is tried again
     ``retries`` times when it fails as ``retry_on`` says, at first after ``backoff`` seconds. Of the queued
     jobs of one user that with the highest ``priority`` comes first; it rises before the ``deadline``, in
-    seconds since 1970. It follows elements of ``arrays`` too.
+    seconds since 1970. It follows elements of ``arrays`` too. An ``urgent`` one comes before all others.
     """
 
     hold: bool = False
@@ -58,14 +60,18 @@ class JobPlan:
     priority: int = 0
     deadline: int | None = None
     arrays: tuple[FollowedArray, ...] = ()
+    urgent: bool = False
 
     def values(self) -> tuple[object, ...]:
         """Return what differs between plans.
 
-        Without array, priority and deadline this is what it was before there were any: so a submit can be
-        repeated after an upgrade.
+        Without urgent, arrays, priority and deadline this is what it was before there were any: so a submit
+        can be repeated after an upgrade.
         """
         values = astuple(self)
+        if self.urgent:
+            return values
+        values = values[:-1]
         if self.arrays:
             return values
         return values[:-1] if self.priority or self.deadline else values[:-3]

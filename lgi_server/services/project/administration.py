@@ -34,7 +34,7 @@ def allow(
 ) -> int:
     """Allow a user or group an application; return the version of the update."""
     name, application = check_name(name), check_application(application)
-    before = _rules(transaction, kind, "allowed", name, application)
+    before = rules_as_changes(transaction, kind, "allowed", name, application)
     undo = before or [submit_rules.remove(kind, "allowed", name, application)]
     return make(transaction, submit_rules.set_allowed(kind, name, application, limit), servers, undo)
 
@@ -42,12 +42,12 @@ def allow(
 def deny(transaction: Transaction, kind: str, name: str, application: str, servers: str) -> int:
     """Deny a user or group an application; return the version of the update."""
     name, application = check_name(name), check_application(application)
-    before = _rules(transaction, kind, "denied", name, application)
+    before = rules_as_changes(transaction, kind, "denied", name, application)
     undo = before or [submit_rules.remove(kind, "denied", name, application)]
     return make(transaction, submit_rules.set_denied(kind, name, application), servers, undo)
 
 
-def _rules(
+def rules_as_changes(
     transaction: Transaction, kind: str, rule: str, name: str, application: str
 ) -> list[UpdateStatement]:
     """Return the existing rules, each as the change that adds it."""
@@ -69,7 +69,7 @@ def remove_rule(
     """
     if not name and not application:
         raise AdministrationError("give a name, an application or both")
-    undo = _rules(transaction, kind, rule, name, application)
+    undo = rules_as_changes(transaction, kind, rule, name, application)
     if not undo and is_meant(transaction, servers):
         raise AdministrationError("there is no such rule, nothing was changed")
     return make(transaction, submit_rules.remove(kind, rule, name, application), servers, undo)

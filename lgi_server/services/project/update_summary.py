@@ -2,6 +2,7 @@
 
 from lgi_server.services.project import update_parser
 from lgi_server.services.project.update_parser import Statement, Value, Verb
+from lgi_server.tables import urgent_jobs
 
 
 def summarize(text: str) -> str:
@@ -19,13 +20,23 @@ def summarize(text: str) -> str:
         return text
     if statement.table == "active_resources":
         return _of_resource(values) if values else f"remove resource {where.get('resource_name', '')}"
-    return _of_rule(statement, {**values, **where})
+    named = {**values, **where}
+    if named.get("application") == urgent_jobs.APPLICATION:
+        return _of_urgent(named)
+    return _of_rule(statement, named)
 
 
 def _of_resource(values: dict[str, Value]) -> str:
     kinds: dict[Value, str] = {0: "resource", 1: "master server", 2: "slave server"}
     kind = kinds.get(values.get("project_server", 0), "resource")
     return f"register {kind} {values.get('resource_name', '')} at {values.get('url', '')}"
+
+
+def _of_urgent(named: dict[str, Value]) -> str:
+    group = named.get("group_name", "")
+    if "job_limit" in named:
+        return f"let group {group} have {str(named['job_limit']).removeprefix('-')} urgent jobs at once"
+    return f"let group {group} have no more urgent jobs"
 
 
 def _of_rule(statement: Statement, named: dict[str, Value]) -> str:

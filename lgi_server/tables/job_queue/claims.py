@@ -1,10 +1,11 @@
 """Claims: queued jobs that are offered to a resource."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
 from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Transaction, placeholders
-from lgi_server.tables.job_queue.jobs import SHORT, JobRow, job_in, prefixed
+from lgi_server.tables.job_queue.jobs import SHORT, USUAL, JobRow, job_in, prefixed
 
 # When other transactions hold some of the jobs, a second search reads this many times as many.
 _FURTHER = 32
@@ -88,21 +89,25 @@ def claim_jobs(
     requests: Mapping[str, int] = NO_LICENCES,
     without: Collection[int] = (),
     columns: str = SHORT,
+    urgent_only: bool = False,
 ) -> list[JobRow]:
     """Return queued, unlocked jobs for a resource, lowest priority first, locked until the transaction ends.
 
     ``owners`` are names that an owner must have, and with "!" names that none may have. ``requests`` are the
     requests for licences that can be granted, and to how many jobs each; no other job is read, and none of
     ``without``. ``columns`` are `jobs.SHORT` or `jobs.WHOLE`. Jobs that another transaction holds are
-    skipped, so that many resources can claim at once; only the returned jobs are locked.
+    skipped, so that many resources can claim at once; only the returned jobs are locked. With
+    ``urgent_only`` no other jobs are returned.
     """
-    found, parameters = _found(application, resource, owners, requests, start + limit, without=without)
+    searched = partial(
+        _found, application, resource, owners, requests, without=without, urgent_only=urgent_only
+    )
+    found, parameters = searched(start + limit)
     first = f"{_search(found, 'LEFT JOIN', columns)}{transaction.skip_locked}"
     rows = transaction.rows(first, *parameters, limit, start)
     if any(row["job_id"] is None for row in rows):
         # Only MariaDB comes here, since SQLite locks no rows: its STRAIGHT_JOIN keeps the order.
-        most = start + _FURTHER * limit
-        found, parameters = _found(application, resource, owners, requests, most, without=without)
+        found, parameters = searched(start + _FURTHER * limit)
         more = f"{_search(found, 'STRAIGHT_JOIN', columns)} LIMIT %s{transaction.skip_locked}"
         rows = transaction.rows(more, *parameters, _FURTHER * limit, start, limit)
     taken = [job for job in map(job_in, rows) if comma_lists.contains_any(job.target_resources, [resource])]
@@ -117,11 +122,14 @@ def _found(
     most: int,
     *,
     without: Collection[int],
+    urgent_only: bool,
 ) -> tuple[str, list[str | int]]:
     """Return a query for the first jobs of each queue, in the order of an index, and its parameters."""
     parts, values = [], list[str | int]()
+    narrowed = f" AND priority < {USUAL}" if urgent_only else ""
     for number, (target, licences, times) in enumerate(_queues(resource, requests)):
         where, parameters = _offered(resource, target, owners, without)
+        where += narrowed
         one = f"SELECT priority, job_id FROM job_queue AS job WHERE {where} ORDER BY priority, job_id"
         parts.append(f"SELECT * FROM ({one} LIMIT %s) AS queue{number}")
         values += [application, target, licences, *parameters, min(times, most)]

@@ -15,6 +15,8 @@ from lgi_server.tables.running_locks import LOCK_COLUMNS, Lock, lock_in
 
 # The values of lock_state: nobody has the job locked; a row of running_locks has it; job_holds keeps it back.
 FREE, LOCKED, HELD = 0, 1, 2
+# An urgent job has the priority `URGENT` + the time of its submit; those of other jobs are above `USUAL`.
+URGENT, USUAL = -(2**62), -(2**61)
 # A list of names of so many bytes or more does not fit its column, as in LGI.
 LIST_SIZE = 255
 
@@ -63,6 +65,8 @@ class JobRow:
     user_priority: int = 0
     # When its user needs it, in seconds.
     deadline: int | None = None
+    # Of an urgent job: the group by whose right it is one.
+    urgent_group: str = ""
 
     @property
     def ended(self) -> str:
@@ -92,7 +96,7 @@ SHORT = (
     " lock_state, state_time_stamp, repository, licences, exit_code, exit_signal, end_reason,"
     " cpu_milliseconds, peak_memory, disk_used,"
     " job_name, labels, submitted, started, has_dependents,"
-    " retries, tried, array_id, array_index, user_priority, deadline"
+    " retries, tried, array_id, array_index, user_priority, deadline, urgent_group"
 )
 # Jobs in one statement.
 AT_ONCE = 500
@@ -234,6 +238,7 @@ def _row(job: JobRow) -> dict[str, Any]:
         "array_index": job.array_index,
         "user_priority": job.user_priority,
         "deadline": job.deadline,
+        "urgent_group": job.urgent_group,
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import astuple, dataclass
 from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Row, Transaction, placeholders
 from lgi_server.tables.job_queue import kinds
+from lgi_server.tables.job_queue.jobs import USUAL
 
 # Queues read, or jobs changed, in one statement; SQLite takes no more than 500 parts.
 AT_ONCE = 50
@@ -95,7 +96,7 @@ def _of_target(transaction: Transaction, application: str, target: str) -> list[
 
 
 def heads(transaction: Transaction, limits: Mapping[Queue, int]) -> dict[Queue, list[Queued]]:
-    """Return the first jobs of each of some queues that are not held, at most so many of each."""
+    """Return the first jobs of each of some queues, at most so many of each: none held, none urgent."""
     return _read(transaction, limits, "")
 
 
@@ -113,7 +114,8 @@ def _read(transaction: Transaction, limits: Mapping[Queue, int], condition: str)
             f"SELECT * FROM (SELECT {number} AS place, job_id, priority, application, owners,"
             " target_resources, licences, COALESCE(submitted, state_time_stamp) AS submitted, user_priority"
             " FROM job_queue WHERE application = %s AND queued_for = %s AND queued_by = %s"
-            f" AND queued_wish = %s AND user_priority = %s{condition} AND lock_state <> 2"
+            f" AND queued_wish = %s AND user_priority = %s{condition} AND priority > {USUAL}"
+            " AND lock_state <> 2"
             f" ORDER BY priority, job_id LIMIT %s) AS queue{number}"
             for number in range(len(part))
         ]
@@ -172,10 +174,11 @@ def near_deadlines(transaction: Transaction, steps: Mapping[int, int], since: in
 def set_user_priority(transaction: Transaction, job_ids: Sequence[int], user_priority: int) -> None:
     """Give queued jobs a priority among those of their user.
 
-    Their places are those of new jobs until the scheduler orders the queue.
+    Their places are those of new jobs until the scheduler orders the queue, but urgent ones keep theirs.
     """
     transaction.execute_pipelined(
-        "UPDATE job_queue SET user_priority = %s, priority = COALESCE(submitted, state_time_stamp)"
+        "UPDATE job_queue SET user_priority = %s, priority ="
+        f" CASE WHEN priority < {USUAL} THEN priority ELSE COALESCE(submitted, state_time_stamp) END"
         f" WHERE job_id IN ({placeholders(job_ids)}) AND state = 'queued'",
         user_priority,
         *job_ids,
