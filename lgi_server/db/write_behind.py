@@ -27,6 +27,7 @@ class WriteBehind(Generic[Key, Value]):
         self._store = store
         self._seconds = seconds
         self._lock = threading.Lock()
+        self._storing = threading.Lock()
         self._pending: dict[Key, Value] = {}
         self._running = False
 
@@ -40,16 +41,17 @@ class WriteBehind(Generic[Key, Value]):
         threading.Thread(target=self._keep_flushing, daemon=True).start()
 
     def flush(self) -> bool:
-        """Store all pending values now, and return whether there were any."""
-        with self._lock:
-            pending, self._pending = self._pending, {}
-            if not pending:
-                self._running = False
-                return False
-        if kept := self._store(pending):
+        """Store all pending values, after those that are being stored, and return whether there were any."""
+        with self._storing:
             with self._lock:
-                self._pending = {**kept, **self._pending}
-        return True
+                pending, self._pending = self._pending, {}
+                if not pending:
+                    self._running = False
+                    return False
+            if kept := self._store(pending):
+                with self._lock:
+                    self._pending = {**kept, **self._pending}
+            return True
 
     def _keep_flushing(self) -> None:
         """Store values until none is left, so that an idle process has no thread.

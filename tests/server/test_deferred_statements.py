@@ -1,5 +1,7 @@
 """Deferred statements: they run within a second, once for all transactions that asked for them."""
 
+import threading
+
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -48,6 +50,25 @@ def test_an_event_that_waits_is_stored_when_the_program_ends(database: Database)
     database.close()
 
     assert queued(database) == [7]
+
+
+def test_a_program_that_ends_waits_for_what_is_being_stored() -> None:
+    """It was taken from the queue, which is empty then; its thread would end with the program."""
+    begun, go_on, taken = threading.Event(), threading.Event(), list[Statement]()
+
+    def run(statements: list[Statement]) -> None:
+        begun.set()
+        go_on.wait(60)
+        taken.extend(statements)
+
+    soon = DeferredWrites(run, 0.01)
+    soon.add(("x", ()), None)
+    assert begun.wait(60)
+    threading.Timer(0.2, go_on.set).start()
+
+    soon.flush()
+
+    assert taken == [("x", ())]
 
 
 def test_events_are_kept_while_the_database_is_away() -> None:
