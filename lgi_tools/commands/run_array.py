@@ -84,10 +84,11 @@ def is_asked() -> bool:
 def _dimensions() -> "list[list[Value]]":
     """Return the values of each option, in their order. Raises ValueError, OSError for a file."""
     given: Sequence[tuple[str, str]] = click.get_current_context().meta.get(_KEY, [])
-    return [_values(name, text) for name, text in given]
+    return [values(name, text) for name, text in given]
 
 
-def _values(name: str, text: str) -> "list[Value]":
+def values(name: str, text: str) -> "list[Value]":
+    """Return the values of one option, by its name as ``each_line``. Raises ValueError, OSError."""
     from lgi_protocol import array_elements
     from lgi_tools.client import array_files
 

@@ -108,7 +108,7 @@ WRONG = {
     "no command": ("[jobs.a]\nname = 'x'", "job a has no command"),
     "an unknown key": (
         "[jobs.a]\ncommand = 'x'\nfoo = 1",
-        "job a has a key 'foo', known are: after, after_any, backoff, command, ",
+        "job a has a key 'foo', known are: after, after_any, after_any_each, after_each, array, at_most, ",
     ),
     "retries below 0": (
         "[jobs.a]\ncommand = 'x'\nretries = -1",
