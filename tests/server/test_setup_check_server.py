@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lgi_server.cli.setup import units
 from tests.conftest import lacking
 from tests.support.grid import BIN
 from tests.support.mariadb import PrivateMariaDB
@@ -53,11 +54,12 @@ def test_a_warning_alone_is_exit_code_1(running: ProjectDirectory) -> None:
 
 
 def test_a_server_that_does_not_run_is_found(project: ProjectDirectory) -> None:
-    """It and its scheduler are two lines."""
+    """It and its scheduler are two lines; systemctl is not named where systemd has no unit of it."""
     done = project.check()
 
     assert f"ERROR   address: no server listens on 127.0.0.1:{project.port}; start it" in done.stdout
     assert "ERROR   database: project LGI: no scheduler has run yet" in done.stdout
+    assert ("systemctl status" in done.stdout) == units.is_installed()
     assert done.returncode == 2
 
 

@@ -19,6 +19,11 @@ _PLACES = (Path(__file__).parents[3] / "specs", Path(sys.prefix) / "share" / "lg
 _PACKAGED = "/var/lib/lgi/server"
 
 
+def is_installed() -> bool:
+    """Return whether systemd runs here and has a unit of the server."""
+    return RUNNING.is_dir() and ((SYSTEM / UNIT).exists() or PACKAGED.exists())
+
+
 def text(config: Config, user: str, data: Path) -> str:
     """Return the unit for a configuration, an account and the directory that the server writes to."""
     changes = {

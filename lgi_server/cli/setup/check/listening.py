@@ -12,6 +12,7 @@ from lgi_protocol import comma_lists
 from lgi_protocol.client import Client
 from lgi_protocol.errors import LGIError
 from lgi_server.cli import front_ends
+from lgi_server.cli.setup import units
 from lgi_server.cli.setup.check.finding import Finding, error
 from lgi_server.config.model import Config
 from lgi_server.services.project import peers
@@ -61,9 +62,10 @@ def _silence(config: Config, address: str) -> Finding:
             f"no server can listen on {address}",
             str(why).partition(f"cannot listen on {address}: ")[2] or str(why),
         )
-    unit = "systemctl status lgi-server, or LGI_server"
+    unit = f"systemctl status {units.UNIT}, or " if units.is_installed() else ""
     return error(
-        f"no server listens on {address}", f"start it, or see why it has ended: {unit} {config.path}"
+        f"no server listens on {address}",
+        f"start it, or see why it has ended: {unit}LGI_server {config.path}",
     )
 
 
