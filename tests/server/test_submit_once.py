@@ -69,7 +69,7 @@ def test_a_request_id_of_another_submit_is_refused(grid: Grid, other: dict[str, 
         user.post("interface_submit_job", **(said | other))
 
     assert (refused.value.number, jobs(grid)) == (33, [first])
-    assert f"belongs to another submit, use a new one for each: r, job {first}" in refused.value.message
+    assert f"belongs to another submit, that of job {first}: use a new one" in refused.value.message
 
 
 def test_other_files_are_another_submit(grid: Grid, tmp_path: Path) -> None:

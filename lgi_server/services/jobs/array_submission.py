@@ -35,20 +35,22 @@ def known(context: SubmitContext, array: ArraySubmit, prepared: Sequence[Prepare
     """Return the array if a call has made it before; LGIError SUBMIT_REFUSED unless the jobs fit into it."""
     made = job_arrays.of_request(context.transaction, array.key.caller, array.key.request_id)
     if made and (made.size, made.at_most) != (array.size, array.at_most):
-        raise _refused(f"its array has {made.size} elements, at most {made.at_most} at once", array.key)
+        limit = f"at most {made.at_most}" if made.at_most else "any number"
+        used = "is of another submit with this request_id (--batch-id of LGI_run)"
+        raise _refused(f"array {made.array_id} {used}, and has {made.size} elements, {limit} at once")
     indexes = [one.job.array_index for one in prepared if one.job.array_index is not None]
     stored = elements.stored(context.transaction, made.array_id, indexes) if made else set()
     for index in indexes:
         if index in stored:
-            raise _refused(f"element {index} is given twice", array.key)
+            raise _refused(f"element {index} is given twice")
         stored.add(index)
     count = elements.count_all(context.transaction, made.array_id) if made else 0
     if count + len(prepared) > array.size:
-        raise _refused(f"it has more than the {array.size} elements of its array_size", array.key)
+        raise _refused(f"it has more than the {array.size} elements of its array_size")
     same = {(one.job.application, one.job.read_access) for one in prepared}
     same |= {(made.application, made.read_access)} if made else set()
     if len(same) > 1:
-        raise _refused("its elements differ in application or read_access", array.key)
+        raise _refused("its elements differ in application or read_access")
     return made
 
 
@@ -91,6 +93,6 @@ def check_all(outcomes: Iterable[tuple[int | None, object]]) -> None:
             raise LGIError(outcome.number, message=f"{why}{outcome.message}")
 
 
-def _refused(why: str, key: IdempotencyKey) -> LGIError:
-    message = f"The elements of array {key.request_id} cannot be submitted"
+def _refused(why: str) -> LGIError:
+    message = "The elements of this array cannot be submitted"
     return LGIError(ErrorNumber.SUBMIT_REFUSED, why, message=message)

@@ -56,9 +56,9 @@ def replay(transaction: Transaction, first: StoredRequest, repeated: str) -> Job
     Raises LGIError SUBMIT_REFUSED when the submit has another fingerprint, NO_JOB when the job was deleted.
     """
     if first.contents != repeated:
-        why = "This request_id belongs to another submit, use a new one for each"
-        detail = f"{first.request_id}, job {first.job_id}"
-        raise LGIError(ErrorNumber.SUBMIT_REFUSED, detail, message=why)
+        # Not the request_id itself: that of LGI_run is a digest, which its user has never seen.
+        why = f"This request_id (--batch-id of LGI_run) belongs to another submit, that of job {first.job_id}"
+        raise LGIError(ErrorNumber.SUBMIT_REFUSED, "use a new one for each", message=why)
     job = jobs.find(transaction, first.job_id)
     if job is None:
         detail = f"job {first.job_id}, which this request has created, was deleted"
