@@ -115,6 +115,22 @@ def test_a_token_is_read_from_a_file(run: Run, office: Office, tmp_path: Path) -
     assert "TOKEN or --token-file is required" in asked[2]
 
 
+def test_a_token_is_read_from_a_pipe(
+    run: Run, office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the command of the administrator can be written before it; an empty pipe has none."""
+    for number, text in enumerate((f"{token(office)}\n", "")):
+        reading, writing = os.pipe()
+        os.write(writing, text.encode())
+        os.close(writing)
+        with os.fdopen(reading) as stdin:
+            monkeypatch.setattr(sys, "stdin", stdin)
+            code, _, err = run(main, office.url, "-c", str(tmp_path / f"mine{number}"))
+
+        assert code == number
+        assert ("TOKEN or --token-file is required" in err) == bool(number)
+
+
 @pytest.mark.parametrize("word", ["nonsense", "lgi1.x", "lgiuser1.x." + "0" * 63, ""])
 def test_a_token_that_is_none_is_refused_here(run: Run, office: Office, tmp_path: Path, word: str) -> None:
     """Nothing is sent and nothing made."""
