@@ -35,10 +35,11 @@ def command(job_id: int, as_json: bool, **given: object) -> int:
     Example: LGI_history 7
     """
     from lgi_protocol import xml
+    from lgi_tools.cli import output_tries
 
     fields = {"job_id": str(job_id), "show": "tries"}
     reply = _call(given, NAME, "job_history", fields, "number_of_changes")
-    tries = [_try(number, text) for number, text in enumerate(reply.all("try"), 1)]
+    tries = output_tries.read(reply)
     changes = [_change(found.inside) for found in xml.find_all(reply.content, "change")]
     if as_json:
         more = {"tries": tries} if tries else {}
@@ -55,22 +56,6 @@ def command(job_id: int, as_json: bool, **given: object) -> int:
         terminal.show(f"\nThe end of the output of try {one['number']}, {terminal.value(one['end'])}:\n")
         terminal.show("".join(f"  {one_line(line)}\n" for line in one["output"].splitlines()))
     return 0
-
-
-def _try(number: int, text: str) -> Values:
-    """Return a try that was followed by another, the text of its output as far as it is text."""
-    from lgi_protocol import hexcode, job_end, xml
-    from lgi_protocol.reply import leading_number
-
-    end = job_end.read_end(text)
-    values: Values = {"number": number, "end": end.text(xml.value(text, "state"))}
-    values |= {"ended": leading_number(xml.value(text, "ended"))}
-    values |= {"target_resources": list(comma_lists.split(xml.value(text, "target_resources")))}
-    try:
-        output = hexcode.decode(xml.value(text, "output"))
-    except ValueError:
-        output = b""
-    return values | {"output": output.decode("utf-8", "replace")}
 
 
 def _month_of(text: str) -> int:

@@ -170,7 +170,7 @@ def show_job(calls: UserCalls, job_id: str, shape: OutputFormat) -> int:
         terminal.show(f"{failure.content}\n")
         return 1
     if shape is OutputFormat.JSON:
-        output_json.show(output_json.caller(reply) | {"job": output_json.details(reply.all("job")[0])})
+        output_json.show(output_json.caller(reply) | {"job": _details(calls, reply.all("job")[0])})
         return 0
     if shape is OutputFormat.XML:
         terminal.show(f"{reply.content}\n")
@@ -182,6 +182,16 @@ def show_job(calls: UserCalls, job_id: str, shape: OutputFormat) -> int:
     terminal.show(data_line("Output", reply, "output"))
     terminal.show(repository_line(reply) + "\n")
     return 0
+
+
+def _details(calls: UserCalls, text: str) -> Values:
+    """Return a job for JSON, with the tries that it had before."""
+    values = output_json.details(text)
+    if values.get("tried"):
+        from lgi_tools.cli import output_tries
+
+        values["tries"] = output_tries.fetch(calls.call, values["job_id"])
+    return values
 
 
 def show_project(

@@ -67,7 +67,7 @@ def _prune(project: Project, place: Path, found: TaskRecord) -> str:
         job = identity.job_of(project, found)
         if not job.ended:
             raise RecordError(f"its job is {_said(job.state)}: only what has ended can be pruned")
-        status.note_ending(place, found, job)
+        status.note_ending(project, place, found, job)
         project.delete(job)
     except ServerError as error:
         # Another program has already removed the job.

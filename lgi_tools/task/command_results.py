@@ -71,6 +71,8 @@ def _as_json(one: "task_status.TaskStatus") -> dict[str, object]:
         "exit_code": one.end.exit_code if one.end else None,
         "exit_signal": one.end.exit_signal if one.end else None,
         "reason": one.reason,
+        **one.used,
+        **({"tries": list(one.tries)} if one.tries else {}),
     }
 
 

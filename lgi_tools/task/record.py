@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,8 @@ class TaskRecord:
 
     ``inputs`` has the sent files, each with its digest (`folder.digest`). ``gone`` says why the job is no
     longer on the server: cancelled or pruned. ``folder`` is the absolute path of the submitted folder.
+    ``used`` is what is known of what the job has used, by the fields of a `JobUsage`, ``tries`` are those
+    before the last one as JSON (`output_tries`).
     """
 
     request_id: str
@@ -54,6 +56,8 @@ class TaskRecord:
     got: bool = False
     gone: str = ""
     folder: str = ""
+    used: Mapping[str, int] = field(default_factory=dict)
+    tries: Sequence[Mapping[str, Any]] = ()
 
 
 def read(folder: Path) -> TaskRecord | None:
@@ -95,6 +99,7 @@ def _of(values: dict[str, Any]) -> TaskRecord:
     fetched = {str(name): Fetched(*map(int, four)) for name, four in values.pop("fetched").items()}
     inputs = {str(name): str(digest) for name, digest in values.pop("inputs").items()}
     ended = JobEnd(**_known(JobEnd, ending)) if ending else None
+    values["tries"] = tuple(values.get("tries", ()))
     made = TaskRecord(**_known(TaskRecord, values), ending=ended, fetched=fetched, inputs=inputs)
     return replace(made, job_id=int(made.job_id))
 

@@ -75,7 +75,7 @@ def _get(project: Project, place: Path, found: TaskRecord, replaced: Replace) ->
     job = identity.job_of(project, found)
     if not job.ended:
         raise RecordError(f"its job has not ended: it is {job.state}")
-    ending = task_status.note_ending(place, found, job)
+    found = task_status.note_ending(project, place, found, job)
     arriving = _Arriving(place, found, project.files(job) if job.repository_url else None, replaced)
     # A repository may hold files that must not be written into a folder.
     stored = [one for one in job.files if is_staged(one.name)]
@@ -84,8 +84,8 @@ def _get(project: Project, place: Path, found: TaskRecord, replaced: Replace) ->
     if not {one.name for one in stored} & set(folder.STREAMS):
         arriving.streams(job)
     got = not arriving.faults
-    record.write(place, replace(found, ending=ending, fetched=arriving.fetched, got=got))
-    notes = (*arriving.notes, *omission.notes(ending))
+    record.write(place, replace(found, fetched=arriving.fetched, got=got))
+    notes = (*arriving.notes, *omission.notes(job.end))
     return Got(place, tuple(arriving.files), tuple(arriving.faults), notes)
 
 

@@ -1,12 +1,14 @@
 """The status of the jobs of folders, in the terms of Leruli Queue."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.states import State
+from lgi_tools.cli import output_tries
 from lgi_tools.client import command_line
 from lgi_tools.client.job import Details, Job, read_job
 from lgi_tools.client.job_end import JobEnd
@@ -25,13 +27,18 @@ REMOVED, NOT_FETCHED = "removed", "results not fetched"
 
 @dataclass(frozen=True)
 class TaskStatus:
-    """The status of a folder: one of the five words, or none and an error in ``reason``."""
+    """The status of a folder: one of the five words, or none and an error in ``reason``.
+
+    ``used`` and ``tries`` of a job that has ended are those of the folder's record.
+    """
 
     folder: Path
     word: str = ""
     reason: str = ""
     job_id: int = 0
     end: JobEnd | None = None
+    used: Mapping[str, int] = field(default_factory=dict)
+    tries: Sequence[Mapping[str, Any]] = ()
 
     @property
     def line(self) -> str:
@@ -97,19 +104,20 @@ def submitted(folder: Path, server: str) -> TaskRecord:
 def _of(project: Project, folder: Path, found: TaskRecord, listed: _List | None) -> TaskStatus:
     if found.gone:
         if found.gone == PRUNED and not found.got:
-            return TaskStatus(folder, REMOVED, NOT_FETCHED, found.job_id, found.ending)
-        return TaskStatus(folder, COMPLETED, found.gone, found.job_id, found.ending)
+            return _known(TaskStatus(folder, REMOVED, NOT_FETCHED, found.job_id, found.ending), found)
+        return _known(TaskStatus(folder, COMPLETED, found.gone, found.job_id, found.ending), found)
     if found.ending and not found.got and not _is_there(project, found, listed):
-        return TaskStatus(folder, REMOVED, NOT_FETCHED, found.job_id, found.ending)
+        return _known(TaskStatus(folder, REMOVED, NOT_FETCHED, found.job_id, found.ending), found)
     if found.ending:
-        return _ended(folder, found.job_id, found.ending)
+        return _known(_ended(folder, found.job_id, found.ending), found)
     job = listed.jobs.get(found.job_id) if listed else None
     if job:
         identity.check(found, job)
     if job is None or job.ended:
         job = identity.job_of(project, found)
     if isinstance(job, Details) and job.ended:
-        return _ended(folder, found.job_id, note_ending(folder, found, job))
+        found = note_ending(project, folder, found, job)
+        return _known(_ended(folder, found.job_id, job.end), found)
     return TaskStatus(folder, *word_of(job, _head_for(project, job, listed)), job.id)
 
 
@@ -151,10 +159,18 @@ def word_of(job: Job, first: frozenset[int]) -> tuple[str, str]:
     return RUNNING, "it is being cancelled" if job.state == State.ABORTING else ""
 
 
-def note_ending(folder: Path, found: TaskRecord, job: Details) -> JobEnd:
-    """Record in the folder how its job ended. Returns the end."""
-    record.write(folder, replace(found, ending=job.end))
-    return job.end
+def note_ending(project: Project, folder: Path, found: TaskRecord, job: Details) -> TaskRecord:
+    """Record in the folder how its job ended and what it has used. Returns the record."""
+    used = {name: value for name, value in vars(job.usage).items() if value is not None}
+    tries = output_tries.fetch(project.call, job.id) if job.tried else ()
+    noted = replace(found, ending=job.end, used=used, tries=tries)
+    record.write(folder, noted)
+    return noted
+
+
+def _known(status: TaskStatus, found: TaskRecord) -> TaskStatus:
+    """Return the status of a job that has ended with what its record has of that."""
+    return replace(status, used=found.used, tries=found.tries)
 
 
 def _ended(folder: Path, job_id: int, end: JobEnd) -> TaskStatus:

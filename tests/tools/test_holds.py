@@ -185,5 +185,7 @@ def test_a_job_is_submitted_with_retries_and_its_tries_are_shown(grid: Grid, too
     assert "The end of the output of try 1, finished, exit code 3:\n  so\n  far" in told
     assert "\x1b" not in told
     assert json.loads(as_json)["tries"][0]["output"] == "so\nfar\x1b\n"
+    shown = json.loads(tool(qstat, str(job_id), "--json")[1])["job"]
+    assert (shown["tried"], [one["exit_code"] for one in shown["tries"]]) == (1, [3])
     with Project() as project:
         assert project.job(job_id).shown_try == "try 2 of 3"

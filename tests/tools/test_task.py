@@ -395,6 +395,24 @@ def test_a_folder_says_how_its_job_ended(
         assert (document["exit_code"], document["exit_signal"], document["reason"]) == told
 
 
+def test_the_status_of_a_folder_has_the_usage_and_tries_of_its_job(grid: Grid, task: Run) -> None:
+    """As JSON, from the record in the folder too; the list of tries is empty for most jobs."""
+    task(*SUBMIT, "psi4")
+    job_id = json.loads(Path(record.NAME).read_text())["job_id"]
+    used = {"cpu_milliseconds": 1500, "peak_memory": 2**20}
+    grid.set_job(job_id, state="finished", exit_code=0, tried=1, retries=2, **used)
+    grid.run(
+        "INSERT INTO job_tries VALUES (%s, 1, 10, 20, 'finished', 3, NULL, '', 'r', %s)", job_id, b"no\n"
+    )
+
+    documents = [json.loads(task("status", "--json")[1])["folders"][0] for _ in range(2)]
+
+    assert documents[0] == documents[1]
+    assert {name: documents[0][name] for name in used} == used
+    (one,) = documents[0]["tries"]
+    assert (one["number"], one["exit_code"], one["started"], one["output"]) == (1, 3, 10, "no\n")
+
+
 def test_a_queued_folder_is_cancelled(grid: Grid, task: Run) -> None:
     """Its job is removed, and it can be submitted again."""
     task(*SUBMIT, "psi4")
