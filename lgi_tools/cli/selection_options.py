@@ -184,17 +184,22 @@ def selection(chosen: Options, user: str, default_all: bool = False) -> "Selecti
     return found
 
 
-def only_own(chosen: Options, user: str, found: "Sequence[Job]") -> "list[Job]":
-    """Return those of the selected jobs that a command takes: the user's own, unless others are asked for.
+def takes(chosen: Options, user: str, job: "Job") -> bool:
+    """Return whether a command takes a selected job: one's own, unless others are asked for.
 
     Somebody else may have given a job the same name and labels, and let this user read it. An array has all
-    its elements from one submit. Raises ClickException when none is left.
+    its elements from one submit.
     """
     asked = chosen.get("everything") or chosen.get("group") or chosen.get("array")
-    if asked or any("[" in word for word in chosen.get("words", ())):
-        own = list(found)
-    else:
-        own = [job for job in found if user in job.owners]
+    return user in job.owners or bool(asked) or any("[" in word for word in chosen.get("words", ()))
+
+
+def only_own(chosen: Options, user: str, found: "Sequence[Job]") -> "list[Job]":
+    """Return those of the selected jobs that a command takes (`takes`).
+
+    Raises ClickException when none is left.
+    """
+    own = [job for job in found if takes(chosen, user, job)]
     if found and not own:
         raise click.ClickException("no job of yours is selected; --all also selects those of others")
     if not found:

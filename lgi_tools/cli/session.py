@@ -158,19 +158,33 @@ def selected(
     words: Options,
     suits: "Callable[[Job], bool]" = lambda _job: True,
     call: "Callable[[Callable[[], list[Job]]], list[Job]]" = lambda select: select(),
+    most: int = 0,
 ) -> "tuple[int, ...]":
     """Return the numbers of the jobs that options and words select: of single ids all, else those that exist.
 
     Of the latter only own jobs (`selection_options.only_own`) that suit the command; ``call`` makes the calls
     for them, and may repeat them.
-    Raises ClickException when nothing is selected, UsageError for an invalid selection.
+    Raises ClickException when nothing is selected, or more than ``most`` jobs (0: any number), UsageError for
+    an invalid selection.
     """
     from lgi_tools.cli import selection_options
 
     if words["words"] and selection_options.is_plain(words):
-        return job_ids(words["words"])
+        found = job_ids(words["words"])
+        _check_number(len(found), most)
+        return found
     wanted = selection_options.selection(words, project.user)
-    listed = call(lambda: list(project.select(wanted)))
+
+    def select() -> "list[Job]":
+        listed, own = [], 0
+        for job in project.select(wanted):
+            listed.append(job)
+            own += selection_options.takes(words, project.user, job)
+            # Where there are very many, not all of them are fetched.
+            _check_number(own, most)
+        return listed
+
+    listed = call(select)
     own = selection_options.only_own(words, project.user, listed)
     found = tuple(job.id for job in own if suits(job))
     if not found:
@@ -178,13 +192,28 @@ def selected(
     return found
 
 
-def warn_of_first(name: str, words: Options, job: "Job") -> None:
-    """Warn when a number that is given is an array's too, and means only the first of its elements."""
-    from lgi_tools.cli import selection_options, terminal
+def _check_number(number: int, most: int) -> None:
+    if most and number > most:
+        advice = "select fewer, as with --failed or --since 1h"
+        raise click.ClickException(f"more than {most} jobs are selected: {advice}")
+
+
+def plain_numbers(words: Options) -> tuple[int, ...]:
+    """Return the numbers that are given where nothing but numbers is."""
+    from lgi_tools.cli import selection_options
 
     is_number = bool(words["words"]) and selection_options.is_plain(words)
-    if is_number and job.array_id == job.id and str(job.id + 1) not in words["words"]:
-        terminal.warn(name, f"{job.id} is the first element of an array: {job.id}[] is all of it")
+    # A longer one is no job, which the server says.
+    return tuple(int(word) for word in words["words"] if len(word) < 10) if is_number else ()
+
+
+def warn_of_first(name: str, words: Options, project: "Project", job: "Job") -> None:
+    """Warn when a number that is given is an array's too, and means only the first of its elements."""
+    from lgi_tools.cli import first_elements
+
+    numbers = plain_numbers(words)
+    if job.array_id == job.id and job.id in numbers and job.id + 1 not in numbers:
+        first_elements.warn(name, project, [job.id])
 
 
 def job_ids(words: tuple[str, ...]) -> tuple[int, ...]:

@@ -130,8 +130,10 @@ def reference_of(job: "AnyJob | JobArray") -> int | str:
     if isinstance(job, JobArray):
         return f"{job.id}[]"
     if isinstance(job, str) and not job.strip().isdecimal():
-        job_references.read(job.strip())
-        return job.strip()
+        # Elements of an array as it was printed: "102[][2-3]".
+        text = job.strip().replace("[][", "[")
+        job_references.read(text)
+        return text
     return id_of(job)
 
 

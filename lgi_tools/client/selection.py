@@ -9,7 +9,7 @@ from lgi_protocol import labels
 from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply
 
-_ARRAY = re.compile(r"([0-9]{1,9})(?:\[([0-9, -]*)\])?")
+_ARRAY = re.compile(r"([0-9]{1,9})(?:\[\])?(?:\[([0-9, -]*)\])?")
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 # Ranges of numbers in one call.
 MOST_RANGES = 500
@@ -26,7 +26,7 @@ class Selection:
     ``state`` and ``application`` may begin with ``!`` for all others. ``ended`` is ``succeeded``, ``failed``
     or ``unknown``. ``labels`` are written ``key=value``. ``since`` is the earliest last change, in Unix
     seconds. ``numbers`` are ranges of job ids, each with its last one. ``array`` is an array as ``7``, or
-    elements of it as ``7[1-3,9]``; ``single`` passes no elements of arrays.
+    elements of it as ``7[1-3,9]`` or ``7[][1-3,9]``; ``single`` passes no elements of arrays.
     """
 
     state: str = ""
@@ -60,7 +60,7 @@ class Selection:
             "resource": self.resource,
             "since": str(self.since or ""),
             "job_ids": ", ".join(numbers),
-            "array_id": self.array.removesuffix("[]"),
+            "array_id": self.array.replace("[]", ""),
             "single": "1" if self.single else "",
         }
         return {name: text for name, text in fields.items() if text}

@@ -1,32 +1,37 @@
 """LGI_explain: explain why a job does not run, as far as the user may know."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from lgi_protocol import comma_lists
-from lgi_protocol.errors import TransportError
+from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
 from lgi_protocol.states import State
 from lgi_tools.cli import options, output_json, program, selection_options, terminal
-from lgi_tools.cli.session import open_project, selected
+from lgi_tools.cli.output_json import Values
+from lgi_tools.cli.session import open_project, selected, warn_of_first
 from lgi_tools.client.text import one_line
+from lgi_tools.commands import explain_waits
+from lgi_tools.commands.explain_waits import age
 from lgi_tools.commands.wait import line_of
 
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
     from lgi_tools.client.explanation import Explanation
-    from lgi_tools.client.hold import Hold
     from lgi_tools.client.job import Details, Job
     from lgi_tools.client.project import Project
     from lgi_tools.client.resource import Resource
 
 NAME = "LGI_explain"
+# Jobs that are explained at once: each takes two or three calls.
+MOST = 500
+# A job that is deleted, or that others do not let the user read.
+_MISSING = {ErrorNumber.NO_JOB, ErrorNumber.READ_REFUSED}
 # By default daemons ask for work every 10 minutes, and their session expires after 30 minutes.
 SILENT = timedelta(minutes=30)
-# Jobs that one waits for: of more than the first number only the second are named.
-_MOST_WAITS, _SHOWN_WAITS = 10, 5
 
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
@@ -39,32 +44,50 @@ def command(as_json: bool, **given: object) -> int:
     """Show the state of jobs and, for a queued job, which resources of the project can run it.
 
     JOB_ID is a number, a range as 12-40, or - for the numbers on standard input; options select jobs too.
+    Of a job that has failed the last lines of its standard error are shown.
 
     Example: LGI_explain 7
     """
     words = selection_options.split(given)
-    found = []
+    found: list[Values] = []
     with open_project(given, NAME) as project:
-        for job_id in selected(project, words):
-            lines = [one_line(line) for line in lines_of(project, job_id, datetime.now(UTC))]
-            found.append(
-                {"job_id": job_id, "message": lines[0], "details": [one.strip() for one in lines[1:]]}
-            )
-            if not as_json:
-                terminal.show("".join(f"{line}\n" for line in lines))
+        job_ids = selected(project, words, most=MOST)
+        warn = partial(warn_of_first, NAME, words, project)
+        for job_id in job_ids:
+            try:
+                found.append(_shown(lines_of(project, job_id, datetime.now(UTC), warn), job_id, as_json))
+            except ServerError as error:
+                # Others are explained all the same.
+                if error.number not in _MISSING or len(job_ids) == 1:
+                    raise
+                terminal.warn(NAME, f"job {job_id}: {error}")
+                found.append({"job_id": job_id} | output_json.refused(error))
     if as_json:
         output_json.show({"jobs": found})
-    return 0
+    return 1 if any("error" in one for one in found) else 0
 
 
-def lines_of(project: "Project", job_id: int, now: datetime) -> list[str]:
-    """Return what is known of a job. Of a locked one the server gives the explanation only."""
+def _shown(text: Sequence[str], job_id: int, as_json: bool) -> Values:
+    """Print the explanation of a job, and return it for JSON."""
+    lines = list(map(one_line, text))
+    if not as_json:
+        terminal.show("".join(f"{line}\n" for line in lines))
+    return {"job_id": job_id, "message": lines[0], "details": [one.strip() for one in lines[1:]]}
+
+
+def lines_of(
+    project: "Project", job_id: int, now: datetime, seen: "Callable[[Job], object]" = id
+) -> list[str]:
+    """Return what is known of a job; ``seen`` gets it. Of a locked one there is the explanation only."""
+    from lgi_tools.commands import explain_errors
+
     explanation = _explanation(project, job_id)
     if explanation and explanation.locked_by:
         return [locked(job_id, explanation, now)]
     job = project.job(job_id)
+    seen(job)
     resources = project.resources() if job.state == State.QUEUED else ()
-    return list(explained(job, resources, now, explanation))
+    return [*explained(job, resources, now, explanation), *explain_errors.last_lines(project, job)]
 
 
 def locked(job_id: int, explanation: "Explanation", now: datetime) -> str:
@@ -109,58 +132,26 @@ def explained(
     if explanation and explanation.holds:
         number = f" for {job.shown_try}" if job.tried else ""
         yield f"job {job.id} has been queued {duration}{number}, but is held: no resource gets it"
-        yield from (_hold(job.id, one, now) for one in explanation.holds)
+        yield from (explain_waits.hold(job.id, one, now) for one in explanation.holds)
         if job.deadline:
-            yield f"  {_deadline(job, job.deadline - now)}"
-        yield from _waits(explanation)
+            yield f"  {explain_waits.deadline(job, job.deadline - now)}"
+        yield from explain_waits.waits(explanation)
         return
     yield (
         f"job {job.id} has been queued {duration}: "
         f"{explanation.message if explanation else summary(job, resources, len(able))}"
     )
     if job.deadline:
-        yield f"  {_deadline(job, job.deadline - now)}"
+        yield f"  {explain_waits.deadline(job, job.deadline - now)}"
     if job.urgent:
         yield f"  it is urgent, by the right of {job.urgent}: resources get it before all other jobs"
     if job.priority:
         yield f"  it has priority {job.priority} among the queued jobs of its user"
-    yield from _in_its_way(explanation) if explanation else ()
+    yield from explain_waits.in_its_way(explanation) if explanation else ()
     for one in sorted(resources, key=lambda one: (one not in able, one.name)):
         runs = explanation.running.get(one.name, 0) if explanation else 0
         at_work = f"; currently runs {runs} jobs of {job.application}" if runs else ""
         yield f"  {one.name}: {reason(job, one, now)}{at_work}"
-
-
-def _deadline(job: "Details", left: timedelta) -> str:
-    """Return when the deadline of a job is, and whether it will be missed."""
-    if left <= timedelta():
-        return f"it has missed its deadline, {age(-left)} ago"
-    if job.is_late:
-        asked = age(timedelta(seconds=job.requested_seconds))
-        return f"it will miss its deadline in {age(left)}: it asks for {asked}"
-    return f"its deadline is in {age(left)}"
-
-
-def _hold(job_id: int, one: "Hold", now: datetime) -> str:
-    """Return who or what holds a job, since when, and how that ends."""
-    until = f", for {age(one.until - now)} more" if one.until else ""
-    option = "" if one.reason == "user" else "--now "
-    advice = f"; LGI_release {option}{job_id} releases it" if one.reason in {"user", "after", "retry"} else ""
-    return f"  held for {age(now - one.since)} by {one.summary}{until}{advice}"
-
-
-def _waits(found: "Explanation") -> Iterator[str]:
-    shown = found.waits if len(found.waits) <= _MOST_WAITS else found.waits[:_SHOWN_WAITS]
-    yield from (f"  waits for job {one.job_id}: {one.state or 'deleted'}" for one in shown)
-    if more := max(found.count_of_waits, len(found.waits)) - len(shown):
-        yield f"  waits for {more} more jobs, {more + len(shown)} in all"
-
-
-def _in_its_way(found: "Explanation") -> Iterator[str]:
-    if found.jobs_before:
-        yield f"  {found.jobs_before}{' or more' if found.or_more else ''} queued jobs are ahead of it"
-    for one in found.licences:
-        yield f"  licence {one.name}: needs {one.requested}, {one.used} of {one.total} in use"
 
 
 def summary(job: "Job", resources: "Sequence[Resource]", able: int) -> str:
@@ -222,19 +213,6 @@ def reason(job: "Job", resource: "Resource", now: datetime) -> str:
     return f"accepts such jobs, but may be full, or its local limits may refuse this one; {last_call}"
 
 
-def age(span: timedelta) -> str:
-    """Return a time span in its largest unit, as ``3 hours``."""
-    seconds = max(0, int(span.total_seconds()))
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length:
-            return _counted(seconds // length, unit)
-    return _counted(seconds, "second")
-
-
-def _counted(number: int, unit: str) -> str:
-    return f"{number} {unit}{'' if number == 1 else 's'}"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run LGI_explain and return its exit code: 0 when the job exists."""
+    """Run LGI_explain and return its exit code: 0 when all jobs exist."""
     return program.run(command, NAME, arguments)

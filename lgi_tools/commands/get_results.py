@@ -32,7 +32,7 @@ class Getter:
     """What is fetched, and where to. One for all threads: no two jobs write the same file.
 
     ``only`` and ``exclude`` are patterns of file names; ``force`` replaces files that differ; ``seen`` gets
-    each job.
+    each job with its project.
     """
 
     pattern: PathPattern
@@ -40,7 +40,7 @@ class Getter:
     only: Sequence[str] = ()
     exclude: Sequence[str] = ()
     force: bool = False
-    seen: Callable[[Details], object] = id
+    seen: Callable[[Project, Details], object] = lambda _project, _job: None
     _taken: dict[str, int] = field(default_factory=dict)
     _guard: Lock = field(default_factory=Lock)
 
@@ -52,7 +52,7 @@ class Getter:
             if error.number != ErrorNumber.NO_JOB:
                 raise
             return Fetched(job_id, faults=("it does not exist, or you may not read it",))
-        self.seen(job)
+        self.seen(project, job)
         if not job.ended:
             return Fetched(job_id, faults=(f"it is {job.state}: LGI_wait waits until it has ended",))
         return _Job(self, project, job).fetch()

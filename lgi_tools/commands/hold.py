@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lgi_protocol.states import State
-from lgi_tools.cli import options, output_json, program, selection_options, terminal
+from lgi_tools.cli import first_elements, options, output_json, program, selection_options, terminal
 from lgi_tools.cli.output_jobs import of_holds
-from lgi_tools.cli.session import open_project, selected
+from lgi_tools.cli.session import open_project, plain_numbers, selected
 
 if TYPE_CHECKING:
     # Slow to load: only their fields are read.
@@ -69,6 +69,7 @@ def _change(
     words = selection_options.split(given)
     with open_project(given, name) as project:
         outcomes = list(change(project, selected(project, words, suits)))
+        first_elements.warn(name, project, plain_numbers(words))
     for one in outcomes:
         if one.error:
             terminal.warn(name, f"job {one.job_id}: {one.error}")

@@ -1,14 +1,16 @@
 """LGI_qdel: delete or abort jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
 
-from lgi_tools.cli import options, output_json, program, selection_options, terminal
+from lgi_tools.cli import first_elements, options, output_json, program, selection_options, terminal
 from lgi_tools.cli.output_json import OutputFormat, Values
 from lgi_tools.cli.program import CallError
-from lgi_tools.cli.session import UserCalls, translate_errors
+from lgi_tools.cli.progress import ProgressBar
+from lgi_tools.cli.session import UserCalls, plain_numbers, translate_errors
 
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
@@ -58,15 +60,27 @@ def command(yes: bool, raw: bool, as_json: bool, **given: object) -> int:
     asks = not yes and terminal.is_attended()
     if asked is None:
         job_ids = list(words["words"])
-        wanted = [job_id for job_id in job_ids if not asks or _is_confirmed(calls, job_id)]
+        first_elements.warn(NAME, calls, plain_numbers(words))
+        wanted = [one for one in _counted(job_ids, "asking", asks) if not asks or _is_confirmed(calls, one)]
     else:
         job_ids = wanted = _selected(calls, asked, words, chosen.user, asks)
-    done = [_delete(calls, job_id, shape, results) for job_id in wanted]
+    # Where each job is printed on the terminal, that shows how far it is.
+    is_silent = shape is OutputFormat.JSON or not terminal.is_watched()
+    done = [_delete(calls, one, shape, results) for one in _counted(wanted, "deleting", is_silent)]
     if shape is OutputFormat.JSON:
         output_json.show({"jobs": results})
     elif shape is OutputFormat.TEXT:
         terminal.show("\n")
     return 0 if all(done) and len(wanted) == len(job_ids) else 1
+
+
+def _counted(job_ids: Sequence[str], label: str, is_shown: bool) -> Iterator[str]:
+    """Yield the numbers; if it is shown, a bar on a terminal says how many of them are done."""
+    with closing(ProgressBar(label)) as bar:
+        for done, job_id in enumerate(job_ids):
+            if is_shown:
+                bar(done, len(job_ids))
+            yield job_id
 
 
 def _selected(

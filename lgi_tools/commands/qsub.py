@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lgi_protocol.job_directory import JOB_CERTIFICATE, JobDirectory
-from lgi_tools.cli import label_options, options, output_json, plan_options, program, terminal
+from lgi_tools.cli import first_elements, label_options, options, output_json, plan_options, program, terminal
 from lgi_tools.cli.output_json import OutputFormat
 from lgi_tools.cli.program import CallError
 from lgi_tools.cli.progress import ProgressBar
@@ -158,8 +158,10 @@ def submit_as_user(
     from lgi_tools.client.selection import SHOW
 
     more = SHOW if fields.keys() & {"job_name", "labels", *plan_options.FIELDS} else {}
+    calls = UserCalls(chosen)
     with closing(ProgressBar("sending")) as bar:
-        reply = UserCalls(chosen).submit(fields | more, files, bar)
+        reply = calls.submit(fields | more, files, bar)
+    first_elements.warn_of_followed(NAME, calls, fields)
     if more and not label_options.are_kept(fields, reply.value("job", "job_name")):
         terminal.warn(NAME, label_options.NOT_KEPT)
     if shape is not OutputFormat.TEXT:

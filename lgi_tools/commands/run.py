@@ -138,7 +138,7 @@ def _submit_batch(file: str, batch_id: str, job: options.Options, given: options
     run_batch.warn(lines, NAME)
     with open_project(given, NAME) as project:
         code = run_batch.submit(project, lines, batch_id, NAME)
-        _warn_of_unmet(project, [line.plan for line in lines])
+        _warn(project, [line.plan for line in lines])
         return code
 
 
@@ -162,7 +162,7 @@ def _submit_array(
         run_array.warn(words, found, NAME)
         batch_id = batch_id or idempotent_submit.new_id()
         code = run_array.submit(project, found, NAME, at_most=at_most, batch_id=batch_id, as_json=as_json)
-        _warn_of_unmet(project, list(found.values()))
+        _warn(project, list(found.values()))
         return code
 
 
@@ -179,8 +179,18 @@ def _submit(project: "Project", plan: Plan, wait: bool, as_json: bool) -> int:
     else:
         with terminal.naming(NAME, job.id):
             output_json.show(output_jobs.of_job(job)) if as_json else terminal.show(f"{job.id}\n")
-    _warn_of_unmet(project, [plan])
+    _warn(project, [plan])
     return until_end(project, job) if wait else 0
+
+
+def _warn(project: "Project", plans: Sequence[Plan]) -> None:
+    """Warn of jobs that no resource can run, and of followed numbers that mean one element of an array."""
+    _warn_of_unmet(project, plans)
+    lists = {(*plan.request.plan.after, *plan.request.plan.after_any) for plan in plans}
+    if numbers := {one for some in lists for one in some if isinstance(one, int)}:
+        from lgi_tools.cli import first_elements
+
+        first_elements.warn(NAME, project, sorted(numbers))
 
 
 def _warn_of_unmet(project: "Project", plans: Sequence[Plan]) -> None:

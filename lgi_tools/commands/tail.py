@@ -74,7 +74,7 @@ def command(follow: bool, lines: int, each: bool, as_json: bool, **given: object
                 return _show_each(project, chosen, lines, follow=follow)
             (job_id,) = chosen
             return (tail_output.follow if follow else tail_output.show)(
-                project, job_id, lines, partial(warn_of_first, NAME, words)
+                project, job_id, lines, partial(warn_of_first, NAME, words, project)
             )
         except KeyboardInterrupt:
             return job_end.INTERRUPTED

@@ -10,7 +10,7 @@ from lgi_tools.client.job_array import JobArray
 from lgi_tools.client.job_end import Outcome
 from lgi_tools.client.resource import Resource
 from lgi_tools.client.text import one_line
-from lgi_tools.commands import explain, qstat_long
+from lgi_tools.commands import explain, explain_waits, qstat_long
 from lgi_tools.commands.top_board import Board
 
 # A text and its style (`cli.screen.COLORS`).
@@ -77,7 +77,7 @@ def resource_lines(board: Board) -> list[str]:
 
 
 def _resource(board: Board, one: Resource) -> str:
-    called = f"called {explain.age(board.read_at - one.last_call)} ago"
+    called = f"called {explain_waits.age(board.read_at - one.last_call)} ago"
     state = "may be down, " if explain.is_silent(one, board.read_at) else ""
     if one.drained_since:
         state = f"drained{f': {one.drain_reason}' if one.drain_reason else ''}, "

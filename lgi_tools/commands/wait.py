@@ -59,7 +59,7 @@ def command(timeout: float | None, quiet: bool, as_json: bool, **given: object) 
     with open_project(given, NAME) as project, outage.unknown_without_answer():
         try:
             wanted = selected(project, words, call=partial(outage.persist, NAME, project, timeout=timeout))
-            warn = partial(warn_of_first, NAME, words)
+            warn = partial(warn_of_first, NAME, words, project)
             for job_id, code in _shown_ends(project, wanted, _left(end), warn, as_json=as_json, quiet=quiet):
                 codes[job_id] = code
         except TimeoutError:

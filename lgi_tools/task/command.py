@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,6 +98,7 @@ def submit(
     _warn_of_flaws(folders, words[0])
     with settled(given) as chosen:
         _warn_of_unmet(chosen, order)
+        _warn_of_first(chosen, names)
         done = watched(submission.submit(chosen, order, folders, hands, force), len(folders), "submitting")
         return _say(done) if batch else _say_one(*done)
 
@@ -116,6 +117,15 @@ def _warn_of_unmet(chosen: Settings, order: "Order") -> None:
     else:
         reason = unmet_request(resources, command_line.APPLICATION, order.targets, order.specifics)
         warn_of_unmet(NAME, reason)
+
+
+def _warn_of_first(chosen: Settings, fields: Mapping[str, str]) -> None:
+    from lgi_tools.cli import first_elements
+    from lgi_tools.client.project import Project
+
+    if fields.get("after") or fields.get("after_any"):
+        with Project.of(chosen) as project:
+            first_elements.warn_of_followed(NAME, project, fields)
 
 
 def _warn_of_flaws(folders: Sequence[Path], program: str) -> None:

@@ -20,8 +20,11 @@ from lgi_tools.client.project import Project
 from lgi_tools.client.selection import Selection
 from lgi_tools.commands.explain import main as explain
 from lgi_tools.commands.get import main as get
+from lgi_tools.commands.hold import main as hold
+from lgi_tools.commands.hold import release_main as release
 from lgi_tools.commands.qdel import main as qdel
 from lgi_tools.commands.qstat import main as qstat
+from lgi_tools.commands.qsub import main as qsub
 from lgi_tools.commands.resubmit import main as resubmit
 from lgi_tools.commands.run import main as run_command
 from lgi_tools.commands.tail import main as tail
@@ -198,7 +201,7 @@ def test_the_number_of_an_array_alone_is_its_first_element(grid: Grid, tool: Run
     made = array(tool, "--array", "1-3", "--", "echo", "{}")
     for number, job_id in enumerate(listed(tool, f"{made}[]")):
         grid.set_job(job_id, state="finished", exit_code=number)
-    text = f"{made} is the first element of an array: {made}[] is all of it"
+    text = f"{made} is the first element of an array of 3: {made}[] means the whole"
 
     one, every = tool(wait, str(made)), tool(wait, f"{made}[]")
 
@@ -207,6 +210,41 @@ def test_the_number_of_an_array_alone_is_its_first_element(grid: Grid, tool: Run
     assert text in tool(get, str(made))[2]
     assert text in tool(tail, str(made))[2]
     assert text not in tool(wait, f"{made}[1]")[2] + tool(wait, str(made + 1))[2]
+
+
+def test_a_number_that_an_array_has_too_is_named(grid: Grid, tool: Run) -> None:
+    """By every command that takes it as that of the first element; the line says what means the whole."""
+    made = array(tool, "--array", "1-3", "--hold", "--", "echo", "{}")
+    text = f"{made} is the first element of an array of 3: {made}[] means the whole"
+    submit = ("-a", "command", "--after")
+
+    for command, words, more in (
+        (hold, (), ()),
+        (release, (), ()),
+        (explain, (), ()),
+        (run_command, ("--after",), ("--", "true")),
+        (qsub, submit, ()),
+        (qdel, ("--yes",), ()),
+    ):
+        first, other, whole = (
+            tool(command, *words, one, *more) for one in (f"{made}", f"{made + 1}", f"{made}[]")
+        )
+
+        assert (first[0], first[2].count(text)) == (0, 1), command.__module__
+        assert "means the whole" not in other[2] + whole[2]
+
+
+def test_elements_are_selected_by_what_a_shell_makes_of_an_array(grid: Grid, tool: Run) -> None:
+    """In all commands, options, and Python: 102[][2-3] is 102[2-3]."""
+    made = array(tool, "--array", "1-4", "--", "echo", "{}")
+    follower = tool(run_command, "--after", f"{made}[][2-3]", "--", "true")[1].strip()
+
+    assert listed(tool, f"{made}[][2-3]") == [made + 1, made + 2]
+    assert listed(tool, "--array", f"{made}[][4]") == [made + 3]
+    rows = grid.rows("SELECT after_id FROM job_dependencies WHERE job_id = %s ORDER BY after_id", follower)
+    assert [row["after_id"] for row in rows] == [made + 1, made + 2]
+    with Project() as project:
+        assert [job.id for job in project.jobs(array=f"{made}[][1]")] == [made]
 
 
 def test_a_job_follows_a_whole_array(grid: Grid, tool: Run) -> None:
@@ -336,7 +374,7 @@ def test_python_goes_on_with_an_array(grid: Grid, tool: Run) -> None:
     with Project() as project:
         first = project.submit_array([JobRequest("command")] * 2, request_id="mine")
         again = project.submit_array([JobRequest("command")] * 2, request_id="mine")
-        with pytest.raises(ServerError, match="its array has 2 elements"):
+        with pytest.raises(ServerError, match="and has 2 elements"):
             project.submit_array([JobRequest("command")] * 3, request_id="mine")
 
     assert [one.job_id for one in first] == [one.job_id for one in again]

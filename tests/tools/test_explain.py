@@ -1,5 +1,6 @@
 """LGI_explain: why a job does not run."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,8 +15,10 @@ from lgi_tools.commands.explain import main
 from lgi_tools.commands.wait import main as wait
 from tests.support.canned_server import CannedServer, end_fields, lgi, lgi_error
 from tests.support.grid import Grid
+from tests.tools.test_selection import submitted, tool
 
 Run = Callable[..., tuple[int, str, str]]
+__all__ = ["tool"]
 STATE, RESOURCES = "interfaces/interface_job_state", "interfaces/interface_project_resource_list"
 EXPLAIN = "interfaces/interface_explain_job"
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -168,6 +171,50 @@ def test_a_locked_job_is_explained_at_once(run: Run, server: CannedServer) -> No
     line = "job 7 has been locked by cluster@test for 20 minutes: a resource is just looking at it\n"
     assert said == (0, line, "")
     assert len(server.requests) == 1
+
+
+def test_the_end_of_the_standard_error_of_a_failed_job_is_shown(grid: Grid, tool: Run) -> None:
+    """Ten lines of it, without what could steer a terminal; nothing of a job that has succeeded."""
+    lines = "".join(f"line {number}\n" for number in range(30)) + "\x1b[2Jboom \u202e" + "x" * 900
+    output = f"out\n[LGI: standard error]\n{lines}\n".encode()
+    failed, well = (submitted(grid) for _ in range(2))
+    grid.set_job(failed, state="finished", exit_code=3, output=output)
+    grid.set_job(well, state="finished", exit_code=0, output=output)
+
+    code, out, err = tool(main, str(failed))
+
+    assert (code, err) == (0, "")
+    heading, first, *_, last = out.splitlines()[1:]
+    assert (heading, first) == ("  the end of its standard error:", "    line 21")
+    assert last.startswith("    \\x1b[2Jboom \\u202exxx")
+    assert len(last) < 300
+    assert tool(main, str(well))[1] == f"job {well} finished, exit code 0\n"
+
+
+def test_a_deleted_job_of_several_is_told_and_the_others_are_explained(grid: Grid, tool: Run) -> None:
+    """The exit code is 1; JSON has its error in its place."""
+    first, gone, last = (submitted(grid, "finished") for _ in range(3))
+    grid.user().delete(gone)
+
+    code, out, err = tool(main, str(first), str(gone), str(last))
+    documents = json.loads(tool(main, "--json", str(first), str(gone), str(last))[1])["jobs"]
+
+    assert (code, out.count("exit code 4")) == (1, 2)
+    assert err.startswith(f"LGI_explain: job {gone}: ")
+    assert [one["job_id"] for one in documents] == [first, gone, last]
+    assert [one.get("error", {}).get("number") for one in documents] == [None, 15, None]
+
+
+def test_too_many_jobs_are_not_explained(grid: Grid, tool: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers and ranges alike; the message says what to do."""
+    monkeypatch.setattr(explain, "MOST", 2)
+    numbers = [submitted(grid) for _ in range(3)]
+
+    refused = [tool(main, *map(str, numbers)), tool(main, "1-1000000")]
+
+    assert [one[:2] for one in refused] == [(1, "")] * 2
+    assert all("more than 2 jobs are selected: select fewer" in one[2] for one in refused)
+    assert tool(main, f"{numbers[0]}-{numbers[1]}")[0] == 0
 
 
 @pytest.mark.slow
