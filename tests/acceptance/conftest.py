@@ -66,14 +66,14 @@ class DaemonProcess:
         """Kill the daemon with SIGKILL; its jobs continue."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def stop(self) -> int:
         """Stop the daemon by SIGTERM and return its exit code."""
         if self.process is None or self.process.poll() is not None:
             return 0
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def jobs(self) -> list[Path]:
         """The directories of the jobs it has."""
@@ -82,10 +82,20 @@ class DaemonProcess:
     def remove(self) -> None:
         """Stop the daemon, end its jobs and remove everything."""
         self.stop()
-        for process in self._processes():
-            with suppress(OSError):
-                os.kill(int(process.name), signal.SIGKILL)
+        self.end_jobs()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def end_jobs(self) -> None:
+        """Kill what works in its directory; return when nothing does, which could write there again."""
+
+        def have_ended() -> bool:
+            found = self._processes()
+            for process in found:
+                with suppress(OSError):
+                    os.kill(int(process.name), signal.SIGKILL)
+            return not found
+
+        wait_for(have_ended)
 
     def wake(self) -> None:
         """Let the jobs that sleep end, whatever their number of seconds is."""

@@ -1,11 +1,13 @@
 """Fixtures of the applications' tests."""
 
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,9 @@ import pytest
 from tests.conftest import lacking
 from tests.daemon.conftest import certificate_files
 from tests.support import containers
+from tests.support.grid import wait_for
 
-from . import slurm
+from . import shims, slurm
 from .slurm import Slurm
 
 __all__ = ["certificate_files"]
@@ -32,13 +35,30 @@ def place() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="lgi's jobs "))
     path.chmod(0o755)
     yield path
-    for entry in Path("/proc").glob("[0-9]*/cwd"):
-        try:
-            if Path(os.readlink(entry)).is_relative_to(path):
-                os.kill(int(entry.parent.name), signal.SIGKILL)
-        except OSError:
-            continue
+    wait_for(lambda: not ended_in(path))
     shutil.rmtree(path, ignore_errors=True)
+
+
+def ended_in(path: Path) -> list[str]:
+    """The processes that work in a directory, each of which is killed."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            if Path(os.readlink(entry)).is_relative_to(path):
+                found.append(entry.parent.name)
+                os.kill(int(entry.parent.name), signal.SIGKILL)
+    return found
+
+
+@pytest.fixture
+def answers_alone() -> Iterator[None]:
+    """The cached answers of batch systems, which all jobs of a user share, are of this test alone.
+
+    Tests of other files run at the same time, and each removes them.
+    """
+    with Path(shims.__file__).open() as shared:
+        fcntl.flock(shared, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="session")

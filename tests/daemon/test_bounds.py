@@ -25,7 +25,7 @@ from .conftest import IS_ROOT
 from .test_configuration import edit
 
 PYTHON = os.path.realpath(sys.executable)
-HOLD = f"{PYTHON} -ISc \"held = bytearray(200 << 20); open('is_big', 'w'); import time; time.sleep(60)\""
+HOLD = f"{PYTHON} -ISc \"held = bytearray(200 << 20); open('is_big', 'w'); import time; time.sleep(300)\""
 
 
 def started(workshop: Workshop, body: str, mark: str, bounds: JobBounds) -> tuple[Daemon, LocalJob]:
@@ -42,10 +42,12 @@ def started(workshop: Workshop, body: str, mark: str, bounds: JobBounds) -> tupl
 
 def reported(workshop: Workshop, daemon: Daemon) -> JobDescription:
     """The job at the server once its daemon has noticed and reported its end."""
-    for _second in range(40):
+
+    def is_reported() -> bool:
         workshop.tick(daemon, COUNT_SECONDS)
-        if workshop.server.jobs["1"].state != "running":
-            break
+        return workshop.server.jobs["1"].state != "running"
+
+    until(is_reported)
     return workshop.server.jobs["1"]
 
 
@@ -66,7 +68,7 @@ def test_the_least_of_the_bound_and_the_jobs_own_limit_counts(
     workshop: Workshop, limit: int, bound: int, least: int
 ) -> None:
     """A job may ask for less, and a script may not give it more."""
-    body = f'echo {limit} > "$LGI_STATE_DIRECTORY/{LIMIT}"; : > begun; sleep 60'
+    body = f'echo {limit} > "$LGI_STATE_DIRECTORY/{LIMIT}"; : > begun; sleep 300'
     _daemon, job = started(workshop, body, "begun", JobBounds(memory=bound))
 
     assert bound_of(job) == least
@@ -75,7 +77,7 @@ def test_the_least_of_the_bound_and_the_jobs_own_limit_counts(
 
 def test_a_job_that_stores_too_much_is_killed_and_says_so(workshop: Workshop) -> None:
     """What it has written so far is reported with its reason."""
-    body = "echo begin > LGI_output; head -c 3000000 /dev/zero > big; : > written; sleep 60 & wait"
+    body = "echo begin > LGI_output; head -c 3000000 /dev/zero > big; : > written; sleep 300 & wait"
     daemon, job = started(workshop, body, "written", JobBounds(disk=1))
 
     ended = reported(workshop, daemon)
@@ -88,7 +90,7 @@ def test_a_job_that_stores_too_much_is_killed_and_says_so(workshop: Workshop) ->
 
 def test_the_output_streams_of_a_job_count_too(workshop: Workshop) -> None:
     """Scripts keep them in the state directory."""
-    body = 'head -c 3000000 /dev/zero > "$LGI_STATE_DIRECTORY/stdout"; : > written; sleep 60 & wait'
+    body = 'head -c 3000000 /dev/zero > "$LGI_STATE_DIRECTORY/stdout"; : > written; sleep 300 & wait'
     daemon, _job = started(workshop, body, "written", JobBounds(disk=1))
 
     assert reported(workshop, daemon).end.reason == "it stored more than 1 MB"
@@ -97,7 +99,7 @@ def test_the_output_streams_of_a_job_count_too(workshop: Workshop) -> None:
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
 def test_files_that_a_job_stores_elsewhere_under_its_own_uid_count(workshop: Workshop) -> None:
     """They are in /tmp or in shared memory, which is not the memory of a process."""
-    body = "head -c 3000000 /dev/zero > /dev/shm/LGI_test_$LGI_JOB_ID.$$; : > written; sleep 60 & wait"
+    body = "head -c 3000000 /dev/zero > /dev/shm/LGI_test_$LGI_JOB_ID.$$; : > written; sleep 300 & wait"
     daemon, _job = started(workshop, body, "written", JobBounds(disk=1))
 
     assert reported(workshop, daemon).end.reason == "it stored more than 1 MB"
@@ -106,7 +108,7 @@ def test_files_that_a_job_stores_elsewhere_under_its_own_uid_count(workshop: Wor
 
 def test_a_job_within_its_bounds_is_left_alone(workshop: Workshop) -> None:
     """Its scripts know them."""
-    body = 'echo "$LGI_JOB_MAX_MEMORY $LGI_JOB_MAX_DISK" > told; : > is_running; sleep 60'
+    body = 'echo "$LGI_JOB_MAX_MEMORY $LGI_JOB_MAX_DISK" > told; : > is_running; sleep 300'
     daemon, job = started(workshop, body, "is_running", JobBounds(memory=500, disk=2))
 
     for _second in range(5):
@@ -133,7 +135,7 @@ def test_the_reason_is_known_to_the_next_daemon(workshop: Workshop) -> None:
 def test_an_application_is_not_paused_for_jobs_that_use_too_much(workshop: Workshop) -> None:
     """Three users in a row wrote too much: their jobs are the cause, and others run."""
     workshop.bounds = JobBounds(disk=1)
-    workshop.write_script("job_run_script", "head -c 3000000 /dev/zero > big; : > written; sleep 60 & wait")
+    workshop.write_script("job_run_script", "head -c 3000000 /dev/zero > big; : > written; sleep 300 & wait")
     for job_id, user in (("1", "mark"), ("2", "alice"), ("3", "bob")):
         workshop.server.submit(job_id, owners=(user,))
     daemon = workshop.daemon()
@@ -141,8 +143,11 @@ def test_an_application_is_not_paused_for_jobs_that_use_too_much(workshop: Works
     marks = [job.run.files(job.record).path / "written" for job in daemon.jobs]
     until(lambda: all(mark.exists() for mark in marks))
 
-    for _second in range(5):
+    def are_reported() -> bool:
         workshop.tick(daemon, COUNT_SECONDS)
+        return all(job.state != "running" for job in workshop.server.jobs.values())
+
+    until(are_reported)
 
     assert {job.end.reason for job in workshop.server.jobs.values()} == {"it stored more than 1 MB"}
     assert daemon.circuit_breaker.open_for("LGI", "hello_world") == 0

@@ -59,7 +59,7 @@ def configuration(file: Path, authority: Authority, laptop: Issued, server: Cann
 
 def found(configuration: Configuration, *severities: Severity) -> list[str]:
     """What is found, of some severities."""
-    return [one.text for one in findings(configuration, 3.0) if one.severity in severities]
+    return [one.text for one in findings(configuration, 60.0) if one.severity in severities]
 
 
 def accepting(server: CannedServer) -> None:
@@ -173,7 +173,7 @@ def test_servers_that_do_not_answer_have_one_deadline_together(configuration: Co
 
         told = list(probes.server_findings(replace(configuration, projects=both), 0.5))
 
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
     assert [one.severity for one in told] == [WARNING, WARNING]
     assert told[1].text == f"{url} has not answered within 0.5 s, for project Two"
 

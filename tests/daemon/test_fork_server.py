@@ -1,6 +1,7 @@
 """The fork server of a daemon: what it starts is recorded first, and goes on when one of them dies."""
 
 import os
+import re
 import signal
 import subprocess
 from dataclasses import replace
@@ -52,7 +53,7 @@ def test_a_process_that_is_not_released_never_runs_its_program(write: Write, her
 def test_a_daemon_that_dies_takes_its_fork_server_with_it(write: Write, here: ScriptContext) -> None:
     """A job goes on; a process that waits does not."""
     server = ForkServer()
-    child, job = waiting(write(": > ran"), here, server), waiting(write("exec sleep 60"), here, server)
+    child, job = waiting(write(": > ran"), here, server), waiting(write("exec sleep 300"), here, server)
     started_by = server_of(child)
     job.release()
 
@@ -68,7 +69,8 @@ def test_a_daemon_that_dies_takes_its_fork_server_with_it(write: Write, here: Sc
 
 def test_a_script_whose_fork_server_dies_has_no_answer(write: Write, here: ScriptContext) -> None:
     """Its exit status is unknown: it is killed, and the next script has another fork server."""
-    victim = f"kill -9 $PPID; exec sleep {600 + os.getpid() % 100}"
+    # A number of its own: processes of other tests sleep, too.
+    victim = f"kill -9 $PPID; exec sleep 600.{os.getpid()}"
     scripts = Scripts()
     as_daemon = replace(here, uid=None)
 
@@ -76,15 +78,17 @@ def test_a_script_whose_fork_server_dies_has_no_answer(write: Write, here: Scrip
         scripts.status(write(victim), as_daemon)
 
     assert scripts.status(write("exit 7"), as_daemon) == 7
-    found = subprocess.run(["pgrep", "-f", victim.split("exec ")[1]], capture_output=True, check=False)
-    assert found.stdout == b""
+    pattern = re.escape(victim.split("exec ")[1])
+    until(lambda: not subprocess.run(["pgrep", "-f", pattern], capture_output=True, check=False).stdout)
 
 
 def test_a_job_goes_on_when_its_fork_server_dies(write: Write, here: ScriptContext) -> None:
     """It is recognized by its number and its start, whoever is its parent."""
     as_daemon = replace(here, uid=None)
 
-    identity: ProcessId = Scripts().start(write("kill -9 $PPID; exec sleep 60"), as_daemon, lambda _one: None)
+    identity: ProcessId = Scripts().start(
+        write("kill -9 $PPID; exec sleep 300"), as_daemon, lambda _one: None
+    )
 
     until(lambda: os.readlink(f"/proc/{identity.pid}/exe").endswith("sleep"))
     assert processes.alive(identity)

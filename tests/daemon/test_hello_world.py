@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,8 +33,8 @@ def status(job: Path, name: str) -> int:
 
 @pytest.fixture
 def started(job: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A run script that takes thirty seconds, past its first mark."""
-    (job / "LGI_job_specifics").write_text("<a> 1 </a>\n<seconds>\n 30 </seconds>")
+    """A run script that takes five minutes, past its first mark."""
+    (job / "LGI_job_specifics").write_text("<a> 1 </a>\n<seconds>\n 300 </seconds>")
     child = subprocess.Popen([SCRIPTS / "job_run_script"], cwd=job, start_new_session=True)
     until(lambda: (job / "running").exists())
     yield child
@@ -45,16 +44,19 @@ def started(job: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def test_hello_world_says_who_ran_it_and_with_what(job: Path) -> None:
-    """The documented sentence, in about a second, the input untouched."""
-    began = time.monotonic()
+    """The documented sentence, after a second, the input untouched."""
+    (job / "bin").mkdir()
+    (job / "bin" / "sleep").write_text('#!/bin/sh\necho "$@" >> slept\n')
+    (job / "bin" / "sleep").chmod(0o755)
+    path = f"{job / 'bin'}:{os.environ['PATH']}"
 
-    status(job, "job_run_script")
+    subprocess.run([SCRIPTS / "job_run_script"], cwd=job, env={"PATH": path}, check=True)
 
-    assert time.monotonic() - began < 5.0
+    assert (job / "slept").read_text() == "1\n"
     assert (job / "LGI_output").read_bytes() == (
         b"Hello_World from cluster@test submitted with input: some $(input) `here`"
     )
-    assert sorted(path.name for path in job.glob("[!L]*")) == ["finished"]
+    assert sorted(path.name for path in job.glob("[!L]*")) == ["bin", "finished", "slept"]
 
 
 def test_a_job_that_has_not_begun_neither_runs_nor_is_finished(job: Path) -> None:
@@ -88,7 +90,7 @@ def test_a_killed_job_neither_runs_nor_is_finished(job: Path, started: "subproce
 
 def test_a_recycled_number_is_not_taken_for_the_job(job: Path) -> None:
     """The same pid with another start is a stranger: it is neither the job, nor killed by an abort."""
-    with subprocess.Popen(["sleep", "30"]) as stranger:
+    with subprocess.Popen(["sleep", "300"]) as stranger:
         (job / "running").write_text(f"{stranger.pid} 1\n")
 
         running = status(job, "job_check_running_script")
@@ -103,7 +105,7 @@ def test_an_abort_ends_the_job_and_its_children(job: Path, started: "subprocess.
     """The exit status 0 means that all processes have ended."""
     assert status(job, "job_abort_script") == 0
 
-    assert started.wait(5) == -signal.SIGTERM
+    assert started.wait(60) == -signal.SIGTERM
     members = subprocess.run(
         ["ps", "-o", "stat=", "-s", str(started.pid)], capture_output=True, text=True, check=False
     )

@@ -20,14 +20,17 @@ def test_a_job_is_started_in_the_tick_that_takes_it(workshop: Workshop, server: 
 
 def test_a_run_script_that_ends_is_noticed_at_once(workshop: Workshop, server: FakeServer) -> None:
     """The end of the process is a reason to ask the scripts, long before their next turn."""
-    workshop.write_script("job_run_script", ": > is_running; sleep 0.2; : > is_finished; rm is_running")
+    body = ": > is_running; until [ -e go ]; do sleep 0.02; done; : > is_finished; rm is_running"
+    workshop.write_script("job_run_script", body)
     daemon = workshop.daemon()
     workshop.tick(daemon)
     job = only(daemon)
     identity = job.record.run
     assert identity is not None
-    until(lambda: (job.run.files(job.record).path / "is_running").exists())
+    directory = job.run.files(job.record).path
+    until(lambda: (directory / "is_running").exists())
     workshop.tick(daemon, 30.0)
+    (directory / "go").touch()
     until(lambda: not alive(identity))
 
     workshop.tick(daemon, 0.1)
@@ -53,7 +56,7 @@ def test_servers_are_asked_once_per_fast_cycle_only(workshop: Workshop, server: 
 
 def test_a_job_that_is_not_idle_yet_is_not_started_twice(workshop: Workshop, server: FakeServer) -> None:
     """While the run script lives the job counts as running, also before its first mark."""
-    workshop.write_script("job_run_script", "sleep 5")
+    workshop.write_script("job_run_script", "sleep 300")
     daemon = workshop.daemon()
     workshop.tick(daemon)
 

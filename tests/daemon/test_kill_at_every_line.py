@@ -16,7 +16,7 @@ from tests.support.fake_server import FakeServer
 from tests.support.workshop import FAST, SLOW, Workshop, until
 
 # Each file operation and each call is a place to be killed at: some hundred lives of a daemon.
-pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(600)]
 
 # Of the calls of LGI, and of exchanges.
 CYCLES = [0, 1]

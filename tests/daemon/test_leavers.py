@@ -59,7 +59,7 @@ def test_a_process_that_left_the_session_ends_with_its_job(workshop: Workshop, u
         daemon = daemon_of(workshop, job)
         workshop.tick(daemon, FAST)
 
-    assert not is_alive(pid)
+    until(lambda: not is_alive(pid))
 
 
 def daemon_of(workshop: Workshop, job: LocalJob) -> Daemon:
@@ -80,7 +80,7 @@ def test_another_jobs_processes_are_left_alone(workshop: Workshop) -> None:
 
     first.remove()
 
-    assert not is_alive(gone)
+    until(lambda: not is_alive(gone))
     assert is_alive(kept)
     second.remove()
 

@@ -163,7 +163,7 @@ def test_workers_keep_few_connections_for_many_cycles(
 
     for _round in range(3):
         jobs = [user.submit(input=b"the answer".hex()) for _job in range(4)]
-        until(ended, 20.0)
+        until(ended)
 
     daemon.set_callbacks(lambda: True)
     daemon.close()
@@ -180,8 +180,8 @@ def test_sigterm_signs_off_everywhere_and_leaves_jobs_running(server: Grid) -> N
     try:
         daemon.start()
         until(lambda: offers(server))
-        server.user().submit(input=b"hi".hex(), job_specifics="<seconds> 30 </seconds>")
-        until(lambda: any((job / "running").exists() for job in daemon.jobs()), 20.0)
+        server.user().submit(input=b"hi".hex(), job_specifics="<seconds> 300 </seconds>")
+        until(lambda: any((job / "running").exists() for job in daemon.jobs()))
         (job,) = daemon.jobs()
         pid = int((job / "running").read_text().split()[0])
 
@@ -217,7 +217,7 @@ def test_two_daemons_with_one_certificate_run_no_job_twice(place: Path, server: 
     for thread in threads:
         thread.start()
     try:
-        until(lambda: all(user.state(job) == "finished" for job in jobs), 60.0)
+        until(lambda: all(user.state(job) == "finished" for job in jobs), 100.0)
     finally:
         ended.set()
         for thread in threads:

@@ -161,4 +161,5 @@ def test_another_job_of_the_same_number_is_claimed_for_itself(
     (job,) = daemon.jobs
     assert job.record.reference != former.record.reference
     assert server.jobs["1"].daemon_reference == job.record.reference
+    until(lambda: not job.is_alive())
     assert workshop.acts().count("run") == 2

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -27,10 +28,12 @@ def test_the_exit_status_is_the_answer(write: Write, here: ScriptContext, status
 
 def test_the_end_of_a_process_is_noticed_at_once_and_left_to_be_collected() -> None:
     """The kernel reports it; the exit status is still there."""
-    child = subprocess.Popen(["/bin/sleep", "0.2"])
+    child = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE)
+    assert child.stdin is not None
 
     processes.wait_for_exit(child.pid, 0.01)
     assert child.poll() is None
+    threading.Timer(0.2, child.stdin.close).start()
     processes.wait_for_exit(child.pid, 600)
 
     assert child.poll() == 0
@@ -51,15 +54,19 @@ def test_a_script_that_cannot_be_run_says_no(here: ScriptContext) -> None:
 
 def test_a_script_that_takes_too_long_is_killed_with_its_children(write: Write, here: ScriptContext) -> None:
     """Hole D8: The whole process group goes; the answer is neither yes nor no."""
-    script = write("sleep 60 & echo $! > child; wait")
+    script = write("sleep 300 & echo $! > child.new; mv child.new child; wait")
 
-    began = time.monotonic()
-    with pytest.raises(NoAnswerError, match=r"its timeout of 0\.5 s and was killed"):
-        Scripts().status(script, here, 0.5)
+    # On a busy machine it may not even begin in half a second.
+    for seconds in (0.5, 5.0, 30.0):
+        began = time.monotonic()
+        with pytest.raises(NoAnswerError, match=rf"its timeout of {seconds:g} s and was killed"):
+            Scripts().status(script, here, seconds)
+        assert time.monotonic() - began < 60.0
+        if (here.directory / "child").exists():
+            break
 
-    assert time.monotonic() - began < 5.0
     child = int((here.directory / "child").read_text())
-    until(lambda: not (Path("/proc") / str(child)).exists() or _is_zombie(child))
+    until(lambda: _is_zombie(child))
 
 
 def test_a_script_sees_a_clean_environment(
@@ -114,23 +121,23 @@ def test_a_script_runs_under_root_as_another_user_without_groups(write: Write, h
 
 @pytest.mark.slow
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
-@pytest.mark.timeout(30)
 def test_a_user_that_stops_all_its_processes_cannot_stop_the_start_of_a_script(
     write: Write, here: ScriptContext
 ) -> None:
     """Stopped before its first line it is a script that takes too long: nothing waits for ever."""
     stopper = write("echo > up; while :; do kill -STOP -1 2> /dev/null; done")
     identity = Scripts().start(stopper, here, lambda _identity: None)
-    until(lambda: (here.directory / "up").exists())
-    began = time.monotonic()
+    try:
+        until(lambda: (here.directory / "up").exists())
+        began = time.monotonic()
 
-    for _look in range(10):
-        with suppress(NoAnswerError):
-            Scripts().status(write("exit 0"), here, 0.2)
+        for _look in range(10):
+            with suppress(NoAnswerError):
+                Scripts().status(write("exit 0"), here, 0.2)
 
-    took = time.monotonic() - began
-    kill_session(identity, "LGI_JOB_ID=7")
-    assert took < 5.0
+        assert time.monotonic() - began < 60.0
+    finally:
+        kill_session(identity, "LGI_JOB_ID=7")
 
 
 def test_a_background_script_is_noted_before_its_first_line(write: Write, here: ScriptContext) -> None:
@@ -140,7 +147,7 @@ def test_a_background_script_is_noted_before_its_first_line(write: Write, here: 
     def note(identity: ProcessId) -> None:
         noted.append((identity, (here.directory / "began").exists()))
 
-    identity = Scripts().start(write(": > began; exec sleep 5"), here, note)
+    identity = Scripts().start(write(": > began; exec sleep 300"), here, note)
 
     assert noted == [(identity, False)]
     until(lambda: (here.directory / "began").exists())
@@ -176,7 +183,7 @@ def test_a_killed_session_has_no_process_left(write: Write, here: ScriptContext)
 
 def test_a_recycled_number_is_not_killed(write: Write, here: ScriptContext) -> None:
     """Hole D12: The same pid with another start, or of another boot, is a stranger."""
-    identity = Scripts().start(write("exec sleep 60"), here, lambda _identity: None)
+    identity = Scripts().start(write("exec sleep 300"), here, lambda _identity: None)
 
     earlier = kill_session(replace(identity, started=identity.started - 1), "LGI_JOB_ID=8")
     other_boot = kill_session(replace(identity, boot="another"), "LGI_JOB_ID=7")

@@ -81,7 +81,7 @@ def test_no_session_is_used_before_those_of_the_predecessor_have_ended(workshop:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
 
     assert locks == [False, False]
     assert on_disk(workshop) == []

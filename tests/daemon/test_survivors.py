@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from lgi_daemon.execution import processes, sandbox
 from lgi_daemon.jobs.job import LocalJob
+from tests.support.uids import UID
 from tests.support.workshop import FAST, Workshop, only, until
 
 from .conftest import IS_ROOT
@@ -58,7 +58,7 @@ def test_an_abort_kills_processes_that_left_the_session_while_the_server_is_away
     workshop.tick(daemon, FAST)
 
     assert list(daemon.jobs) == [job]
-    until(lambda: job.record.uid not in processes.users(), 1.0)
+    until(lambda: job.record.uid not in processes.users())
     job.remove()
 
 
@@ -86,25 +86,23 @@ def test_a_uid_chosen_for_a_job_is_noted_as_its_own(workshop: Workshop) -> None:
 
 def test_the_killer_cannot_be_stopped_by_its_victims(place: Path) -> None:
     """A job that stops everything of its uid, again and again, would stop what comes to end it too."""
-    uid = 2_345_680
+    uid = UID + 30
     for _child in range(3):
         script = f"setpriv --reuid={uid} --clear-groups sh -c 'while :; do kill -STOP -1 2> /dev/null; done'"
         subprocess.Popen(["/bin/sh", "-c", script], cwd=place)
     until(lambda: uid in processes.users())
-    began = time.monotonic()
 
     assert sandbox.kill_uid(uid)
-    assert time.monotonic() - began < 3.0
 
 
 def test_no_process_is_looked_at_for_a_uid_without_any(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel knows; a machine with thousands of processes would be searched twice for each job."""
-    uid = 2_345_681
+    uid = UID + 31
     with monkeypatch.context() as watched:
         watched.setattr(os, "listdir", lambda path: pytest.fail(f"searches {path}"))
         assert not processes.is_used(uid)
         assert not processes.is_used(sandbox.HIGHEST_UID)
-    with subprocess.Popen(["setpriv", f"--reuid={uid}", "--clear-groups", "sleep", "60"]) as process:
+    with subprocess.Popen(["setpriv", f"--reuid={uid}", "--clear-groups", "sleep", "300"]) as process:
         until(lambda: processes.is_used(uid))
         process.kill()
         # It has ended, but nobody has waited for it.
@@ -113,8 +111,8 @@ def test_no_process_is_looked_at_for_a_uid_without_any(monkeypatch: pytest.Monke
 
 def test_a_process_whose_other_uids_differ_is_seen(place: Path) -> None:
     """Its real uid is that of the job, whatever a program of its administrator has made of the others."""
-    uid = 2_345_682
-    script = f"import os, time; os.setresuid({uid}, 0, 0); time.sleep(60)"
+    uid = UID + 32
+    script = f"import os, time; os.setresuid({uid}, 0, 0); time.sleep(300)"
     with subprocess.Popen([sys.executable, "-c", script], cwd=place) as process:
         until(lambda: processes.is_used(uid))
         process.kill()

@@ -8,7 +8,7 @@ import pytest
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.loop.long_poll import DELAY, FAILURE_DELAY, MAX_HOLD, LongPoll
 from tests.support.fake_server import URL
-from tests.support.workshop import FAST, Workshop, only
+from tests.support.workshop import FAST, Workshop, only, until
 
 
 def look(workshop: Workshop, daemon: Daemon, watch: LongPoll) -> float:
@@ -83,6 +83,11 @@ def test_an_abort_is_asked_after_at_once(workshop: Workshop) -> None:
     assert len(daemon.jobs) == 0
 
 
+def held_for(workshop: Workshop) -> list[int]:
+    """For how many seconds the server may hold each call so far."""
+    return [asked["seconds"] for asked in list(workshop.server.asked) if "seconds" in asked]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("longest", [0, 60])
 def test_only_servers_that_hold_calls_are_watched(workshop: Workshop, longest: int) -> None:
@@ -94,11 +99,10 @@ def test_only_servers_that_hold_calls_are_watched(workshop: Workshop, longest: i
     try:
         for _ in range(50):
             workshop.tick(daemon, 0.1)
-            if workshop.server.made("wait"):
-                break
             time.sleep(0.02)
-        found = [asked["seconds"] for asked in workshop.server.asked if "seconds" in asked]
-        assert set(found) == ({MAX_HOLD} if longest else set())
+        if longest:
+            until(lambda: bool(held_for(workshop)))
+        assert set(held_for(workshop)) == ({MAX_HOLD} if longest else set())
     finally:
         daemon.set_callbacks(lambda: True)
         daemon.close()

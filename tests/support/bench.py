@@ -145,7 +145,7 @@ class Bench:
         assert self.ask("job_prologue") == 0
         return self.start("job_run")
 
-    def finish(self, seconds: float = 20.0) -> str:
+    def finish(self, seconds: float = 60.0) -> str:
         """Run the job to its end, then its epilogue; return its output."""
         self.begin()
         until(lambda: self.state() == "finished", seconds)
@@ -166,7 +166,7 @@ class Bench:
         shutil.rmtree(f"/tmp/LGI_backend.{self.uid or os.geteuid()}", ignore_errors=True)
 
 
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait for an event in another process."""
     end = time.monotonic() + seconds
     while not condition():

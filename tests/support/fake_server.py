@@ -1,5 +1,6 @@
 """A project server in memory: the calls of a resource, with faults on demand."""
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -74,10 +75,12 @@ class FakeServer:
     refusals: dict[str, ErrorNumber] = field(default_factory=dict)
     # What each job has used; `JobDescription.end` is without it.
     usages: dict[str, JobUsage] = field(default_factory=dict)
+    # As transactions are: workers of a daemon call at the same time, and tests look and change meanwhile.
+    guard: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     def submit(self, job_id: str, owners: tuple[str, ...] = ("mark@laptop",), specifics: str = "") -> None:
         """Queue a job with the input ``hi``."""
-        self.jobs[job_id] = JobDescription(
+        job = JobDescription(
             job_id=job_id,
             state="queued",
             application="hello_world",
@@ -90,11 +93,14 @@ class FakeServer:
             input=b"hi",
             output=b"",
         )
+        with self.guard:
+            self.jobs[job_id] = job
 
     def change(self, job_id: str, **changes: Any) -> None:
         """Change a job as another caller would, with a new time stamp."""
-        self.stamp += 1
-        self.jobs[job_id] = replace(self.jobs[job_id], **changes, state_time_stamp=str(self.stamp))
+        with self.guard:
+            self.stamp += 1
+            self.jobs[job_id] = replace(self.jobs[job_id], **changes, state_time_stamp=str(self.stamp))
 
     def fail(self, call: str, error: Exception | None = None, after: bool = False, times: int = 1) -> None:
         """Let the next calls of a name fail, by default without an answer."""
@@ -106,14 +112,15 @@ class FakeServer:
 
     def handle(self, call: str, answer: Callable[[], Any]) -> Any:
         """Answer a call, or fail before or after its effect, as a test has set."""
-        self.calls.append(call)
-        fault = next((one for one in self.faults if one.call == call and one.times), None)
-        if fault is None:
-            return answer()
-        fault.times -= 1
-        if fault.after:
-            answer()
-        raise fault.error
+        with self.guard:
+            self.calls.append(call)
+            fault = next((one for one in self.faults if one.call == call and one.times), None)
+            if fault is None:
+                return answer()
+            fault.times -= 1
+            if fault.after:
+                answer()
+            raise fault.error
 
 
 class FakeCalls(ResourceCalls):

@@ -175,9 +175,9 @@ def only(daemon: Daemon) -> LocalJob:
     return job
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait for something that happens in another process."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
+        assert time.monotonic() < end, f"it did not happen within {seconds:g} s"
         time.sleep(0.02)
