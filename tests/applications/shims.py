@@ -101,7 +101,10 @@ def take(name: str, script: str, place: str = "") -> int:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ).pid
-    (STATE / "jobs" / str(number)).write_text(f"{name}\n{pid}\n{place}")
+    # Whole at once: a question may come at any time.
+    written = STATE / f"job.{number}"
+    written.write_text(f"{name}\n{pid}\n{place}")
+    written.rename(STATE / "jobs" / str(number))
     if wants("losing"):
         fail("connection lost", 255)
     return number

@@ -89,7 +89,7 @@ class Slurm:
         until(lambda: (munge / "socket").exists())
         self.start_controller()
         self._run("slurmd", "-D", "-N", socket.gethostname().partition(".")[0])
-        until(lambda: self.call("sinfo", "-h", "-o", "%T").strip() == "idle", 40)
+        until(lambda: self.call("sinfo", "-h", "-o", "%T").strip() == "idle")
 
     def start_controller(self) -> None:
         """The daemon that knows the jobs."""
@@ -99,7 +99,7 @@ class Slurm:
         """End one daemon."""
         process = self.processes.pop(name)
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
     def call(self, *command: str) -> str:
         """What one of SLURM's commands says."""

@@ -38,7 +38,7 @@ def test_a_command_that_takes_too_much_memory_is_killed_and_its_user_told(
     hold = f'{PYTHON} -ISc "held = bytearray(200 << 20); import time; time.sleep(60)"'
 
     job_id = submitted(user, f"echo begin; {hold}")
-    wait_for(lambda: user.state(job_id) == "finished", 40)
+    wait_for(lambda: user.state(job_id) == "finished")
 
     told = output(user, job_id)
     assert told.startswith("begin\n")
@@ -56,7 +56,7 @@ def test_a_command_that_stores_too_much_is_killed_and_its_user_told(
     user = grid.user()
 
     job_id = submitted(user, "echo begin; head -c 20000000 /dev/zero > big; sleep 60")
-    wait_for(lambda: user.state(job_id) == "finished", 40)
+    wait_for(lambda: user.state(job_id) == "finished")
 
     told = output(user, job_id)
     assert told.startswith("begin\n")

@@ -2,13 +2,13 @@
 
 import os
 import shlex
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.support.bench import Bench, until
 from tests.support.grid import Grid, wait_for
+from tests.support.uids import UID
 
 from .test_ordinary_user import BOSS, OrdinaryDaemon, daemon
 from .test_whole_jobs import output
@@ -53,10 +53,16 @@ def spoil(job: Bench, script: str) -> Bench:
     return Bench(job.place, job.settings, input=text.encode(), uid=job.uid)
 
 
+def used() -> float:
+    """The seconds of processor that the scripts have used so far, which do not depend on other programs."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def spoiled(place: Path, script: str) -> Bench:
     """A job that has ended, its record as the script leaves it: the frame of the job does not mend it."""
     job = spoil(Bench(place, SETTINGS), f"{script}; kill -9 $PPID; exit 0")
-    job.begin().wait(20)
+    job.begin().wait(60)
     return job
 
 
@@ -64,14 +70,14 @@ def spoiled(place: Path, script: str) -> Bench:
 def test_a_job_whose_record_of_its_end_cannot_be_read_was_not_aborted(place: Path, name: str) -> None:
     """Trailer and reason say that it cannot be read; no part of it is used."""
     job = spoiled(place, SPOILED[name])
-    began = time.monotonic()
+    before = used()
 
     assert job.state() == "finished"
     assert job.ask("job_epilogue") == 0
 
     assert job.output() == f"[LGI: no exit code: {UNREADABLE}]\n"
     assert job.mark("end") == f"reason={UNREADABLE}"
-    assert time.monotonic() - began < 10
+    assert used() - before < 10
 
 
 def test_only_a_job_that_was_aborted_is_called_aborted(place: Path) -> None:
@@ -109,12 +115,12 @@ def test_trailer_and_record_come_from_the_same_reading(place: Path, record: str,
 def test_no_mark_of_a_job_is_read_beyond_its_first_bytes(place: Path, name: str) -> None:
     """A file of 300 MB costs nothing."""
     job = spoiled(place, f"truncate -s 300M $own/{name}")
-    began = time.monotonic()
+    before = used()
 
-    until(lambda: job.state() == "finished", 60)
+    until(lambda: job.state() == "finished")
     assert job.ask("job_epilogue") == 0
 
-    assert time.monotonic() - began < 10
+    assert used() - before < 10
     assert job.output().startswith("[LGI: ")
     assert FULL not in job.output()
 
@@ -123,7 +129,7 @@ def test_no_mark_of_a_job_is_read_beyond_its_first_bytes(place: Path, name: str)
 def test_an_obstacle_in_the_place_of_the_output_is_removed(place: Path, script: str) -> None:
     """The first epilogue succeeds, and nothing is said of a full disk."""
     job = spoil(Bench(place, SETTINGS), script)
-    job.begin().wait(20)
+    job.begin().wait(60)
 
     assert job.state() == "finished"
     assert job.ask("job_epilogue") == 0
@@ -135,8 +141,8 @@ def test_an_obstacle_in_the_place_of_the_output_is_removed(place: Path, script: 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make what the job cannot remove")
 def test_an_output_that_cannot_be_written_does_not_mean_a_full_disk(place: Path) -> None:
     """The epilogue fails with the files of the job in place, and the reason stays true."""
-    job = Bench(place, SETTINGS, input=b"echo mine > kept; exit 3", uid=2_345_679)
-    job.begin().wait(20)
+    job = Bench(place, SETTINGS, input=b"echo mine > kept; exit 3", uid=UID + 50)
+    job.begin().wait(60)
     blocked = job.directory / "LGI_output"
     blocked.unlink()
     (blocked / "in").mkdir(parents=True)
@@ -155,7 +161,7 @@ def test_an_ordinary_daemon_reports_a_job_that_shuts_its_output(
     boss = grid.user(BOSS, ("admin",))
 
     job_id = boss.submit(application="update", input=script.encode().hex())
-    wait_for(lambda: boss.state(job_id) == "finished", 40)
+    wait_for(lambda: boss.state(job_id) == "finished")
 
     (row,) = grid.rows("SELECT exit_code, end_reason FROM job_queue WHERE job_id = %s", job_id)
     assert (row["exit_code"], row["end_reason"]) == (3, "")
@@ -173,7 +179,7 @@ def test_the_server_is_told_that_a_record_cannot_be_read(
     script = f"{find}\n{quoted(SPOILED[name])}; kill -9 $PPID; exit 0"
 
     job_id = boss.submit(application="update", input=script.encode().hex())
-    wait_for(lambda: boss.state(job_id) == "finished", 40)
+    wait_for(lambda: boss.state(job_id) == "finished")
 
     (row,) = grid.rows("SELECT exit_code, end_reason FROM job_queue WHERE job_id = %s", job_id)
     assert (row["exit_code"], row["end_reason"]) == (None, UNREADABLE)

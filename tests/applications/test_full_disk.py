@@ -39,6 +39,7 @@ class SmallDisk(CommandDaemon):
     def remove(self) -> None:
         """Unmount too."""
         self.stop()
+        self.end_jobs()
         subprocess.run(["umount", "-l", self.run_directory], check=True)
         super().remove()
 
@@ -71,9 +72,15 @@ def ended(grid: Grid, job_id: int) -> tuple[object, object, object]:
     return row["state"], row["exit_code"], row["end_reason"]
 
 
+def is_full(place: Path) -> bool:
+    """Whether the disk of a directory has less than a megabyte of room."""
+    space = os.statvfs(place)
+    return space.f_bavail * space.f_frsize < 2**20
+
+
 def finish(user: UserCalls, job_id: int) -> None:
     """Wait for its end."""
-    wait_for(lambda: user.state(job_id) in ("finished", "aborted"), 40)
+    wait_for(lambda: user.state(job_id) in ("finished", "aborted"))
 
 
 @pytest.mark.parametrize(
@@ -122,17 +129,19 @@ def test_other_jobs_go_on_and_none_is_taken_while_one_holds_all_the_room(
     begin = f"until [ -e {go} ]; do sleep 0.1; done; exec 2> /dev/null"
     hog = submitted(user, f"{begin}; while :; do cat /dev/zero >> hog; sleep 0.05; done")
     others = [submitted(user, f"{begin}; cat /dev/zero > big; sleep 3; exit {code}") for code in (5, 6)]
-    wait_for(lambda: len([one for one in small.states() if (one / "started").exists()]) == 3, 40)
+    wait_for(lambda: len([one for one in small.states() if (one / "started").exists()]) == 3)
     go.touch()
 
     for job_id in others:
         finish(user, job_id)
-    wait_for(lambda: "not fetching jobs: no space" in small.log.read_text(), 40)
+    wait_for(lambda: "not fetching jobs: no space" in small.log.read_text())
+    # What the others have freed is taken too, after which there is no room at any moment.
+    wait_for(lambda: len(small.jobs()) == 1 and is_full(small.run_directory))
     waiting = submitted(user, "echo hello")
     time.sleep(2)
     state_full = user.state(waiting)
     user.delete(hog)
-    wait_for(lambda: user.state(hog) == "aborted", 40)
+    wait_for(lambda: user.state(hog) == "aborted")
     finish(user, waiting)
 
     for job_id, code in zip(others, (5, 6), strict=True):

@@ -138,7 +138,7 @@ def test_a_spoiled_end_is_left_to_the_epilogue(place: Path, name: str) -> None:
 def test_an_odd_place_of_the_output_is_left_to_the_epilogue(place: Path, script: str) -> None:
     """Nothing outside the job's directory is written to."""
     job = spoil(Bench(place, SETTINGS), script)
-    job.begin().wait(20)
+    job.begin().wait(60)
 
     assert written(job)[0] is False
 

@@ -35,7 +35,7 @@ def test_a_job_with_a_result_that_cannot_be_read_ends_and_says_so(grid: Grid, tm
     """The first attempt is the last; other results are stored with times and permissions."""
     user = grid.user()
     job_id = submitted(user, SCRIPT)
-    wait_for(lambda: user.state(job_id) == "finished", 40)
+    wait_for(lambda: user.state(job_id) == "finished")
 
     told = user.post("interface_job_state", job_id=str(job_id))
     stored = Repository(told.value("job", "job_specifics", "repository_url"), user.client.session)

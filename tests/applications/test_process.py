@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lgi_daemon.execution import processes
 from tests.support.bench import LIBRARY, Bench, until
 
 pytestmark = pytest.mark.slow
@@ -68,7 +69,7 @@ def test_a_running_job_is_running_and_runs_once(place: Path) -> None:
     until(lambda: (job.directory / "count").exists())
 
     state = job.state()
-    job.start("job_run").wait(20)
+    job.start("job_run").wait(60)
 
     assert state == "running"
     assert (job.directory / "count").read_text() == "begun\n"
@@ -120,7 +121,7 @@ def test_an_abort_ends_also_a_job_that_ignores_a_polite_request(place: Path) -> 
 
     assert job.ask("job_abort") == 0
 
-    assert not Path(f"/proc/{child}").exists() or " Z " in Path(f"/proc/{child}/stat").read_text()
+    assert (processes.stat_of(child) or ["Z"])[0] == "Z"
     assert job.state() == "finished"
 
 
@@ -128,13 +129,27 @@ def test_an_abort_ends_also_a_job_that_ignores_a_polite_request(place: Path) -> 
     ("program", "waits"), [("exec sleep 60", False), ("trap '' TERM; sleep 60; sleep 60", True)]
 )
 def test_an_abort_waits_no_longer_than_the_job_takes_to_end(place: Path, program: str, waits: bool) -> None:
-    """It looks a hundredth of a second after it has asked; who ignores that has 0.2 s before it is killed."""
-    shims = place / "shims"
+    """It looks a hundredth of a second after it has asked; who ignores that has 0.2 s before it is killed.
+
+    On a busy machine even a job that obeys may take longer: one time of several it does not.
+    """
+    slept = slept_for_abort(place, program, 0)
+    for number in range(1, 1 if waits else 6):
+        if slept < 0.2:
+            break
+        slept = slept_for_abort(place, program, number)
+
+    assert (slept >= 0.2) is waits
+
+
+def slept_for_abort(place: Path, program: str, number: int) -> float:
+    """How many seconds an abort of a running job has slept."""
+    shims = place / f"shims{number}"
     shims.mkdir()
     shim = shims / "sleep"
     shim.write_text('#!/bin/sh\n[ "$1" = 60 ] || echo "$1" >> "${0%/*}/slept"\nexec /bin/sleep "$@"\n')
     shim.chmod(0o755)
-    job = Bench(place, SETTINGS, input=program.encode(), path=[shims])
+    job = Bench(place, SETTINGS, input=program.encode(), path=[shims], reference=f"{number:032X}")
     run = job.begin()
     # As the daemon does: its end would not be seen otherwise.
     reaper = threading.Thread(target=run.wait)
@@ -143,10 +158,9 @@ def test_an_abort_waits_no_longer_than_the_job_takes_to_end(place: Path, program
 
     assert job.ask("job_abort") == 0
 
-    reaper.join(20)
-    slept = sum(map(float, (shims / "slept").read_text().split()))
-    assert slept >= 0.2 if waits else slept < 0.2
+    reaper.join(60)
     assert job.state() == "finished"
+    return sum(map(float, (shims / "slept").read_text().split()))
 
 
 def test_a_job_that_is_asked_to_end_says_so(place: Path) -> None:
@@ -172,7 +186,7 @@ def test_an_abort_of_a_job_that_never_began_succeeds_and_keeps_it_from_beginning
     job = Bench(place, SETTINGS, input=b"touch ran")
 
     assert job.ask("job_abort") == 0
-    job.begin().wait(20)
+    job.begin().wait(60)
 
     assert not (job.directory / "ran").exists()
 
@@ -278,10 +292,12 @@ def test_the_library_is_right_for_other_shells(place: Path, shell: str) -> None:
     """/bin/sh is dash here and bash or busybox there."""
     if shutil.which(shell.split()[0]) is None:
         pytest.skip(f"needs {shell}")
-    job = Bench(place, SETTINGS, input=b"echo hello; sleep 1; exit 2", shell=shell)
+    program = b"echo hello; until [ -e go ]; do sleep 0.1; done; exit 2"
+    job = Bench(place, SETTINGS, input=program, shell=shell)
     job.begin()
     until(lambda: job.mark("process") != "")
     running = job.state()
+    (job.directory / "go").touch()
     until(lambda: job.state() == "finished")
     job.ask("job_epilogue")
 

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.bench import Bench, until
+from tests.support.uids import UID
 
 from .slurm import Slurm
 
 pytestmark = pytest.mark.slow
 
 NOBODY = 65534
-SETTINGS = "cache_seconds=0\ngrace=2\ntimeout=2\nmax_cpus=2\nmax_nodes=9\nmax_memory=9000\n"
+SETTINGS = "cache_seconds=0\ngrace=2\ntimeout=30\nmax_cpus=2\nmax_nodes=9\nmax_memory=9000\n"
 
 
 def job(slurm: Slurm, place: Path, number: int, input: bytes, specifics: str = "") -> Bench:
@@ -35,13 +36,17 @@ def test_a_job_comes_back_with_its_output_and_exit_code(running_slurm: Slurm, pl
 def test_a_controller_that_is_away_ends_no_job(running_slurm: Slurm, place: Path) -> None:
     """It is running before, unknown meanwhile, and running after; an abort waits for the controller."""
     running = job(running_slurm, place, 2, b"sleep 100")
-    running.begin().wait(30)
+    running.begin().wait(60)
     until(lambda: (running.own / "started").exists())
 
     running_slurm.stop("slurmctld")
+    patient = running.settings
+    # Its commands wait for the controller as long as they may.
+    running.settings += "timeout=2\n"
     states = [running.state(), running.state()]
     work, aborted = running.ask("check_system_limits"), running.ask("job_abort")
     running_slurm.start_controller()
+    running.settings = patient
     until(lambda: running.ask("check_system_limits") == 0)
 
     assert states == ["running", "running"]
@@ -49,13 +54,13 @@ def test_a_controller_that_is_away_ends_no_job(running_slurm: Slurm, place: Path
     assert aborted != 0
     assert running.state() == "running"
     until(lambda: running.ask("job_abort") == 0)
-    assert running_slurm.call("squeue", "-h", "-o", "%i").split() == []
+    until(lambda: running_slurm.call("squeue", "-h", "-o", "%i").split() == [])
 
 
 def test_a_job_cancelled_by_somebody_else_says_how_it_ended(running_slurm: Slurm, place: Path) -> None:
     """SLURM asks it to end first, so that it has time for its exit code."""
     running = job(running_slurm, place, 3, b"exec sleep 100")
-    running.begin().wait(30)
+    running.begin().wait(60)
     until((running.own / "stderr").exists)
 
     running_slurm.call("scancel", "--full", running.mark("id"))
@@ -69,7 +74,7 @@ def test_a_job_that_never_ran_ends_with_the_word_of_slurm(running_slurm: Slurm, 
     """It was cancelled in the queue: it is finished with a message, and not submitted again."""
     waiting = job(running_slurm, place, 9, b"touch ran")
     waiting.settings += "submit_options=--hold\n"
-    waiting.begin().wait(30)
+    waiting.begin().wait(60)
     state = waiting.state()
 
     running_slurm.call("scancel", waiting.mark("id"))
@@ -84,15 +89,16 @@ def test_a_job_that_never_ran_ends_with_the_word_of_slurm(running_slurm: Slurm, 
 def test_a_job_whose_answer_was_lost_is_found_by_its_name(running_slurm: Slurm, place: Path) -> None:
     """This happens after a kill between sbatch and the record of its answer."""
     running = job(running_slurm, place, 4, b"sleep 100")
-    running.begin().wait(30)
+    running.begin().wait(60)
     known = running.mark("id")
     (running.own / "id").unlink()
     (running.own / "submitting").touch()
 
-    running.begin().wait(30)
+    running.begin().wait(60)
 
     assert running.mark("id") == known
-    assert len(running_slurm.call("squeue", "-h", "-o", "%i").split()) == 1
+    listed = running_slurm.call("squeue", "-h", "-o", "%j").splitlines()
+    assert len([name for name in listed if running.reference in name]) == 1
     assert running.ask("job_abort") == 0
 
 
@@ -110,9 +116,10 @@ def test_a_job_that_slurm_refuses_ends_with_its_reason(running_slurm: Slurm, pla
 def test_a_user_without_an_account_is_told_what_to_do(running_slurm: Slurm, place: Path) -> None:
     """SLURM would accept the job of a random uid and cancel it without a message."""
     nobody = job(running_slurm, place, 6, b"true")
-    stranger = Bench(place, nobody.settings, reference=f"{7:032X}", uid=2_345_678)
+    uid = UID + 51
+    stranger = Bench(place, nobody.settings, reference=f"{7:032X}", uid=uid)
 
-    assert "exit code 125: not started: slurm needs a user account, uid 2345678 has none" in stranger.finish()
+    assert f"exit code 125: not started: slurm needs a user account, uid {uid} has none" in stranger.finish()
 
 
 @pytest.mark.parametrize("specifics", ["<nodes> 2 </nodes>", "<memory> 8000 </memory>"])
@@ -122,7 +129,7 @@ def test_a_job_that_asks_for_more_than_the_cluster_has_is_refused_or_waits(
     """SLURM knows its nodes: such a job never runs, and is not taken for finished without a message."""
     asked = job(running_slurm, place, 8, b"echo ran", specifics)
     asked.settings += "max_submissions=1\n"
-    asked.begin().wait(30)
+    asked.begin().wait(60)
 
     if asked.state() == "finished":
         asked.ask("job_epilogue")

@@ -50,7 +50,7 @@ def stored(grid: Grid, user: UserCalls, job_id: int) -> dict[str, bytes]:
 def finish(grid: Grid, job_id: int) -> None:
     """Wait for the end of a job."""
     question = "SELECT state FROM job_queue WHERE job_id = %s"
-    wait_for(lambda: grid.rows(question, job_id)[0]["state"] == "finished", 60)
+    wait_for(lambda: grid.rows(question, job_id)[0]["state"] == "finished")
 
 
 def test_a_job_without_files_starts_no_program_to_stage_them(grid: Grid, staging: StagingDaemon) -> None:
@@ -107,11 +107,11 @@ def test_streams_that_cannot_be_stored_are_named_in_the_end_of_the_job(
 
     # A directory with the name of a stream takes no file of that name.
     job_id = submitted(user, "while [ ! -e go ]; do sleep 0.1; done; rm go; echo hello")
-    wait_for(lambda: staging.jobs(), 40)
+    wait_for(lambda: staging.jobs())
     (row,) = grid.rows("SELECT repository FROM job_queue WHERE job_id = %s", job_id)
     (place,) = grid.config.repository.glob(f"*/{row['repository']}")
     (place / "joblog.txt").mkdir()
-    wait_for(lambda: any((state / "started").exists() for state in staging.states()), 40)
+    wait_for(lambda: any((state / "started").exists() for state in staging.states()))
     (staging.jobs()[0] / "go").touch()
     finish(grid, job_id)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.bench import Bench, until
+from tests.support.uids import UID
 
 SETTINGS = "backend=process\nstage=no\n"
 CLEANUPS = [
@@ -29,7 +30,7 @@ def restore(job: Bench) -> None:
 def test_a_job_that_cleans_up_after_itself_ends_with_its_own_exit_code(place: Path, cleanup: str) -> None:
     """Its marks are not in its directory, so it does not look as if it had never run."""
     job = Bench(place, SETTINGS, input=cleanup.encode())
-    job.begin().wait(20)
+    job.begin().wait(60)
     restore(job)
 
     assert job.state() == "finished"
@@ -81,8 +82,8 @@ def test_the_end_of_a_job_that_began_before_an_update_is_understood(
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_a_job_with_a_user_of_its_own_cleans_up_too(place: Path) -> None:
     """Under a daemon of root it removes its own directory, and its end is known nevertheless."""
-    job = Bench(place, SETTINGS, input=CLEANUPS[0].encode(), uid=2_345_679)
-    job.begin().wait(20)
+    job = Bench(place, SETTINGS, input=CLEANUPS[0].encode(), uid=UID + 50)
+    job.begin().wait(60)
     restore(job)
 
     assert job.state() == "finished"
@@ -109,4 +110,4 @@ def test_a_job_that_has_deleted_its_directory_is_known_by_its_process(place: Pat
 
     assert job.state() == "running"
     assert job.ask("job_abort") == 0
-    run.wait(20)
+    run.wait(60)

@@ -81,6 +81,7 @@ def test_a_job_has_the_proxies_of_the_daemon(place: Path, monkeypatch: pytest.Mo
     assert job.finish().startswith("http://proxy.example:3128 localhost,.example.org\n")
 
 
+@pytest.mark.usefixtures("answers_alone")
 @pytest.mark.parametrize("passes_on", [True, False])
 @pytest.mark.parametrize("backend", sorted(shims.COMMANDS))
 def test_a_batch_systems_job_has_the_same_surroundings(
@@ -102,6 +103,7 @@ def test_a_batch_systems_job_has_the_same_surroundings(
     assert said == ["4", "http://o'hara:secret@proxy.example:3128", programs, "C.UTF-8 unset"]
 
 
+@pytest.mark.usefixtures("answers_alone")
 def test_a_nodes_own_proxy_is_kept(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The variables of the node override those of the daemon."""
     monkeypatch.setenv("https_proxy", "http://daemon:1")

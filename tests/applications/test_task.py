@@ -26,17 +26,26 @@ def offered(grid: Grid, images: Path) -> Iterator[CommandDaemon]:
         yield made
 
 
-@pytest.mark.usefixtures("offered")
-def test_a_folder_runs_in_its_container_and_comes_back(grid: Grid, home: Path) -> None:  # noqa: F811
+def test_a_folder_runs_in_its_container_and_comes_back(
+    grid: Grid,
+    offered: CommandDaemon,
+    home: Path,  # noqa: F811
+) -> None:
     """Submit, status, get, prune: files of the job, both streams, its exit code; inputs stay as they are."""
     (home / "input.dat").write_text("of mine\n")
     (home / "restart").write_text("step 0\n")
-    line = "cat input.dat /etc/image; pwd; echo made > made.txt; echo step 1 > restart; echo oops >&2; exit 3"
+    # It begins when its status has been asked for.
+    line = "until [ -e go ]; do sleep 0.1; done; rm go; "
+    line += (
+        "cat input.dat /etc/image; pwd; echo made > made.txt; echo step 1 > restart; echo oops >&2; exit 3"
+    )
 
     codes = run(home, "LGI_task", "list-codes")
     submitted = run(home, "LGI_task", "submit", *BUSYBOX, line)
     early = run(home, "LGI_task", "status")
-    wait_for(lambda: "completed" in run(home, "LGI_task", "status").stdout, 40)
+    wait_for(lambda: any((job / "input.dat").exists() for job in offered.jobs()))
+    (offered.jobs()[0] / "go").touch()
+    wait_for(lambda: "completed" in run(home, "LGI_task", "status").stdout)
     late = run(home, "LGI_task", "status")
     kept = run(home, "LGI_task", "get")
     got = {path.name: path.read_text() for path in home.glob("[a-z]*") if path.is_file()}
@@ -46,7 +55,7 @@ def test_a_folder_runs_in_its_container_and_comes_back(grid: Grid, home: Path) -
     after = run(home, "LGI_task", "status")
     refused = run(home, "LGI_task", "submit", "-t", "nobody@nowhere", *BUSYBOX, "true")
     again = run(home, "LGI_task", "submit", *BUSYBOX, "true")
-    wait_for(lambda: "exit code 0" in run(home, "LGI_task", "status").stdout, 40)
+    wait_for(lambda: "exit code 0" in run(home, "LGI_task", "status").stdout)
     last = run(home, "LGI_task", "get")
 
     assert (codes.stdout, codes.stderr) == (f"lgi/busybox 1.0 {RESOURCE}\n", "")
@@ -83,7 +92,7 @@ def test_many_folders_come_back(grid: Grid, home: Path) -> None:  # noqa: F811
 
     run(home, "LGI_task", "submit", "-b", "dirs/*", *BUSYBOX, "cp in out; exit $(cat in)")
     summary = ["LGI_task", "status", "--summary", "-b", "dirs/*"]
-    wait_for(lambda: run(home, *summary).stdout.count("1 completed: exit code") == 6, 60)
+    wait_for(lambda: run(home, *summary).stdout.count("1 completed: exit code") == 6)
     status = run(home, "LGI_task", "status", "--json", "-b", "dirs/*")
     got = run(home, "LGI_task", "get", "-b", "dirs/*")
     pruned = run(home, "LGI_task", "prune", "-b", "dirs/*")
@@ -100,11 +109,11 @@ def test_many_folders_come_back(grid: Grid, home: Path) -> None:  # noqa: F811
 def test_a_running_folder_is_cancelled(offered: CommandDaemon, home: Path) -> None:  # noqa: F811
     """It cannot be pruned before, and its results are not there to get."""
     run(home, "LGI_task", "submit", *BUSYBOX, "touch begun; sleep 300")
-    wait_for(lambda: any((job / "begun").exists() for job in offered.jobs()), 40)
+    wait_for(lambda: any((job / "begun").exists() for job in offered.jobs()))
 
     early = [run(home, "LGI_task", *words) for words in (["get"], ["prune", "--yes"])]
     cancelled = run(home, "LGI_task", "cancel")
-    wait_for(lambda: "completed" in run(home, "LGI_task", "status").stdout, 40)
+    wait_for(lambda: "completed" in run(home, "LGI_task", "status").stdout)
 
     assert [one.returncode for one in early] == [1, 1]
     assert "has not ended: it is running" in early[0].stderr

@@ -85,10 +85,10 @@ def test_a_job_that_slurm_refuses_is_offered_again_also_by_another_daemon(
     refusing = f"{settings}submit_options=--partition=nowhere\nmax_submissions=3\n"
     with signed_up(CommandDaemon(grid, "slurm", refusing)) as made:
         job_id = submitted(user, "echo hello")
-        wait_for(lambda: any((one / "again").exists() for one in made.states()), 40)
+        wait_for(lambda: any((one / "again").exists() for one in made.states()))
         made.kill()
         made.start()
-        wait_for(lambda: user.state(job_id) == "finished", 60)
+        wait_for(lambda: user.state(job_id) == "finished")
 
         assert "slurm rejected the job: sbatch: error: invalid partition" in output(user, job_id)
         # A start that the kill has interrupted is made once more.
@@ -117,7 +117,7 @@ def test_a_script_is_run_and_its_output_and_exit_code_come_back(grid: Grid, offe
     user = grid.user()
 
     job_id = submitted(user, f"echo hello; echo oops >&2; {SPENDS}; exit 3")
-    wait_for(lambda: user.state(job_id) == "finished", 40)
+    wait_for(lambda: user.state(job_id) == "finished")
 
     assert output(user, job_id) == "hello\n[LGI: standard error]\noops\n[LGI: exit code 3]\n"
     wait_for(lambda: offered.jobs() == [])
@@ -148,10 +148,10 @@ def test_a_running_script_is_aborted(grid: Grid, offered: CommandDaemon) -> None
     """The state aborted is reported after its processes have ended."""
     user = grid.user()
     job_id = submitted(user, "echo begun; sleep 300")
-    wait_for(lambda: any((state / "started").exists() for state in offered.states()), 40)
+    wait_for(lambda: any((state / "started").exists() for state in offered.states()))
 
     user.delete(job_id)
-    wait_for(lambda: user.state(job_id) == "aborted", 40)
+    wait_for(lambda: user.state(job_id) == "aborted")
 
     wait_for(lambda: offered.jobs() == [])
 
@@ -170,9 +170,9 @@ def test_jobs_that_clean_up_after_themselves_run_once_and_stop_nobody(
     counter.chmod(0o777)
 
     jobs = [submitted(user, f"mktemp {counter}/XXXXXX; {cleanup}") for cleanup in CLEANUPS]
-    wait_for(lambda: all(user.state(job_id) == "finished" for job_id in jobs), 60)
+    wait_for(lambda: all(user.state(job_id) == "finished" for job_id in jobs))
     following = submitted(user, "echo hello")
-    wait_for(lambda: user.state(following) == "finished", 40)
+    wait_for(lambda: user.state(following) == "finished")
 
     rows = grid.rows("SELECT exit_code, end_reason FROM job_queue ORDER BY job_id")
     assert [(row["exit_code"], row["end_reason"]) for row in rows] == [(3, "")] * 3 + [(0, "")]
@@ -188,7 +188,7 @@ def test_exit_code_and_signal_are_fields_of_the_job(grid: Grid, offered: Command
     scripts = ['printf "a\\0"; exit 3', "kill -9 $$", "exit 137"]
 
     jobs = [submitted(user, script) for script in scripts]
-    wait_for(lambda: all(user.state(job_id) == "finished" for job_id in jobs), 60)
+    wait_for(lambda: all(user.state(job_id) == "finished" for job_id in jobs))
 
     rows = grid.rows("SELECT exit_code, exit_signal FROM job_queue ORDER BY job_id")
     # What kills the program in a container cannot be told from an exit code of it.
@@ -206,14 +206,14 @@ def test_a_script_goes_on_without_its_daemon_and_runs_once(grid: Grid, offered: 
     counter.chmod(0o777)
 
     job_id = submitted(user, f"mktemp {counter}/XXXXXX; sleep 2; exit 7")
-    wait_for(lambda: list(counter.iterdir()) != [], 40)
+    wait_for(lambda: list(counter.iterdir()) != [])
     offered.kill()
     offered.start()
     time.sleep(0.5)
     offered.kill()
     wait_for(lambda: all((state / "end").exists() for state in offered.states()))
     offered.start()
-    wait_for(lambda: user.state(job_id) == "finished", 40)
+    wait_for(lambda: user.state(job_id) == "finished")
 
     assert output(user, job_id).endswith("[LGI: exit code 7]\n")
     assert len(list(counter.iterdir())) == 1
@@ -235,7 +235,7 @@ def test_a_jobs_processes_have_its_memory_together(grid: Grid, offered: CommandD
     script = f"{HELD}for one in 1 2 3 4; do /usr/bin/env python3 hold.py & done; wait"
 
     job_id = submitted(user, script, "<memory> 200 </memory>")
-    wait_for(lambda: user.state(job_id) == "finished", 60)
+    wait_for(lambda: user.state(job_id) == "finished")
 
     assert output(user, job_id).endswith("[LGI: exit code 137: it used more than 200 MB]\n")
 
@@ -248,6 +248,6 @@ def test_java_runs_within_two_gigabytes(grid: Grid, offered: CommandDaemon) -> N
     user = grid.user()
 
     job_id = submitted(user, "java -version 2> /dev/null; exit $?", "<memory> 2000 </memory>")
-    wait_for(lambda: user.state(job_id) == "finished", 40)
+    wait_for(lambda: user.state(job_id) == "finished")
 
     assert output(user, job_id) == "[LGI: exit code 0]\n"

@@ -50,7 +50,7 @@ class Docker:
         command = ["dockerd", f"--host={self.address}", *places, *quiet, *kind]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(command, env={"PATH": PATH}, stdout=log, stderr=log)
-        until(lambda: self.call("version", check=False) == 0, 40)
+        until(lambda: self.call("version", check=False) == 0)
 
     def call(self, *words: object, check: bool = True) -> int:
         """The exit code of a docker command."""
@@ -64,6 +64,6 @@ class Docker:
         """End it and what it has mounted."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(30)
+            self.process.wait(60)
         subprocess.run(["umount", self.directory / "data"], capture_output=True, check=False)
         shutil.rmtree(self.directory, ignore_errors=True)

@@ -112,7 +112,7 @@ class Sge:
         until(lambda: self.call("qconf", "-sh", check=False) != "")
         self._run([*self.inside, "sge_execd"])
         self._make_queue()
-        until(lambda: "au" not in self._queue_state(), 60)
+        until(lambda: "au" not in self._queue_state())
 
     def _spool(self) -> None:
         """The data a queue master begins with."""
@@ -175,7 +175,7 @@ class Sge:
         for process in reversed(self.processes):
             process.terminate()
             try:
-                process.wait(10)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

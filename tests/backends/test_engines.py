@@ -91,7 +91,7 @@ def test_a_job_runs_in_its_image_at_rundir(engine: str, place: Path) -> None:
     """What it makes there is in the job's directory; exit code, streams and cores come back."""
     done = job(engine, place, "pwd; cat /etc/image; echo $OMP_NUM_THREADS > cores; echo oops >&2; exit 5")
 
-    output = done.finish(60)
+    output = done.finish()
 
     assert output == "/rundir\nbusybox 1.0\n[LGI: standard error]\noops\n[LGI: exit code 5]\n"
     assert (done.directory / "cores").read_text() == "1\n"
@@ -107,7 +107,7 @@ def test_the_marks_of_the_scripts_and_the_network_are_out_of_the_reach_of_a_job(
         "ls .LGI_job; ls /sys/class/net; find / -name process -path '*state*'; ls /none; exit 6",
     )
 
-    output = done.finish(60)
+    output = done.finish()
 
     assert output.startswith("input\nlo\n[LGI: standard error]\n")
     assert output.endswith("[LGI: exit code 6]\n")
@@ -117,14 +117,14 @@ def test_the_memory_of_a_container_is_limited(engine: str, place: Path) -> None:
     """A job that takes more than it asked for is killed."""
     done = job(engine, place, "dd if=/dev/zero of=/dev/null bs=100M count=1", "<memory> 32 </memory>")
 
-    assert done.finish(60).endswith("[LGI: exit code 137]\n")
+    assert done.finish().endswith("[LGI: exit code 137]\n")
 
 
 def test_an_abort_ends_the_container_too(engine: str, place: Path) -> None:
     """It does not die with the command that started it."""
     running = job(engine, place, "trap '' TERM; echo begun > begun; while :; do sleep 97531; done")
     running.begin()
-    until((running.directory / "begun").exists, 60)
+    until((running.directory / "begun").exists)
 
     assert running.ask("job_abort") == 0
 
@@ -135,17 +135,17 @@ def test_a_container_that_lost_its_command_is_ended_with_its_job(engine: str, pl
     """The command is killed: the job is over, and so is what it has started."""
     running = job(engine, place, "echo begun > begun; sleep 86420")
     run = running.begin()
-    until((running.directory / "begun").exists, 60)
+    until((running.directory / "begun").exists)
 
     os.killpg(run.pid, 9)
-    until(lambda: running.state() == "finished", 60)
+    until(lambda: running.state() == "finished")
 
     until(lambda: not alive("86420"))
 
 
 def test_an_image_that_is_not_there_is_not_fetched(engine: str, place: Path) -> None:
     """The user reads what the engine says."""
-    output = job(engine, place, "true", image="lgi/nothing:1.0").finish(60)
+    output = job(engine, place, "true", image="lgi/nothing:1.0").finish()
 
     assert output.endswith("[LGI: exit code 125]\n")
     assert "lgi/nothing:1.0" in output
