@@ -47,7 +47,7 @@ def line_of(text: str, label: str) -> str:
     return lines[0].strip() if lines else ""
 
 
-def wait_until(condition: object, what: str, seconds: float = 30.0) -> None:
+def wait_until(condition: object, what: str, seconds: float = 60.0) -> None:
     """Return when a condition is true; raise DemoError after ``seconds``."""
     end = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]

@@ -179,6 +179,8 @@ class ExchangeJobs:
             # One that a session of an old call has locked is as it was.
             if answer and (answer.error is None or answer.error.number in _TAKEN):
                 job.unapplied_answer = _as_polled(job, answer)
+                # It is applied when no script of the job runs, which may take long.
+                log.debug("%s: the server answers that it is %s", job.title, answer.error or answer.state)
         self.settle(one.job for one in held)
 
     def settle(self, jobs: Iterable[LocalJob]) -> None:

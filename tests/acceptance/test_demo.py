@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).resolve().parents[2]
 STORY = [sys.executable, "-m", "demo.run"]
@@ -17,7 +17,7 @@ STORY = [sys.executable, "-m", "demo.run"]
 
 def test_the_demo_tells_its_story_and_leaves_nothing_running() -> None:
     """It shows submit, run, output, file and abort; then no process and no directory is left."""
-    done = subprocess.run(STORY, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(STORY, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
 
     assert done.returncode == 0, done.stderr
     assert "Hello_World from laptop@demo submitted with input: a greeting from the demo" in done.stdout

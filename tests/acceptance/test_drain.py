@@ -25,7 +25,7 @@ def test_a_daemon_drains_its_run_directory(grid: Grid, daemon: DaemonProcess) ->
         [BIN / "LGI_daemon", "--drain", "-ft", "1", "-st", "2", daemon.configuration],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
 

@@ -46,7 +46,7 @@ def test_a_drained_resource_finishes_its_job_and_gets_the_next_one_when_it_is_re
 
     drained = manage(grid, "drain", "resource", RESOURCE, "--reason", "new disks")
     second = user.submit(input=b"ho".hex())
-    wait_for(lambda: user.state(first) == "finished")
+    wait_for(lambda: user.state(first) == "finished" and daemon.jobs() == [])
     time.sleep(5)  # Several cycles of the daemon.
     states = user.state(second), daemon.jobs()
     explained = tool(grid, tmp_path, "LGI_explain", str(second))
@@ -55,7 +55,7 @@ def test_a_drained_resource_finishes_its_job_and_gets_the_next_one_when_it_is_re
         [BIN / "LGI_server", "status", grid.config_file],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
     manage(grid, "resume", "resource", RESOURCE)

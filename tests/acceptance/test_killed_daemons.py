@@ -21,7 +21,7 @@ def test_a_killed_daemon_keeps_the_jobs_that_it_was_considering(grid: Grid, scri
     silence.touch()
     scripted.write_script("job_check_limits_script", f"while [ -e {silence} ]; do sleep 0.1; done")
     user = grid.user()
-    jobs = [user.submit(job_specifics="<seconds> 60 </seconds>") for _ in range(12)]
+    jobs = [user.submit(job_specifics="<seconds> 600 </seconds>") for _ in range(12)]
     scripted.start()
     wait_for(lambda: len(scripted.jobs()) == 4)
     before = running(grid)

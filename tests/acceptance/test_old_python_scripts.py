@@ -35,7 +35,7 @@ def run(home: Path, script: str, *words: str) -> list[str]:  # noqa: F811
         cwd=home,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -40,7 +40,7 @@ def test_the_script_of_the_document_runs_unchanged(grid: Grid, home: Path) -> No
         cwd=home,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
 

@@ -29,7 +29,7 @@ def resource(grid: Grid, home: Path) -> Iterator[ProgramResource]:  # noqa: F811
     worker.start()
     yield resource
     stopping.set()
-    worker.join(20)
+    worker.join(60)
 
 
 def work(grid: Grid, resource: ProgramResource, stopping: threading.Event) -> None:

@@ -29,11 +29,11 @@ def test_a_daemon_goes_on_with_its_renewed_certificate(grid: Grid, daemon: Daemo
     os.replace(written, issued.certificate)
 
     assert read_certificate(issued.certificate) == new
-    wait_for(lambda: "now using the renewed certificate" in daemon.log.read_text(), 30)
-    wait_for(lambda: registered(grid) == new.public_bytes(Encoding.PEM).decode(), 30)
+    wait_for(lambda: "now using the renewed certificate" in daemon.log.read_text())
+    wait_for(lambda: registered(grid) == new.public_bytes(Encoding.PEM).decode())
     user = grid.user()
     job = user.submit(input=b"hi".hex())
-    wait_for(lambda: user.state(job) == "finished", 60)
+    wait_for(lambda: user.state(job) == "finished")
 
 
 def registered(grid: Grid) -> object:

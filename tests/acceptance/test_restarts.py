@@ -63,7 +63,7 @@ def test_a_restart_in_the_first_seconds_ends_no_wait(grid: Grid, home: Path) -> 
             grid.start()
             end(grid.resource("res1@cluster", "<command> </command>"), job_id)
             for each in (run, wait, tail):
-                wait_for(lambda each=each: each.poll() is not None, 30)
+                wait_for(lambda each=each: each.poll() is not None)
             told = [(each.returncode, *each.communicate()) for each in (run, wait, tail)]
 
     assert told[0] == (5, "done\n", "")

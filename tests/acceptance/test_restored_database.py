@@ -15,7 +15,7 @@ from tests.support.grid import Grid, UserCalls, running, wait_for
 from tests.support.mariadb import PrivateMariaDB
 
 # Servers start and stop several times, which takes long on a machine that is busy.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_restored_database_mixes_up_no_jobs(grid: Grid, scripted: ScriptedDaem
         scripted.wake()
         return {user.state(kept), user.state(again)} == {"finished"}
 
-    wait_for(are_finished, 60)
+    wait_for(are_finished)
 
     assert again == lost
     assert output(user, kept).endswith(b"submitted with input: kept")
@@ -122,7 +122,7 @@ def test_a_job_runs_once_though_its_server_was_lost_and_restored(
     offered = other.request_work("hello_world", 0, 10).jobs
     running_daemon.wake()
     new = user.submit(input=b"new".hex(), job_specifics="<seconds> 1 </seconds>", target_resources="any")
-    wait_for(lambda: {user.state(one) for one in (began, waited, new)} == {"finished"}, 60)
+    wait_for(lambda: {user.state(one) for one in (began, waited, new)} == {"finished"})
 
     assert offered == ()
     assert output(user, began).endswith(b"submitted with input: began")
@@ -149,7 +149,7 @@ def test_a_job_that_ended_after_the_backup_is_not_run_again(
     file = backups.backup(lost_grid)
     running_daemon.start()
     running_daemon.wake()
-    wait_for(lambda: {user.state(one) for one in (began, waited)} == {"finished"}, 60)
+    wait_for(lambda: {user.state(one) for one in (began, waited)} == {"finished"})
     wait_for(lambda: running_daemon.jobs() == [])
 
     backups.lose(lost_grid)
@@ -158,7 +158,7 @@ def test_a_job_that_ended_after_the_backup_is_not_run_again(
     lost_grid.start()
     before = user.state(began), user.state(waited)
     running_daemon.start()
-    wait_for(lambda: {user.state(one) for one in (began, waited)} == {"finished"}, 60)
+    wait_for(lambda: {user.state(one) for one in (began, waited)} == {"finished"})
 
     assert before == ("running", "queued")
     assert running_daemon.log.read_text().count(": started, pid") == 2
@@ -177,16 +177,16 @@ def test_a_job_that_nobody_takes_back_is_offered_again(lost_grid: Grid, database
     file = backups.backup(lost_grid)
     backups.lose(lost_grid)
 
-    backups.restore(lost_grid, file, "--quiet", "12", database=databases[1])
-    lost_grid.start()
+    backups.restore(lost_grid, file, "--quiet", "15", database=databases[1])
     begun = time.monotonic()
+    lost_grid.start()
     calls = lost_grid.resource("other@cluster")
     early = calls.request_work("hello_world", 0, 10).jobs
     state = user.state(kept)
     reason = user.post("interface_explain_job", job_id=str(kept)).value("explanation", "reason")
     user.delete(deleted)
-    wait_for(lambda: calls.request_work("hello_world", 0, 10).jobs, 60)
+    wait_for(lambda: calls.request_work("hello_world", 0, 10).jobs)
 
     assert (early, state, reason) == ((), "queued", "held")
-    assert time.monotonic() - begun > 10
+    assert time.monotonic() - begun > 13
     assert [row["job_id"] for row in lost_grid.rows("SELECT job_id FROM running_locks")] == [kept]

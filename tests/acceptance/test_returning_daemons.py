@@ -20,13 +20,16 @@ def test_a_job_aborted_during_its_prologue_is_never_started(
     """It is reported as aborted once the prologue has ended, whatever the cycles are."""
     scripted.stop()
     scripted.seconds = seconds
-    scripted.write_script("job_prologue_script", "exec sleep 4")
+    go = scripted.directory / "go"
+    scripted.write_script("job_prologue_script", f"until [ -e {go} ]; do sleep 0.1; done")
     scripted.start()
     user = grid.user()
     job_id = user.submit(job_specifics="<seconds> 60 </seconds>")
     wait_for(lambda: runs(user, job_id))
 
     user.delete(job_id)
+    wait_for(lambda: "the server answers that it is aborting" in scripted.log.read_text())
+    go.touch()
     wait_for(lambda: user.state(job_id) == "aborted")
 
     assert ": started, pid" not in scripted.log.read_text()

@@ -38,7 +38,7 @@ def test_a_job_that_runs_while_its_project_is_taken_over_is_reported_to_the_new_
         grid.start()
         state = user.state(job_id)
         daemon.wake()
-        wait_for(lambda: user.state(job_id) == "finished", 60)
+        wait_for(lambda: user.state(job_id) == "finished")
 
         output = bytes.fromhex(user.post("interface_job_state", job_id=str(job_id)).value("job", "output"))
         assert state == "running"

@@ -110,7 +110,7 @@ class Resource:
         """End the daemon as a power cut would; its jobs go on."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(10)
+            self._process.wait(60)
 
     def send(self, number: signal.Signals) -> None:
         """Send the daemon a signal; one that has ended gets none."""
@@ -154,7 +154,7 @@ def _mount(directory: Path) -> bool:
 
 
 def _end_processes_in(place: Path) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while (found := _processes_in(place)) and time.monotonic() < end:
         for process in found:
             with suppress(OSError):

@@ -64,14 +64,14 @@ class Servers:
             if self.grid.process is not None:
                 with suppress(OSError):
                     os.killpg(self.grid.process.pid, signal.SIGKILL)
-                self.grid.process.wait(10)
+                self.grid.process.wait(60)
 
     def kill_scheduler(self) -> None:
         """Kill the scheduler with SIGKILL."""
         with self._guard:
             if self._scheduler is not None:
                 self._scheduler.kill()
-                self._scheduler.wait(10)
+                self._scheduler.wait(60)
 
     def kill_database(self) -> None:
         """Kill MariaDB with SIGKILL; SQLite has no process."""

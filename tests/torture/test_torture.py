@@ -5,7 +5,8 @@ import pytest
 from tests.torture import course
 from tests.torture.plan import Plan
 
-pytestmark = [pytest.mark.slow, pytest.mark.long]
+# The storm takes a minute, and the end of all that was begun as long as the machine is busy.
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(900)]
 
 SECONDS = 60.0
 SEED = 20_261_129
