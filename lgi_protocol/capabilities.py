@@ -17,7 +17,15 @@ IMAGES, AND_MORE = "images", "..."
 UNAVAILABLE = "unavailable"
 # <max_cpus> 8 </max_cpus> is the maximum for one job; there is one for each of these.
 MOST = "max_"
-UNITS = {"cpus": "cpus", "nodes": "nodes", "memory": "MB of memory", "walltime": "seconds of walltime"}
+UNITS = {
+    "cpus": "cpus",
+    "nodes": "nodes",
+    "memory": "MB of memory",
+    "walltime": "seconds of walltime",
+    "gpus": "GPUs",
+}
+# A resource that says nothing of its GPUs has none for jobs; of the others it has no maximum then.
+GPUS = "gpus"
 _LONGEST = 200
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9_-]*([./][a-z0-9_-]+)*:[A-Za-z0-9_][A-Za-z0-9._-]*\Z")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
@@ -120,4 +128,6 @@ def missing_capability(capabilities: str, application: str, specifics: str) -> s
         for tag, number in requests.items()
         if number > offered.maximum.get(tag, number)
     ]
+    if GPUS in requests and GPUS not in offered.maximum:
+        faults.append("has no GPUs for jobs")
     return ", ".join(faults)

@@ -50,7 +50,8 @@ class Want:
     """Jobs that the daemon would take: at most ``count`` of an application.
 
     ``owners`` is a filter as that of a request for work; jobs in ``without`` are not wanted. ``cores`` and
-    ``memory`` (MB) are what these jobs may request together; None for no limit.
+    ``memory`` (MB) are what these jobs may request together; None for no limit. ``gpus`` are the GPUs that
+    they may request together; None for a resource that has none.
     """
 
     application: str
@@ -59,6 +60,7 @@ class Want:
     without: tuple[str, ...] = ()
     cores: int | None = None
     memory: int | None = None
+    gpus: int | None = None
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,7 @@ def _want(one: Want) -> Element:
         ("without", comma_lists.join(one.without)),
         ("cores", one.cores),
         ("memory", one.memory),
+        ("gpus", one.gpus),
     )
     given = [Element(name, value) for name, value in optional if value not in {None, ""}]
     return Element("want", (Element("application", one.application), Element("count", one.count), *given))

@@ -20,8 +20,8 @@ class MachineState:
     """The state of a machine; empty or None is not known.
 
     ``system`` is its operating system, ``booted_at`` in Unix seconds, ``load`` the number of processes that
-    run or want to, on average of the last minute. ``cores``, ``memory`` (MB) and ``slots`` (jobs) are what
-    jobs may have at once, and beside each what is free of it.
+    run or want to, on average of the last minute. ``cores``, ``memory`` (MB), ``slots`` (jobs) and ``gpus``
+    are what jobs may have at once, and beside each what is free of it.
     """
 
     system: str = ""
@@ -33,6 +33,8 @@ class MachineState:
     free_memory: int | None = None
     slots: int | None = None
     free_slots: int | None = None
+    gpus: int | None = None
+    free_gpus: int | None = None
 
     def lines(self, now: float) -> dict[str, str]:
         """Return what is known as text for people, as ``{"cores": "5 of 8 free, load 2.70"}``."""
@@ -46,6 +48,7 @@ class MachineState:
             "cores": ", ".join(filter(None, (_free(self.free_cores, self.cores), load))),
             "memory": _free(_size(self.free_memory), _size(self.memory)),
             "slots": _free(self.free_slots, self.slots),
+            "GPUs": _free(self.free_gpus, self.gpus),
         }
         return {name: text for name, text in found.items() if text}
 

@@ -36,6 +36,15 @@ class OfferedJob:
     job_certificates: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class Reservation:
+    """What is reserved for an offered job: room, a uid, and GPUs (None where there are none for jobs)."""
+
+    offer: OfferedJob
+    uid: int
+    gpus: tuple[str, ...] | None = None
+
+
 @dataclass(frozen=True)
 class OfferSource:
     """Where offered jobs come from, and for which application."""
@@ -61,8 +70,7 @@ class OfferSource:
 
 
 def prepare(
-    offer: OfferedJob,
-    uid: int,
+    reservation: Reservation,
     configuration: Configuration,
     *,
     run: RunDirectory,
@@ -73,8 +81,9 @@ def prepare(
 
     The rejection of a job that ``is_known`` as rejected is logged at level DEBUG.
     """
+    offer = reservation.offer
     try:
-        record = record_of(offer, configuration, uid, secrets.token_hex(16).upper(), run)
+        record = record_of(reservation, configuration, secrets.token_hex(16).upper(), run)
         if offer.job_certificates:
             record = jobs_credentials.with_key(record, run)
         read = {name: path.read_bytes() for name, path in offer.application.scripts.items()}
@@ -141,9 +150,10 @@ def _repository_files(job: LocalJob, answer: job_description.JobDescription, cal
 
 
 def record_of(
-    offer: OfferedJob, configuration: Configuration, uid: int, reference: str, run: RunDirectory
+    reservation: Reservation, configuration: Configuration, reference: str, run: RunDirectory
 ) -> JobRecord:
     """Return a new record; its reference replaces that of an earlier daemon in the job's specifics."""
+    offer = reservation.offer
     job, credentials = offer.description, configuration.credentials
     return JobRecord(
         reference=reference,
@@ -160,7 +170,8 @@ def record_of(
         ca_file=str(credentials.ca),
         # A field of the limit itself is rejected.
         max_output_size=min(offer.max_field_size - 1, offer.application.max_output_size),
-        uid=uid,
+        uid=reservation.uid,
+        gpus=reservation.gpus,
         limits=offer.application.limits,
         bounds=offer.application.bounds,
         target_resources=job.target_resources,

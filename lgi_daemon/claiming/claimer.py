@@ -62,11 +62,11 @@ class Claimer:
             return OfferResult.NO_CAPACITY
 
     def _claim(self, offer: OfferedJob, configuration: Configuration, calls: ResourceCalls) -> OfferResult:
-        with self.reservations.reserve(offer, configuration) as uid:
+        with self.reservations.reserve(offer, configuration) as reservation:
             version = _version(offer)
             is_known = self.rejected_jobs.is_known(version)
             job = claim.prepare(
-                offer, uid, configuration, run=self._run, scripts=self._scripts, is_known=is_known
+                reservation, configuration, run=self._run, scripts=self._scripts, is_known=is_known
             )
             if job is None:
                 self.rejected_jobs.record(version)

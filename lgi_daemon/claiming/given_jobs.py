@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from threading import Lock
 
-from lgi_daemon.claiming.claim import OfferedJob, record_of
+from lgi_daemon.claiming.claim import OfferedJob, Reservation, record_of
 from lgi_daemon.claiming.rejected_jobs import JobVersion, RejectedJobs
 from lgi_daemon.claiming.reservations import CapacityExceededError, Reservations
 from lgi_daemon.claiming.returned_jobs import ReturnedJobs
@@ -98,7 +98,7 @@ class GivenJobs:
     ) -> str:
         """Take a job with its reference, or return why not."""
         job = given.description
-        with ExitStack() as reservation:
+        with ExitStack() as room:
             with self.room:
                 stored = self._run.references.take(project, server, job.daemon_reference)
                 if stored is None:
@@ -106,25 +106,23 @@ class GivenJobs:
                 if offer is None:
                     return f"the resource does not offer {job.application} any more"
                 try:
-                    uid = reservation.enter_context(self._reservations.reserve(offer, configuration))
+                    reserved = room.enter_context(self._reservations.reserve(offer, configuration))
                 except CapacityExceededError as reason:
                     return str(reason)
-            return self._accept(
-                offer, given, stored, uid=uid, configuration=configuration, fingerprint=fingerprint
-            )
+            return self._accept(reserved, given, stored, configuration=configuration, fingerprint=fingerprint)
 
     def _accept(
         self,
-        offer: OfferedJob,
+        reserved: Reservation,
         given: GivenJob,
         stored: StoredReference,
         *,
-        uid: int,
         configuration: Configuration,
         fingerprint: str,
     ) -> str:
+        offer = reserved.offer
         try:
-            record = record_of(offer, configuration, uid, stored.reference, self._run)
+            record = record_of(reserved, configuration, stored.reference, self._run)
             record = self._with_credentials(record, given, stored, fingerprint)
             local = self._store(record, given, offer)
             log.info("%s: accepted from %s for %s", local.title, record.server, ", ".join(record.owners))

@@ -86,6 +86,8 @@ class MachineReports:
             left = max(0, rules.memory_limit - used.memory)
             free = left if state.free_memory is None else min(left, state.free_memory)
             state = replace(state, memory=rules.memory_limit, free_memory=free)
+        if rules.gpus:
+            state = replace(state, gpus=rules.gpus, free_gpus=max(0, rules.gpus - used.gpus))
         return state
 
 

@@ -6,7 +6,7 @@ from itertools import count
 from threading import Lock
 from typing import NamedTuple
 
-from lgi_daemon.claiming.claim import OfferedJob
+from lgi_daemon.claiming.claim import OfferedJob, Reservation
 from lgi_daemon.claiming.limits import Level, rejection_reason
 from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
 from lgi_daemon.config.rules import LimitRules
@@ -34,7 +34,7 @@ class Reservations:
         """Count the jobs of a table, and what is reserved."""
         self._jobs = jobs
         self._guard = Lock()
-        self._reserved: list[tuple[OfferedJob, int]] = []
+        self._reserved: list[Reservation] = []
         # The uids that were given to jobs, with higher numbers for later ones.
         self._used_uids: dict[int, int] = {}
         self._next_use = count(1)
@@ -64,31 +64,51 @@ class Reservations:
             if record.reference in leaving:
                 continue
             yield _Occupied(record.project, record.application, record.owners, record.job_specifics)
-        for offer, _uid in list(self._reserved):
-            job = offer.description
+        for one in list(self._reserved):
+            offer, job = one.offer, one.offer.description
             yield _Occupied(offer.project.name, offer.application.name, job.owners, job.job_specifics)
 
     @contextmanager
-    def reserve(self, offer: OfferedJob, configuration: Configuration) -> Iterator[int]:
-        """Reserve capacity and a uid for an offered job during a block; yield the uid.
+    def reserve(self, offer: OfferedJob, configuration: Configuration) -> Iterator[Reservation]:
+        """Reserve capacity, a uid and GPUs for an offered job during a block.
 
-        Raise CapacityExceededError when a limit is reached or no uid is free.
+        Raise CapacityExceededError when a limit is reached, no uid or too few GPUs are free.
         """
         with self._guard:
             levels = self.levels(configuration, offer.project, offer.application)
             job = offer.description
-            if reason := rejection_reason(levels, job.owners, demand.demand_of(job.job_specifics)):
+            requested = demand.demand_of(job.job_specifics)
+            if reason := rejection_reason(levels, job.owners, requested):
                 raise CapacityExceededError(reason)
-            reservation = offer, self._choose_uid(offer, configuration)
+            gpus = self._choose_gpus(requested.gpus, configuration)
+            reservation = Reservation(offer, self._choose_uid(offer, configuration), gpus)
             self._reserved.append(reservation)
         try:
-            yield reservation[1]
+            yield reservation
         finally:
             with self._guard:
                 self._reserved.remove(reservation)
 
+    def _choose_gpus(self, number: int, configuration: Configuration) -> tuple[str, ...] | None:
+        """Return GPUs that no job here has; None where the resource has none for jobs.
+
+        Those of a job are its own until it is gone, also over a restart of the daemon.
+        """
+        if not configuration.gpus and not number:
+            return None
+        now = self._jobs.clock.now
+        present = [job.record.gpus for job in self._jobs if not job.is_leaving(now)]
+        taken = {name for gpus in (*present, *(one.gpus for one in self._reserved)) for name in gpus or ()}
+        free = [name for name in configuration.gpus if name not in taken]
+        if number > len(free):
+            total = len(configuration.gpus)
+            raise CapacityExceededError(
+                f"the resource has {total} GPUs: {len(free)} free, {number} requested"
+            )
+        return tuple(free[:number])
+
     def _choose_uid(self, offer: OfferedJob, configuration: Configuration) -> int:
-        occupied = {job.record.uid for job in self._jobs} | {uid for _offer, uid in self._reserved}
+        occupied = {job.record.uid for job in self._jobs} | {one.uid for one in self._reserved}
         # A uid that jobs of an application share, now or later, is never a job's own.
         occupied |= {one.sandbox_uid for each in configuration.projects for one in each.applications}
         configured, uids = offer.application.sandbox_uid, configuration.sandbox_uids
@@ -102,6 +122,6 @@ class Reservations:
 
 def _level(name: str, rules: LimitRules, occupied: Sequence[_Occupied]) -> Level:
     """Return a level; demands are added up only where they are limited, since that is the costly part."""
-    is_limited = rules.cpu_limit or rules.memory_limit
+    is_limited = rules.cpu_limit or rules.memory_limit or rules.gpus
     used = demand.total_demand(one.specifics for one in occupied) if is_limited else NO_DEMAND
     return Level(name, rules, tuple(one.owners for one in occupied), used)

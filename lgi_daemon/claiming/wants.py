@@ -26,6 +26,7 @@ def want(application: str, levels: Sequence[Level], without: Iterable[str]) -> W
         tuple(without),
         cores=_free((one.rules.cpu_limit, one.used.cpus) for one in levels),
         memory=_free((one.rules.memory_limit, one.used.memory) for one in levels),
+        gpus=_free((one.rules.gpus, one.used.gpus) for one in levels),
     )
 
 

@@ -38,6 +38,8 @@ def _lines(configuration: Configuration, fast: int, slow: int) -> Iterator[str]:
     yield f"job_max_memory is enforced by {way}"
     yield f"work is asked for every {slow} s, jobs are checked every {fast} s"
     yield f"the resource takes {_rules(configuration.rules)}"
+    if configuration.gpus:
+        yield f"jobs may request {len(configuration.gpus)} GPUs: {comma_lists.join(configuration.gpus)}"
     if configuration.load_limit:
         yield f"no work is asked for while the load is above {configuration.load_limit}"
     for project in configuration.projects:

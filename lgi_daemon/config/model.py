@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lgi_daemon.config import tags
 from lgi_daemon.config.rules import LimitRules
 from lgi_daemon.config.sandbox import check_sandbox, job_bounds, resource_limits, sandbox_uids
 from lgi_daemon.config.section import ConfigurationError, Section, read_root
+from lgi_daemon.execution import gpu_devices
 from lgi_daemon.execution.bounds import JobBounds
 from lgi_daemon.execution.rlimits import ResourceLimits
 from lgi_daemon.execution.sandbox import HIGHEST_UID, UIDS
 from lgi_protocol import comma_lists, common_name, whole_number, xml
+from lgi_protocol.capabilities import GPUS, MOST
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.job_directory import SCRIPTS
 
@@ -73,6 +75,8 @@ class Configuration:
     sandbox_uids: range = UIDS
     # The load of the machine above which no jobs are asked for; 0 means no limit.
     load_limit: int = 0
+    # The GPUs that jobs may request, by the names that CUDA_VISIBLE_DEVICES takes.
+    gpus: tuple[str, ...] = ()
 
 
 def load(file: Path, as_root: bool, check_host: bool = True) -> Configuration:
@@ -108,12 +112,22 @@ def _configuration(file: Path, root: Section, as_root: bool, check_host: bool) -
     run_directory = resource.folder("run_directory")
     if as_root:
         check_sandbox(resource, run_directory)
-    projects = tuple(_project(one, as_root) for one in resource.numbered("project", "number_of_projects"))
+    gpus = _gpus(resource)
+    projects = tuple(
+        _project(one, as_root, len(gpus)) for one in resource.numbered("project", "number_of_projects")
+    )
     _check_distinct(resource, [project.name for project in projects], "project_name")
-    rules = _rules(resource)
+    rules = replace(_rules(resource), gpus=len(gpus))
     uids = sandbox_uids(resource, rules.job_limit)
     load_limit = resource.optional_number("load_limit")
-    return Configuration(file.absolute(), credentials, run_directory, rules, projects, uids, load_limit)
+    return Configuration(file.absolute(), credentials, run_directory, rules, projects, uids, load_limit, gpus)
+
+
+def _gpus(resource: Section) -> tuple[str, ...]:
+    try:
+        return gpu_devices.read(resource.optional("gpus"))
+    except ValueError as error:
+        raise ConfigurationError(f"{resource.path}/gpus: {error}") from None
 
 
 def _rules(section: Section) -> LimitRules:
@@ -145,14 +159,14 @@ def _owner_allow(section: Section) -> dict[str, int]:
     return allow
 
 
-def _project(section: Section, as_root: bool) -> ProjectSettings:
+def _project(section: Section, as_root: bool, gpus: int) -> ProjectSettings:
     server = section.value("project_master_server").rstrip("/")
     if not re.fullmatch(r"https://[^\s/]+(/\S*)?", server):
         raise ConfigurationError(
             f"{section.path}/project_master_server is {server!r}: it must be a URL as https://host/LGI"
         )
     applications = tuple(
-        _application(one, as_root) for one in section.numbered("application", "number_of_applications")
+        _application(one, as_root, gpus) for one in section.numbered("application", "number_of_applications")
     )
     _check_distinct(section, [application.name for application in applications], "application_name")
     project = ProjectSettings(_project_name(section), server, _rules(section), applications)
@@ -177,7 +191,7 @@ def _project_name(section: Section) -> str:
     return name
 
 
-def _application(section: Section, as_root: bool) -> ApplicationSettings:
+def _application(section: Section, as_root: bool, gpus: int) -> ApplicationSettings:
     name = section.value("application_name")
     if not xml.is_name(name) or len(name) > _NAME_BYTES:
         raise ConfigurationError(
@@ -197,7 +211,7 @@ def _application(section: Section, as_root: bool) -> ApplicationSettings:
         sandbox_uid=uid,
         check_system_limits_script=section.script("check_system_limits_script", executable=True),
         scripts={script: section.script(script) for script in SCRIPTS},
-        capabilities=_capabilities(section),
+        capabilities=f"{_capabilities(section)}{_max_gpus(gpus)}",
         limits=resource_limits(section, as_root, shares_uid=bool(uid)),
         bounds=job_bounds(section),
         capabilities_script=_capabilities_script(section),
@@ -209,6 +223,11 @@ def _capabilities(section: Section) -> str:
     if section.optional("capabilities_file"):
         return section.file("capabilities_file").read_text("utf-8", "replace").strip()
     return xml.value(section.content, "capabilities")
+
+
+def _max_gpus(gpus: int) -> str:
+    """Return what the capabilities of each application say of GPUs: jobs that request more stay away."""
+    return f" <{MOST}{GPUS}> {gpus} </{MOST}{GPUS}>" if gpus else ""
 
 
 def _capabilities_script(section: Section) -> Path | None:

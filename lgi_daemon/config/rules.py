@@ -12,7 +12,7 @@ class LimitRules:
 
     ``owner_allow`` maps an owner to a number of jobs; the name ``any`` stands for owners without an entry.
     ``job_limit`` is a number of jobs. ``cpu_limit`` (cores) and ``memory_limit`` (MB) bound the sum of what
-    all jobs of the level request; 0 means no limit.
+    all jobs of the level request; 0 means no limit. ``gpus`` is the number of GPUs of the resource.
     """
 
     owner_allow: Mapping[str, int]
@@ -20,6 +20,7 @@ class LimitRules:
     job_limit: int
     cpu_limit: int = 0
     memory_limit: int = 0
+    gpus: int = 0
 
     def limit_of(self, owner: str) -> int | None:
         """Return the number of jobs an owner may have at this level, None when the level sets no limit."""

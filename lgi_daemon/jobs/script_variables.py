@@ -6,7 +6,7 @@ from pathlib import Path
 from lgi_daemon.rundir.record import JobRecord
 
 # The requests in the specifics of a job, as its user has written them.
-REQUESTS = ("cpus", "nodes", "memory", "walltime", "image", "licences")
+REQUESTS = ("cpus", "nodes", "memory", "walltime", "image", "licences", "gpus")
 _VALUES = {name: re.compile(f"<{name}>([^<>]*)</{name}>") for name in REQUESTS}
 # Bytes; a longer value is no valid request.
 _LONGEST = 200
@@ -24,6 +24,9 @@ def variables(record: JobRecord, directory: Path, state: Path) -> dict[str, str]
     for name, bound in (("MEMORY", record.bounds.memory), ("DISK", record.bounds.disk)):
         if bound:
             found[f"LGI_JOB_MAX_{name}"] = str(bound)
+    if record.gpus is not None:
+        # A job that requests none sees none.
+        found["CUDA_VISIBLE_DEVICES"] = ",".join(record.gpus)
     if record.has_state_directory:
         found["LGI_STATE_DIRECTORY"] = str(state)
     for name in REQUESTS:

@@ -50,6 +50,8 @@ class JobRecord:
     own_uid: bool = False
     limits: ResourceLimits = field(default_factory=ResourceLimits)
     bounds: JobBounds = field(default_factory=JobBounds)
+    # The GPUs that are its own, by the names that CUDA_VISIBLE_DEVICES takes; None: nothing is set.
+    gpus: tuple[str, ...] | None = None
     # PEM, where jobs get certificates: the job's key, its certificate (empty before the first) and the CA's.
     job_key: str = field(default="", repr=False)
     job_certificate: str = field(default="", repr=False)
@@ -102,10 +104,11 @@ def from_json(data: bytes) -> JobRecord:
         values: dict[str, Any] = json.loads(data)
         for name in ("owners", "read_access", "write_access", "target_resources"):
             values[name] = tuple(values[name])
+        # Older daemons stored none.
+        values["gpus"] = None if values.get("gpus") is None else tuple(values["gpus"])
         values["input"] = bytes.fromhex(values["input"])
         values["phase"] = Phase(values["phase"])
         values["run"] = ProcessId(**_known(ProcessId, values["run"])) if values["run"] else None
-        # Older daemons stored none.
         values["limits"] = ResourceLimits(**_known(ResourceLimits, values.get("limits", {})))
         values["bounds"] = JobBounds(**_known(JobBounds, values.get("bounds", {})))
         end = _known(End, values.get("end", {}))

@@ -167,6 +167,7 @@ def _want(form: Form) -> PostedWant | RefusedItem:
             without=_numbers(form, fields.WITHOUT),
             cores=_bound(form, fields.CORES),
             memory=_bound(form, fields.MEMORY),
+            gpus=_bound(form, fields.GPUS) or 0,
         )
     except LGIError as error:
         return RefusedItem("want", form.begin(fields.APPLICATION), error)

@@ -106,6 +106,7 @@ FILE_CONTENTS = _field("file_contents", 2**20, E.UPLOAD)
 COUNT = _field("count", INTEGER, E.LIMIT_TOO_BIG, E.LIMIT_TOO_BIG)
 CORES = _field("cores", INTEGER, E.LIMIT_TOO_BIG)
 MEMORY = _field("memory", INTEGER, E.LIMIT_TOO_BIG)
+GPUS = _field("gpus", INTEGER, E.LIMIT_TOO_BIG)
 WITHOUT = Field("without", 16384, E.JOB_ID_TOO_BIG, E.JOB_ID)
 STAMP = Field("state_time_stamp", 16, E.STATE_TOO_BIG, E.STATE, E.STATE)
 # Optional where the same name is compulsory in another call.

@@ -87,11 +87,13 @@ class WorkSubscription:
 class ExchangeSubscription(WorkSubscription):
     """What a daemon waits for in an exchange: new jobs, and changes and observers of those in ``held``.
 
-    ``missing`` are the applications it wants jobs of; ``applications`` also has those of the held jobs.
+    ``missing`` are the applications it wants jobs of; ``applications`` also has those of the held jobs. One
+    without ``has_gpus`` waits for no job that needs GPUs.
     """
 
     missing: frozenset[str] = frozenset()
     held: frozenset[int] = frozenset()
+    has_gpus: bool = False
 
     @property
     def takes_jobs(self) -> bool:
@@ -106,7 +108,10 @@ class ExchangeSubscription(WorkSubscription):
 
     def matches(self, job: PendingJob) -> bool:
         """Return whether a job is one that the daemon waits for."""
-        is_known = job.application in self.missing if job.state == State.QUEUED else job.job_id in self.held
+        if job.state == State.QUEUED:
+            is_known = job.application in self.missing and (self.has_gpus or not job.needs_gpus)
+        else:
+            is_known = job.job_id in self.held
         return is_known and super().matches(job)
 
 

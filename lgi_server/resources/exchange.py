@@ -95,6 +95,7 @@ def _subscription(call: ExchangeContext, outcome: ExchangeOutcome, load: int) ->
         is_drained=call.resource.is_drained,
         missing=frozenset(wanted),
         held=frozenset(job.job_id for job in known),
+        has_gpus=any(want.gpus for want in requests.wants),
     )
 
 

@@ -16,10 +16,10 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def request_options(
     *, cpus: tuple[str, ...] = (), memory: tuple[str, ...] = ()
 ) -> Callable[[_Command], _Command]:
-    """Return a decorator that adds --cpus, --mem, --time, --resource and -t.
+    """Return a decorator that adds --cpus, --gpus, --mem, --time, --resource and -t.
 
     ``cpus`` and ``memory`` are further names of the first two. The arguments of the command are ``cpus``,
-    ``mem``, ``seconds``, ``resources`` and ``targets``.
+    ``gpus``, ``mem``, ``seconds``, ``resources`` and ``targets``.
     """
 
     def add(command: _Command) -> _Command:
@@ -52,6 +52,12 @@ def request_options(
                 type=TextParamType("memory", command_line.memory),
                 metavar="MB",
                 help="Memory the job needs, in MB or as 2G (default: set by the resource).",
+            ),
+            click.option(
+                "--gpus",
+                type=COUNT,
+                metavar="N",
+                help="Number of GPUs the job needs, for itself alone (default: none).",
             ),
             click.option(
                 "--cpus",

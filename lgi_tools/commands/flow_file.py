@@ -26,6 +26,7 @@ _KEYS: Mapping[str, tuple[type, str]] = {
     "image": (str, "image"),
     "resources": (list, "resources"),
     "cpus": (int, "cpus"),
+    "gpus": (int, "gpus"),
     "mem": (str, "mem"),
     "time": (str, "seconds"),
     "stdout": (str, "output"),
@@ -42,7 +43,7 @@ _KEYS: Mapping[str, tuple[type, str]] = {
     "write_access": (str, "write_access"),
 }
 _USUAL: Mapping[str, Any] = {
-    **dict.fromkeys(("cpus", "mem", "seconds", "image", "retries", "backoff", "deadline")),
+    **dict.fromkeys(("cpus", "gpus", "mem", "seconds", "image", "retries", "backoff", "deadline")),
     **dict.fromkeys(("targets", "output", "errors", "name", "retry_on", *access_options.NAMES), ""),
     **dict.fromkeys(("resources", "files", "labels", "after", "after_any", environment_options.NAME), ()),
     **dict.fromkeys(("hold", "keep", "urgent"), False),

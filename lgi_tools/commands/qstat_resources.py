@@ -10,7 +10,7 @@ from lgi_protocol.time_span import span
 from lgi_tools.cli import terminal
 from lgi_tools.cli.output_text import date_and_number, line
 
-HEADER = ("resource", "slots", "cores", "memory", "load", "up", "called", "system")
+HEADER = ("resource", "slots", "cores", "memory", "GPUs", "load", "up", "called", "system")
 # Seconds without a call after which a resource is silent, as on its page.
 SILENT_SECONDS = 900
 
@@ -65,6 +65,7 @@ def _cells(text: str, now: int) -> tuple[str, ...]:
         said.get("slots", ""),
         said.get("cores", "").partition(", load")[0],
         said.get("memory", ""),
+        said.get("GPUs", ""),
         "" if machine.load is None else f"{machine.load:.2f}",
         "" if machine.booted_at is None else span(now - machine.booted_at),
         called,

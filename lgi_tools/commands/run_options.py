@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 # The requests that resources announce limits for, by the name of the option.
-_REQUESTS = {"cpus": "cpus", "mem": "memory", "seconds": "walltime", "image": "image"}
+_REQUESTS = {"cpus": "cpus", "gpus": "gpus", "mem": "memory", "seconds": "walltime", "image": "image"}
 # The options that describe a job; to these lists a line adds to those of the command line.
 _LISTS = ("resources", "files", "labels", "after", "after_any", environment_options.NAME)
 _NAMES = (

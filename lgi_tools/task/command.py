@@ -52,6 +52,7 @@ def submit(
     *,
     batch: tuple[str, ...],
     cpus: int | None,
+    gpus: int | None,
     mem: int | None,
     seconds: int | None,
     resources: tuple[str, ...],
@@ -81,7 +82,7 @@ def submit(
     names = (
         label_options.pop_fields(given) | plan_options.pop_fields(given) | access_options.pop_fields(given)
     )
-    requests = {"cpus": cpus, "memory": mem, "walltime": seconds}
+    requests = {"cpus": cpus, "gpus": gpus, "memory": mem, "walltime": seconds}
     try:
         wanted = images.image(code, version)
         specifics = {"image": wanted} | {name: value for name, value in requests.items() if value is not None}

@@ -12,6 +12,7 @@ ALLOWED = {
     "lgi_daemon/cli/main.py",
     "lgi_daemon/execution/children.py",
     "lgi_daemon/execution/fork_server.py",
+    "lgi_daemon/execution/gpu_devices.py",
     "lgi_daemon/execution/job_scope.py",
     "lgi_daemon/execution/process_hiding.py",
     "lgi_daemon/execution/sandbox.py",

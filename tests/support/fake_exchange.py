@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lgi_protocol import comma_lists, exchange_text, xml
+from lgi_protocol.demand import demand_of
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.exchange import (
     WITH_FILES,
@@ -137,6 +138,8 @@ class FakeExchange:
             if allowed and not comma_lists.contains_any(allowed, job.owners):
                 continue
             if want.cores is not None and want.cores <= len(found):
+                continue
+            if demand_of(job.job_specifics).gpus > (want.gpus or 0):
                 continue
             found.append(self._claim(job, unused.pop(0)))
         return found

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
@@ -54,6 +54,7 @@ class Workshop:
     timeouts: ScriptTimeouts = field(default_factory=ScriptTimeouts)
     long_poll_delay: float = DELAY
     load_limit: int = 0
+    gpus: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.run_path = self.place / "run"
@@ -104,10 +105,11 @@ class Workshop:
             missing / "LGI.cfg",
             credentials,
             self.run_path,
-            self.rules,
+            replace(self.rules, gpus=len(self.gpus)),
             (project,),
             self.uids,
             self.load_limit,
+            self.gpus,
         )
 
     def run_directory(self) -> RunDirectory:

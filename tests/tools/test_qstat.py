@@ -305,7 +305,17 @@ def test_a_machine_is_shown_with_its_resource(run: Run, server: CannedServer) ->
     assert "Resource cores        : 5 of 8 free, load 2.50\nResource memory       : 16 GB\n" in told[1]
     assert told[1].count("Resource system") == 1
     heading, first, second = table[1].strip().splitlines()[-3:]
-    assert heading.split() == ["resource", "slots", "cores", "memory", "load", "up", "called", "system"]
+    assert heading.split() == [
+        "resource",
+        "slots",
+        "cores",
+        "memory",
+        "GPUs",
+        "load",
+        "up",
+        "called",
+        "system",
+    ]
     assert first.split()[:5] == ["r@h", "17", "of", "20", "free"]
     assert "ago, silent" in first
     assert first.endswith("Debian 12")

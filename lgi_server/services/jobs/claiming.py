@@ -25,7 +25,8 @@ class WorkRequest:
     """A request for work: ``limit`` jobs of an application after the first ``start`` ones.
 
     ``owners`` are names that an owner must have, and with "!" names that none may have. Jobs in ``without``
-    are not wanted, with ``urgent_only`` none but urgent ones are.
+    are not wanted, with ``urgent_only`` none but urgent ones are, with ``skips_gpus`` none that requests
+    GPUs.
     """
 
     application: str
@@ -34,6 +35,7 @@ class WorkRequest:
     owners: tuple[str, ...]
     without: frozenset[int] = frozenset()
     urgent_only: bool = False
+    skips_gpus: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ def _take(
         limit=min(request.limit, MOST),
         requests=requests,
         without=request.without,
+        skips_gpus=request.skips_gpus,
         columns=columns,
         urgent_only=request.urgent_only,
     )

@@ -27,7 +27,10 @@ class PostedHold:
 
 @dataclass(frozen=True)
 class PostedWant:
-    """Jobs that a daemon would take; ``cores`` and ``memory`` (MB) bound their sum, None for no bound."""
+    """Jobs that a daemon would take; ``cores`` and ``memory`` (MB) bound their sum, None for no bound.
+
+    ``gpus`` bounds the GPUs that they request.
+    """
 
     application: str
     count: int
@@ -35,6 +38,7 @@ class PostedWant:
     without: frozenset[int] = frozenset()
     cores: int | None = None
     memory: int | None = None
+    gpus: int = 0
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from lgi_protocol import states
+from lgi_protocol.capabilities import GPUS
 from lgi_protocol.demand import demand_of
 from lgi_protocol.states import State
 from lgi_server.services.jobs import claiming
@@ -76,13 +77,16 @@ class JobHandout:
         want, number = bounds.want, min(bounds.count, len(self._unused), self._left)
         # What this exchange takes back or ends is queued in the database until it is stored.
         passed = want.without | {job.job_id for job in self._changes.started}
-        for _ in range(SEARCHES):
+        for search in range(SEARCHES):
             if number <= 0 or self.has_more:
                 return
-            request = WorkRequest(want.application, 0, number, want.owners, passed, urgent_only)
+            # Thousands of jobs for GPUs may stand in front of those that need none.
+            is_last = search == SEARCHES - 1
+            skips_gpus = bounds.lacked_gpus and (not want.gpus or is_last)
+            request = WorkRequest(want.application, 0, number, want.owners, passed, urgent_only, skips_gpus)
             found = self._search(request, totals)
             given = sum(self._take(job, bounds) for job in found)
-            if given == len(found) or len(found) < number:
+            if given == len(found) or (len(found) < number and not (bounds.lacked_gpus and not skips_gpus)):
                 return
             number -= given
             passed |= {job.job_id for job in found}
@@ -115,17 +119,23 @@ class _Bounds:
 
     def __init__(self, want: PostedWant) -> None:
         self.want, self.count = want, want.count
-        self._cores, self._memory = want.cores, want.memory
+        self._cores, self._memory, self._gpus = want.cores, want.memory, want.gpus
+        # Whether a job was not admitted because of the GPUs that it requests.
+        self.lacked_gpus = False
 
     def admit(self, job: JobRow) -> bool:
         """Count a job if it is within the bounds, and return whether it is."""
-        if self._cores is None and self._memory is None:
+        if self._cores is None and self._memory is None and GPUS not in job.job_specifics:
             return True
         demand = demand_of(job.job_specifics)
+        if demand.gpus > self._gpus:
+            self.lacked_gpus = True
+            return False
         if self._cores is not None and demand.cpus > self._cores:
             return False
         if self._memory is not None and demand.memory > self._memory:
             return False
         self._cores = None if self._cores is None else self._cores - demand.cpus
         self._memory = None if self._memory is None else self._memory - demand.memory
+        self._gpus -= demand.gpus
         return True

@@ -5,7 +5,7 @@ from functools import partial
 
 from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Transaction, placeholders
-from lgi_server.tables.job_queue.jobs import SHORT, USUAL, JobRow, job_in, prefixed
+from lgi_server.tables.job_queue.jobs import NEEDS_NO_GPUS, SHORT, USUAL, JobRow, job_in, prefixed
 
 # When other transactions hold some of the jobs, a second search reads this many times as many.
 _FURTHER = 32
@@ -26,7 +26,11 @@ def _queues(resource: str, requests: Mapping[str, int]) -> list[tuple[str, str, 
 
 
 def _offered(
-    resource: str, target: str, owners: Sequence[str], without: Collection[int] = ()
+    resource: str,
+    target: str,
+    owners: Sequence[str],
+    without: Collection[int] = (),
+    skips_gpus: bool = False,
 ) -> tuple[str, list[str | int]]:
     """Return the condition on a job of an application, target and request for licences, and more parameters.
 
@@ -37,6 +41,9 @@ def _offered(
         " AND NOT EXISTS (SELECT 1 FROM running_locks AS held WHERE held.job_id = job.job_id)"
     )
     parameters: list[str | int] = []
+    if skips_gpus:
+        # No index has it: it is asked for where jobs for GPUs were in the way only.
+        where += f" AND {NEEDS_NO_GPUS}"
     if without:
         where += f" AND job.job_id NOT IN ({placeholders(without)})"
         parameters += sorted(without)
@@ -88,6 +95,7 @@ def claim_jobs(
     limit: int,
     requests: Mapping[str, int] = NO_LICENCES,
     without: Collection[int] = (),
+    skips_gpus: bool = False,
     columns: str = SHORT,
     urgent_only: bool = False,
 ) -> list[JobRow]:
@@ -95,12 +103,19 @@ def claim_jobs(
 
     ``owners`` are names that an owner must have, and with "!" names that none may have. ``requests`` are the
     requests for licences that can be granted, and to how many jobs each; no other job is read, and none of
-    ``without``. ``columns`` are `jobs.SHORT` or `jobs.WHOLE`. Jobs that another transaction holds are
-    skipped, so that many resources can claim at once; only the returned jobs are locked. With
-    ``urgent_only`` no other jobs are returned.
+    ``without``, nor with ``skips_gpus`` one that requests GPUs. ``columns`` are `jobs.SHORT` or `jobs.WHOLE`.
+    Jobs that another transaction holds are skipped, so that many resources can claim at once; only the
+    returned jobs are locked. With ``urgent_only`` no other jobs are returned.
     """
     searched = partial(
-        _found, application, resource, owners, requests, without=without, urgent_only=urgent_only
+        _found,
+        application,
+        resource,
+        owners,
+        requests,
+        without=without,
+        urgent_only=urgent_only,
+        skips_gpus=skips_gpus,
     )
     found, parameters = searched(start + limit)
     first = f"{_search(found, 'LEFT JOIN', columns)}{transaction.skip_locked}"
@@ -123,12 +138,13 @@ def _found(
     *,
     without: Collection[int],
     urgent_only: bool,
+    skips_gpus: bool,
 ) -> tuple[str, list[str | int]]:
     """Return a query for the first jobs of each queue, in the order of an index, and its parameters."""
     parts, values = [], list[str | int]()
     narrowed = f" AND priority < {USUAL}" if urgent_only else ""
     for number, (target, licences, times) in enumerate(_queues(resource, requests)):
-        where, parameters = _offered(resource, target, owners, without)
+        where, parameters = _offered(resource, target, owners, without, skips_gpus)
         where += narrowed
         one = f"SELECT priority, job_id FROM job_queue AS job WHERE {where} ORDER BY priority, job_id"
         parts.append(f"SELECT * FROM ({one} LIMIT %s) AS queue{number}")

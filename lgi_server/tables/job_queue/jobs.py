@@ -91,6 +91,8 @@ class JobRow:
         return reference_of(self.job_specifics)
 
 
+# A condition on jobs, which reads their specifics: those that request no GPUs.
+NEEDS_NO_GPUS = "INSTR(job_specifics, '<gpus>') = 0"
 SHORT = (
     "job_id, state, application, owners, read_access, write_access, target_resources, job_specifics,"
     " lock_state, state_time_stamp, repository, licences, exit_code, exit_signal, end_reason,"

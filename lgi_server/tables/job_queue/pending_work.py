@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Transaction, placeholders
+from lgi_server.tables.job_queue.jobs import NEEDS_NO_GPUS
 
 # NEWEST: jobs read of each application and target; older ones a resource was offered already.
 # MOST_SEVERAL: jobs read of those with several targets, and of those to be aborted.
@@ -15,12 +16,13 @@ MOST_NAMED = 100
 
 @dataclass(frozen=True)
 class PendingJob:
-    """A job that the resources in ``target_resources`` may wait for."""
+    """A job that the resources in ``target_resources`` may wait for, those with GPUs if it ``needs_gpus``."""
 
     job_id: int
     state: str
     application: str
     target_resources: tuple[str, ...]
+    needs_gpus: bool = False
 
 
 # The state of a PendingJob whose output a user watches.
@@ -54,13 +56,14 @@ def find_pending(
     return found
 
 
-_COLUMNS = "job_id, state, application, target_resources"
+_COLUMNS = "job_id, state, application, target_resources, needs_gpus"
+_READ = f"job_id, state, application, target_resources, NOT ({NEEDS_NO_GPUS}) AS needs_gpus"
 _Query = tuple[str, Sequence[object]]
 
 
 def _queued(application: str, target: str, licences: str) -> _Query:
     return (
-        f"SELECT {_COLUMNS} FROM job_queue WHERE application = %s AND queued_for = %s AND lock_state = 0"
+        f"SELECT {_READ} FROM job_queue WHERE application = %s AND queued_for = %s AND lock_state = 0"
         f" AND licences = %s ORDER BY priority DESC, job_id DESC LIMIT {NEWEST}",
         (application, target, licences),
     )
@@ -68,7 +71,7 @@ def _queued(application: str, target: str, licences: str) -> _Query:
 
 def _queued_for_several(application: str, licences: str, resources: Sequence[str]) -> _Query:
     return _for_one_of(
-        f"SELECT {_COLUMNS} FROM job_queue WHERE application = %s AND queued_for = ',' AND lock_state = 0"
+        f"SELECT {_READ} FROM job_queue WHERE application = %s AND queued_for = ',' AND lock_state = 0"
         " AND licences = %s ORDER BY priority DESC, job_id DESC",
         (application, licences),
         resources,
@@ -78,7 +81,7 @@ def _queued_for_several(application: str, licences: str, resources: Sequence[str
 def _aborting(application: str, resources: Sequence[str]) -> _Query:
     # The order of the index after application and state.
     return _for_one_of(
-        f"SELECT {_COLUMNS} FROM job_queue WHERE application = %s AND state = 'aborting'"
+        f"SELECT {_READ} FROM job_queue WHERE application = %s AND state = 'aborting'"
         " ORDER BY lock_state DESC, licences DESC, priority DESC, job_id DESC",
         (application,),
         resources,
@@ -102,7 +105,11 @@ def _run(transaction: Transaction, queries: Sequence[_Query]) -> list[PendingJob
     values = (value for _, parameters in queries for value in parameters)
     return [
         PendingJob(
-            row["job_id"], row["state"], row["application"], comma_lists.split(row["target_resources"])
+            row["job_id"],
+            row["state"],
+            row["application"],
+            comma_lists.split(row["target_resources"]),
+            bool(row["needs_gpus"]),
         )
         for row in transaction.rows(" UNION ALL ".join(parts), *values)
     ]
