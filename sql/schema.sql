@@ -9,7 +9,7 @@
 -- and last started: NULL is not known, or not yet; and the array of a job that is an element of one, and its index there;
 -- and user_priority, which orders the queued jobs of one user: LGI_scheduler derives their priority from it;
 -- and deadline, in seconds: as it comes nearer, LGI_scheduler raises user_priority; and of an urgent job, which has a priority
--- before all others, the group by whose right it is one.
+-- before all others, the group by whose right it is one; and when somebody last fetched all results of the job, and who.
 -- The last four columns the database makes itself: whom a queued job is for, a comma for more than one; its user;
 -- how long licences is, which tells most wishes apart where the whole text is too long for a key; and of an element the
 -- state, or succeeded, failed or unknown when it has ended: the progress of an array is one range of an index, in which
@@ -50,6 +50,8 @@ CREATE TABLE job_queue (
     user_priority     SMALLINT     NOT NULL DEFAULT 0,
     deadline          BIGINT       NULL,
     urgent_group      VARCHAR(254) NOT NULL DEFAULT '',
+    fetched           BIGINT       NULL,
+    fetched_by        VARCHAR(254) NOT NULL DEFAULT '',
     queued_for        VARCHAR(255) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
         CASE WHEN INSTR(target_resources, ',') > 0 THEN ',' ELSE target_resources END END) STORED,
     queued_by         VARCHAR(254) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
@@ -385,4 +387,4 @@ CREATE TABLE update_undo (
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (15);
+INSERT INTO schema_version (version) VALUES (16);

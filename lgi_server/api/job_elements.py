@@ -14,8 +14,8 @@ Elements = tuple[Element, ...]
 def more(job: JobRow, shown: Collection[str], keep: int = 0) -> Elements:
     """Return, ours, what is ``shown`` and known.
 
-    That is any of ``labels``, ``times``, ``array``, ``holds``, ``tries``, ``usage``, ``priority``. A job is
-    deleted ``keep`` seconds after its end, 0: never.
+    That is any of ``labels``, ``times``, ``array``, ``holds``, ``tries``, ``usage``, ``priority`` and
+    ``fetched``. A job is deleted ``keep`` seconds after its end, 0: never.
     """
     times = {"submitted": job.submitted, "started": job.started}
     times["ended"] = job.state_time_stamp if job.ended else None
@@ -29,7 +29,15 @@ def more(job: JobRow, shown: Collection[str], keep: int = 0) -> Elements:
     tries |= {"priority": job.user_priority} if "priority" in shown and job.user_priority else {}
     values = [Element(name, value) for name, value in {**known, **tries}.items() if value is not None]
     urgent = (Element("urgent", job.urgent_group),) if "priority" in shown and job.urgent_group else ()
-    return (*named(job, shown), *values, *urgent, *held)
+    last = fetched(job) if "fetched" in shown else ()
+    return (*named(job, shown), *values, *urgent, *held, *last)
+
+
+def fetched(job: JobRow) -> Elements:
+    """Return, ours, when somebody last fetched all results of a job, and who; nothing if nobody has."""
+    if job.fetched is None:
+        return ()
+    return (Element("fetched", job.fetched), Element("fetched_by", job.fetched_by))
 
 
 def holds(job: JobRow) -> Elements:

@@ -5,6 +5,7 @@ from lgi_server.api.registry import Route
 from lgi_server.interfaces import (
     arrays,
     explain,
+    fetched_results,
     history,
     holds,
     jobs,
@@ -27,6 +28,7 @@ ROUTES = (
     Route(holds.interface_release_jobs, InterfaceContext),
     Route(sharing.interface_share_jobs, InterfaceContext),
     Route(priorities.interface_prioritize_jobs, InterfaceContext),
+    Route(fetched_results.interface_confirm_results, InterfaceContext),
     Route(output.interface_job_tail, InterfaceContext, writes=False),
     Route(explain.interface_explain_job, InterfaceContext, writes=False),
     Route(history.interface_job_history, InterfaceContext, writes=False),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def of_job(job: "Job") -> dict[str, Any]:
     """Return a job as JSON; what is not known, or not yet, has no key."""
     times = {"submitted": job.submitted_at, "started": job.started_at, "ended": job.ended_at}
-    times |= {"kept_until": job.kept_until, "deadline": job.deadline}
+    times |= {"kept_until": job.kept_until, "deadline": job.deadline, "fetched": job.fetched_at}
     values = {
         "job_id": job.id,
         "state": job.state,
@@ -31,6 +31,7 @@ def of_job(job: "Job") -> dict[str, Any]:
         "retries": job.retries or None,
         "priority": job.priority or None,
         "urgent": job.urgent or None,
+        "fetched_by": job.fetched_by or None,
         "job_name": job.name or None,
         "labels": dict(job.labels) or None,
         **{name: int(time.timestamp()) if time else None for name, time in times.items()},

@@ -18,9 +18,9 @@ _Parameters = ParamSpec("_Parameters")
 _PROJECT = ("project", "this_project_server", "project_master_server")
 _LISTS = ("target_resources", "owners", "read_access", "write_access")
 _TEXTS = ("state", "application")
-_TIMES = ("submitted", "started", "ended", "kept_until", "deadline", "tried", "retries")
+_TIMES = ("submitted", "started", "ended", "kept_until", "deadline", "tried", "retries", "fetched")
 _ARRAY = ("array_id", "array_index")
-_OURS = ("job_name", "priority", "urgent", *_TIMES, *_ARRAY)
+_OURS = ("job_name", "priority", "urgent", "fetched_by", *_TIMES, *_ARRAY)
 
 
 class OutputFormat(Enum):
@@ -120,8 +120,7 @@ def job(text: str) -> Values:
         values["holds"] = of_holds(read_holds(text))
     if texts["priority"]:
         values["priority"] = signed_number(texts["priority"])
-    if texts["urgent"]:
-        values["urgent"] = texts["urgent"]
+    values |= {name: texts[name] for name in ("urgent", "fetched_by") if texts[name]}
     return values | {name: leading_number(texts[name]) for name in (*_TIMES, *_ARRAY) if texts[name]}
 
 

@@ -67,6 +67,8 @@ def end_lines(text: str) -> str:
     lines = {"Job end": end.cause, "Reason of its end": end.reason}
     if kept := xml.value(text, "kept_until"):
         lines["Deleted after"] = date_and_number(kept)
+    if fetched := xml.value(text, "fetched"):
+        lines["Results fetched"] = f"{date_and_number(fetched)} by {xml.value(text, 'fetched_by')}"
     return "".join(line(label, value) for label, value in lines.items() if value)
 
 

@@ -26,6 +26,7 @@ class Job:
     again so many times already. An element of an array has its ``array_id`` and ``array_index``. ``usage``
     is what an ended job has used, as far as its resource can tell. ``priority`` orders the queued jobs of
     one user. ``urgent`` is the group by whose right a job comes before all others, empty for any other job.
+    ``fetched_at`` is when ``fetched_by`` has last fetched all results.
     """
 
     id: int
@@ -56,6 +57,8 @@ class Job:
     priority: int = field(default=0, kw_only=True)
     deadline: datetime | None = field(default=None, kw_only=True)
     urgent: str = field(default="", kw_only=True)
+    fetched_at: datetime | None = field(default=None, kw_only=True)
+    fetched_by: str = field(default="", kw_only=True)
 
     @property
     def ended(self) -> bool:
@@ -143,12 +146,21 @@ def read_details(text: str) -> Details:
 _TEXTS = ("job_id", "state", "application", "job_specifics", "state_time_stamp")
 _LISTS = ("target_resources", "owners", "read_access", "write_access")
 _ARRAY = ("array_id", "array_index")
-_TIMES = {name: f"{name}_at" for name in ("submitted", "started", "ended")}
+_TIMES = {name: f"{name}_at" for name in ("submitted", "started", "ended", "fetched")}
 _TIMES |= {name: name for name in ("kept_until", "deadline")}
 
 
 def _common(text: str) -> dict[str, Any]:
-    more = ("job_name", "tried", "retries", "priority", "urgent", *job_end.FIELDS, *job_usage.FIELDS)
+    more = (
+        "job_name",
+        "tried",
+        "retries",
+        "priority",
+        "urgent",
+        "fetched_by",
+        *job_end.FIELDS,
+        *job_usage.FIELDS,
+    )
     texts = xml.values(text, *_TEXTS, *_LISTS, *_TIMES, *_ARRAY, *more)
     specifics = texts["job_specifics"]
     end = job_end.end_of(texts)
@@ -174,6 +186,7 @@ def _common(text: str) -> dict[str, Any]:
         "usage": job_usage.usage_of(texts),
         "priority": signed_number(texts["priority"]),
         "urgent": texts["urgent"],
+        "fetched_by": texts["fetched_by"],
         **{name: parse_time(texts[tag]) if texts[tag] else None for tag, name in _TIMES.items()},
         **{name: leading_number(texts[name]) if texts[name] else None for name in _ARRAY},
     }

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lgi_protocol import hexcode
 from lgi_protocol.errors import TransportError
@@ -15,6 +16,10 @@ from lgi_tools.client.priority_calls import PriorityOutcome, change_priorities
 from lgi_tools.client.resubmission import resubmit
 from lgi_tools.client.share_calls import ShareOutcome, change_access
 from lgi_tools.client.tail import Tail
+
+if TYPE_CHECKING:
+    # Most commands do not need it.
+    from lgi_tools.client.fetch_calls import FetchOutcome
 
 
 class JobCalls(ABC):
@@ -80,6 +85,15 @@ class JobCalls(ABC):
         """
         numbers = [id_of(job) for job in jobs]
         return list(change_priorities(self._call, self.server, numbers, priority, deadline))
+
+    def confirm_results(self, jobs: Iterable[AnyJob]) -> "list[FetchOutcome]":
+        """Tell the server that you have all results of jobs that have ended; return the outcomes.
+
+        LGI_clean removes such jobs. Raises TransportError from an older server.
+        """
+        from lgi_tools.client.fetch_calls import confirm_results
+
+        return list(confirm_results(self._call, self.server, [id_of(job) for job in jobs]))
 
     def tail(self, job: AnyJob, offset: int = 0, wait: int = 0) -> Tail:
         """Return the output of a running job from a byte offset on, as far as its resource has sent it.

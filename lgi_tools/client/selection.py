@@ -14,7 +14,7 @@ _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 # Ranges of numbers in one call.
 MOST_RANGES = 500
 # What a call asks to be told of each job: servers read over words they do not know.
-SHOW = {"show": "labels, times, holds, tries, array, usage, priority"}
+SHOW = {"show": "labels, times, holds, tries, array, usage, priority, fetched"}
 # The fields that older servers read over.
 _OURS = ("job_name", "labels", "owner", "resource", "since", "job_ids", "array_id", "single")
 

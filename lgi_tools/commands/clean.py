@@ -44,8 +44,13 @@ ENDS = (State.FINISHED, State.ABORTED)
 )
 @click.option(
     "--with-results",
+    "--unfetched",
+    "with_results",
     is_flag=True,
-    help="Also remove jobs that have files on the server or belong to a folder of LGI_task.",
+    help="Also remove jobs with files that nobody has fetched, and those of folders of LGI_task.",
+)
+@click.option(
+    "--with-failed", is_flag=True, help="Also remove failed jobs, which only --failed and JOB_ID select else."
 )
 @output_json.option
 @options.project_options
@@ -59,6 +64,7 @@ def command(
     older_than: int | None,
     keep_failed: bool,
     with_results: bool,
+    with_failed: bool,
     as_json: bool,
     **given: object,
 ) -> int:
@@ -66,8 +72,9 @@ def command(
 
     JOB_ID is a number, a range as 12-40, or - for the numbers on standard input; options select jobs too.
 
-    Jobs that have files on the server or belong to a folder of LGI_task are kept and listed: fetch their
-    results first, or give --with-results.
+    Jobs that have files on the server which nobody has fetched with LGI_get, or that belong to a folder of
+    LGI_task, are kept and listed: fetch their results first, or give --unfetched. So are jobs that failed,
+    unless you name them, or give --failed or --with-failed.
 
     Example: LGI_clean --older-than 30d --keep-failed
     """
@@ -83,6 +90,8 @@ def command(
         found = removable(jobs, project.user, before)
         if keep_failed:
             found = [job for job in found if not has_failed(project, job)]
+        elif not (with_failed or words["failed"] or words["words"]):
+            found = without_failures(found)
         if not with_results:
             found = without_losses(project, found)
         if dry_run:
@@ -116,6 +125,25 @@ def has_failed(project: "Project", job: "Job") -> bool:
         return False
 
 
+def without_failures(found: "Sequence[Job]") -> "list[Job]":
+    """Return the jobs that are not known to have failed by themselves, and warn of the others."""
+    from lgi_tools.client.job_end import Outcome
+
+    failed = [job for job in found if job.state == State.FINISHED and job.end.outcome is Outcome.FAILED]
+    if failed:
+        _warn("failed", [job.id for job in failed], "--with-failed")
+    return [job for job in found if job not in failed]
+
+
+def _warn(reason: str, numbers: Sequence[int], option: str) -> None:
+    """Warn of jobs that are kept for a reason."""
+    shown = ", ".join(map(str, numbers[:_SHOWN])) + (", ..." if len(numbers) > _SHOWN else "")
+    text = f"{len(numbers)} jobs are kept because each {reason}: {shown}"
+    if len(numbers) == 1:
+        text = f"job {shown} is kept because it {reason}"
+    terminal.warn(NAME, f"{text} ({option} removes such jobs too)")
+
+
 def without_losses(project: "Project", found: "Sequence[Job]") -> "list[Job]":
     """Return the jobs without results on the server, and warn of the others, which are kept."""
     kept: dict[str, list[int]] = {}
@@ -127,11 +155,7 @@ def without_losses(project: "Project", found: "Sequence[Job]") -> "list[Job]":
         else:
             free.append(job)
     for reason, numbers in sorted(kept.items()):
-        shown = ", ".join(map(str, numbers[:_SHOWN])) + (", ..." if len(numbers) > _SHOWN else "")
-        text = f"{len(numbers)} jobs are kept because each {reason}: {shown}"
-        if len(numbers) == 1:
-            text = f"job {shown} is kept because it {reason}"
-        terminal.warn(NAME, f"{text} (--with-results removes such jobs too)")
+        _warn(reason, numbers, "--with-results")
     return free
 
 
@@ -139,7 +163,9 @@ def _loss(project: "Project", job: "Job") -> str:
     from lgi_tools.task import stored_results
 
     try:
-        return stored_results.loss(project.job(job)) if job.repository_url else ""
+        if not job.repository_url or (job.fetched_at and not stored_results.is_of_folder(job)):
+            return ""
+        return stored_results.loss(project.job(job))
     except ServerError as error:
         if error.number != ErrorNumber.NO_JOB:
             raise

@@ -1,7 +1,7 @@
 """LGI_get: fetch the files and the output of jobs that have ended."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from lgi_tools.task.command_options import HANDS
 
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
+    from lgi_tools.client.project import Project
     from lgi_tools.client.settings import Settings
     from lgi_tools.commands.get_results import Fetched, Getter
 
@@ -93,6 +94,10 @@ def command(
         getter = Getter(places, Path(directory), only, exclude, force, partial(warn_of_first, NAME, words))
         Path(directory).mkdir(parents=True, exist_ok=True)
         found = list(_fetch(options.resolve(given), numbers, hands, getter))
+        if not only and not exclude:
+            # Where jobs share a place, what is there already may be of another job.
+            own = "{id}" in pattern
+            _confirm(project, [one.job_id for one in found if not one.faults and (own or not one.kept)])
     found.sort(key=lambda one: numbers.index(one.job_id))
     return _show(found, as_json)
 
@@ -113,6 +118,14 @@ def _fetch(chosen: "Settings", numbers: tuple[int, ...], hands: int, getter: "Ge
         for number, one in enumerate(map_parallel(numbers, work, min(hands, len(numbers))), 1):
             bar(number, len(numbers))
             yield one
+
+
+def _confirm(project: "Project", job_ids: Sequence[int]) -> None:
+    """Tell the server, if it takes that, which results are here; LGI_clean keeps what it has not noted."""
+    from lgi_protocol.errors import ServerError, TransportError
+
+    with suppress(ServerError, TransportError):
+        project.confirm_results(job_ids)
 
 
 def _show(found: "Sequence[Fetched]", as_json: bool) -> int:

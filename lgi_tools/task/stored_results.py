@@ -1,7 +1,7 @@
 """Results on the server that would be lost with a job."""
 
 from lgi_protocol import xml
-from lgi_tools.client.job import Details
+from lgi_tools.client.job import Details, Job
 from lgi_tools.client.stored_file import STREAMS
 from lgi_tools.task.submission import TAG
 
@@ -12,13 +12,18 @@ WITH_FILES = "has files on the server"
 def loss(job: Details) -> str:
     """Return why a job should not be removed without confirmation, empty when there is no reason.
 
-    The server does not know whether its files were fetched.
+    Whether somebody has fetched its files does not matter here.
     """
     if not job.ended:
         return ""
-    if xml.value(job.specifics, TAG):
+    if is_of_folder(job):
         return OF_A_FOLDER
     return WITH_FILES if _has_files(job) else ""
+
+
+def is_of_folder(job: Job) -> bool:
+    """Return whether a job belongs to a folder of LGI_task."""
+    return bool(xml.value(job.specifics, TAG))
 
 
 def _has_files(job: Details) -> bool:

@@ -46,12 +46,12 @@ def test_a_script_runs_elsewhere_as_it_would_here(grid: Grid, home: Path) -> Non
     job = ran.stderr.partition("job ")[2].partition("\n")[0]
     waited = run(home, "LGI_wait", job)
     kept = run(home, "LGI_clean", "--yes")
-    cleaned = run(home, "LGI_clean", "--yes", "--with-results")
+    cleaned = run(home, "LGI_clean", "--yes", "--with-results", "--with-failed")
 
     assert (ran.stdout, ran.returncode) == ("got 2 of them: b  'c'\nof mine\n", 5)
     assert ran.stderr == f"LGI_run: job {job}\noops\n"
     assert (waited.stdout, waited.returncode) == (f"{job} finished, exit code 5\n", 5)
-    assert (kept.stdout, f"job {job} is kept because it has files" in kept.stderr) == ("", True)
+    assert (kept.stdout, f"job {job} is kept because it failed" in kept.stderr) == ("", True)
     assert (cleaned.stdout, cleaned.returncode) == ("1 jobs removed\n", 0)
     assert grid.rows("SELECT job_id FROM job_queue") == []
 

@@ -40,6 +40,8 @@ OURS = {
         "user_priority",
         "deadline",
         "urgent_group",
+        "fetched",
+        "fetched_by",
         "element_state",
     },
     "active_resources": {"drained_since", "drain_reason"},

@@ -200,6 +200,12 @@ def calls() -> list[Call]:
             echoes=(),
         ),
         _user(
+            *("interface_confirm_results", f.JOB_IDS),
+            good={"job_ids": JOBS["queued"]},
+            errors={19, 47, 65},
+            echoes=(),
+        ),
+        _user(
             *("interface_prioritize_jobs", f.JOB_IDS, f.PRIORITY, f.DEADLINE),
             good={"job_ids": JOBS["queued"], "priority": "-5", "deadline": "4000000000"},
             errors={19, 25, 47, 65},

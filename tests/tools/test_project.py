@@ -85,7 +85,7 @@ def test_the_list_is_fetched_as_it_is_read(server: CannedServer) -> None:
         "application": "a",
         "start": "0",
         "limit": "1024",
-        "show": "labels, times, holds, tries, array, usage, priority",
+        "show": "labels, times, holds, tries, array, usage, priority, fetched",
     }
 
 

@@ -217,7 +217,7 @@ def test_a_job_is_shown_in_full(run: Run, server: CannedServer) -> None:
     assert server.requests[0].fields == {
         **{"project": "LGI", "user": "mark@laptop", "groups": "theor"},
         "job_id": "007",
-        "show": "labels, times, holds, tries, array, usage, priority",
+        "show": "labels, times, holds, tries, array, usage, priority, fetched",
     }
 
 

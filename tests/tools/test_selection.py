@@ -242,7 +242,7 @@ def test_all_commands_take_a_selection(grid: Grid, tool: Run) -> None:
 
     code, ends, _ = tool(wait, "--json", "--name", "sweep", "--state", "finished")
     _, reasons, _ = tool(explain, "--json", f"{failed}-{queued}")
-    _, plan, _ = tool(clean, "--json", "--dry-run", "--label", "T=300")
+    _, plan, _ = tool(clean, "--json", "--dry-run", "--with-failed", "--label", "T=300")
     _, cleaned, _ = tool(clean, "--json", "--yes", "--name", "sweep", "--failed")
     _, removed, _ = tool(qdel, "--json", "--yes", "--name", "sweep")
 

@@ -67,6 +67,9 @@ class JobRow:
     deadline: int | None = None
     # Of an urgent job: the group by whose right it is one.
     urgent_group: str = ""
+    # When somebody last fetched all results, in seconds, and who.
+    fetched: int | None = None
+    fetched_by: str = ""
 
     @property
     def ended(self) -> str:
@@ -98,7 +101,7 @@ SHORT = (
     " lock_state, state_time_stamp, repository, licences, exit_code, exit_signal, end_reason,"
     " cpu_milliseconds, peak_memory, disk_used,"
     " job_name, labels, submitted, started, has_dependents,"
-    " retries, tried, array_id, array_index, user_priority, deadline, urgent_group"
+    " retries, tried, array_id, array_index, user_priority, deadline, urgent_group, fetched, fetched_by"
 )
 # Jobs in one statement.
 AT_ONCE = 500
@@ -144,6 +147,16 @@ def set_access(
         f"UPDATE job_queue SET read_access = %s, write_access = %s WHERE job_id IN ({placeholders(job_ids)})",
         comma_lists.join(readers),
         comma_lists.join(writers),
+        *job_ids,
+    )
+
+
+def set_fetched(transaction: Transaction, job_ids: Sequence[int], name: str, now: int) -> None:
+    """Store who has fetched all results of jobs, at ``now`` in seconds."""
+    transaction.execute_pipelined(
+        f"UPDATE job_queue SET fetched = %s, fetched_by = %s WHERE job_id IN ({placeholders(job_ids)})",
+        now,
+        name,
         *job_ids,
     )
 
