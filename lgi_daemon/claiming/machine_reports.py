@@ -41,7 +41,7 @@ class MachineReports:
         is_old = told_at is None or now >= told_at + LONGEST
         return state if is_old or _differs(state, known) else None
 
-    def told(self, project: str, server: str, state: MachineState | None) -> None:
+    def note_answer(self, project: str, server: str, state: MachineState | None) -> None:
         """Record that a server has answered an exchange with this state; None was no report."""
         if state is not None:
             self._told[project, server] = self._jobs.clock.now, state

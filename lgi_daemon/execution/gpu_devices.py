@@ -19,7 +19,7 @@ def read(text: str) -> tuple[str, ...]:
     """Return the devices of a comma list, or with `FIND` those that are found. Raises ValueError."""
     names = comma_lists.split(text)
     if names == (FIND,):
-        return found()
+        return devices()
     for name in names:
         if not _NAME.match(name):
             raise ValueError(f"{name[:40]!r} is no device of CUDA_VISIBLE_DEVICES: give numbers or UUIDs")
@@ -28,7 +28,7 @@ def read(text: str) -> tuple[str, ...]:
     return names
 
 
-def found(program: str = FIND) -> tuple[str, ...]:
+def devices(program: str = FIND) -> tuple[str, ...]:
     """Return the numbers of the devices that the program lists. Raises ValueError when it cannot."""
     path = shutil.which(program)
     if path is None:

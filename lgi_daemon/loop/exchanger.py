@@ -202,7 +202,7 @@ class Exchanger:
             if reference in outgoing.names:
                 self._references.forget(reference)
         self._references.answered(outgoing.names)
-        self._machine_reports.told(project, server, outgoing.machine)
+        self._machine_reports.note_answer(project, server, outgoing.machine)
         self.exchange_jobs.apply_holds(outgoing.held, answer.holds)
         self._accept(answer, announcement)
         self._output_sender.start(project, server, answer.watched)

@@ -8,7 +8,7 @@ from lgi_server.api.responses import Elements
 from lgi_server.services.access.principals import ProjectServers
 from lgi_server.services.jobs.licences import Licence
 from lgi_server.tables.active_resources import ResourceRow
-from lgi_server.tables.resource_machines import ToldMachine
+from lgi_server.tables.resource_machines import MachineReport
 
 
 def slave_servers(servers: ProjectServers) -> Elements:
@@ -27,7 +27,7 @@ def drain(resource: ResourceRow) -> Elements:
     return (Element("drained_since", resource.drained_since), *reason)
 
 
-def machine(told: ToldMachine | None) -> Elements:
+def machine(told: MachineReport | None) -> Elements:
     """Return, ours, what a resource has said of its machine, which was checked; no element if nothing."""
     if told is None:
         return ()
@@ -35,7 +35,7 @@ def machine(told: ToldMachine | None) -> Elements:
     return (Element("machine", f"{told.state} {when}", raw=True),)
 
 
-def resource_list(found: Sequence[tuple[ResourceRow, ToldMachine | None]]) -> Elements:
+def resource_list(found: Sequence[tuple[ResourceRow, MachineReport | None]]) -> Elements:
     """Return the resources of the project, their capabilities and (ours) their machines."""
     return (
         Element("number_of_resources", len(found)),

@@ -8,20 +8,20 @@ from lgi_protocol.errors import LGIError
 from lgi_server.db.pool import Database
 from lgi_server.db.write_behind import SECONDS, WriteBehind
 from lgi_server.tables import resource_machines
-from lgi_server.tables.resource_machines import ToldMachine
+from lgi_server.tables.resource_machines import MachineReport
 
 log = logging.getLogger("lgi.touches")
 
 
-class MachineStates(WriteBehind[int, ToldMachine]):
-    """The states of one worker and project not stored yet: ``add(resource_id, ToldMachine(text, now))``."""
+class MachineStates(WriteBehind[int, MachineReport]):
+    """The states of one worker and project not stored yet: ``add(resource_id, MachineReport(text, now))``."""
 
     def __init__(self, database: Database, seconds: float = SECONDS) -> None:
         """Create the buffer; no thread runs before the first `add`, after the workers were forked."""
         super().__init__(self._store_all, seconds)
         self._database = database
 
-    def _store_all(self, pending: dict[int, ToldMachine]) -> Mapping[int, ToldMachine]:
+    def _store_all(self, pending: dict[int, MachineReport]) -> Mapping[int, MachineReport]:
         """Store all states, in one transaction; return them when the database is to be tried again."""
         try:
             self._database.run(partial(resource_machines.store, machines=pending))

@@ -10,7 +10,7 @@ from lgi_server.services.jobs import targets
 from lgi_server.tables import active_resources, resource_machines
 from lgi_server.tables.active_resources import NO_SERVER, ResourceRow
 from lgi_server.tables.job_queue import listing
-from lgi_server.tables.resource_machines import ToldMachine
+from lgi_server.tables.resource_machines import MachineReport
 
 # Seconds without a call after which a resource is shown as silent.
 SILENT_SECONDS = 900
@@ -49,7 +49,7 @@ def seen_resources(visit: PageContext) -> list[Seen]:
     offered = sorted({name for one in everyone for name in targets.applications_of(one)})
     running = listing.running_at(visit.transaction, offered)
     numbers = daemons.counts(visit.transaction, visit.now)
-    machines = resource_machines.told(visit.transaction)
+    machines = resource_machines.reports(visit.transaction)
     return [
         Seen(
             resource=one,
@@ -65,7 +65,7 @@ def seen_resources(visit: PageContext) -> list[Seen]:
     ]
 
 
-def _machine(told: ToldMachine | None, now: int) -> dict[str, str]:
+def _machine(told: MachineReport | None, now: int) -> dict[str, str]:
     return machine_state.read(told.state).lines(now) if told else {}
 
 

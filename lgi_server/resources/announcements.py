@@ -8,7 +8,7 @@ from lgi_protocol.machine_state import MachineState
 from lgi_server.api.context import ResourceContext
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import ResourceRow
-from lgi_server.tables.resource_machines import ToldMachine
+from lgi_server.tables.resource_machines import MachineReport
 
 
 def store(call: ResourceContext) -> tuple[ResourceRow, bool]:
@@ -34,4 +34,4 @@ def store_machine(call: ResourceContext, machine: MachineState | None) -> None:
     """Store what a resource says of its machine, as far as it says anything, after the call."""
     text = " ".join(map(xml.write, machine_state.elements(machine))) if machine else ""
     if text:
-        call.project.machines.add(call.resource.resource_id, ToldMachine(text, call.now))
+        call.project.machines.add(call.resource.resource_id, MachineReport(text, call.now))

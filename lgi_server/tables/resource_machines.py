@@ -10,14 +10,14 @@ from lgi_server.tables.active_resources import COLUMNS, ResourceRow, resource_in
 AT_ONCE = 300
 
 
-class ToldMachine(NamedTuple):
+class MachineReport(NamedTuple):
     """A `lgi_protocol.machine_state` as XML, and when it was told, in seconds."""
 
     state: str
     told_at: int
 
 
-def store(transaction: Transaction, machines: Mapping[int, ToldMachine]) -> None:
+def store(transaction: Transaction, machines: Mapping[int, MachineReport]) -> None:
     """Store what resources, by their numbers, say of their machines."""
     numbers = sorted(machines)
     for begin in range(0, len(numbers), AT_ONCE):
@@ -29,7 +29,7 @@ def store(transaction: Transaction, machines: Mapping[int, ToldMachine]) -> None
         )
 
 
-def of_everyone(transaction: Transaction) -> list[tuple[ResourceRow, ToldMachine | None]]:
+def of_everyone(transaction: Transaction) -> list[tuple[ResourceRow, MachineReport | None]]:
     """Return all resources and project servers as `active_resources.everyone`, with what they have told."""
     columns = ", ".join(f"one.{name}" for name in COLUMNS.split(", "))
     rows = transaction.rows(
@@ -37,17 +37,17 @@ def of_everyone(transaction: Transaction) -> list[tuple[ResourceRow, ToldMachine
         " LEFT JOIN resource_machines AS machine ON machine.resource_id = one.resource_id"
         " ORDER BY one.resource_id"
     )
-    return [(resource_in(row), _told(row) if row["told_at"] is not None else None) for row in rows]
+    return [(resource_in(row), _report(row) if row["told_at"] is not None else None) for row in rows]
 
 
-def _told(row: Row) -> ToldMachine:
-    return ToldMachine(str(row["state"]), int(row["told_at"]))
+def _report(row: Row) -> MachineReport:
+    return MachineReport(str(row["state"]), int(row["told_at"]))
 
 
-def told(transaction: Transaction) -> dict[int, ToldMachine]:
+def reports(transaction: Transaction) -> dict[int, MachineReport]:
     """Return by resource what was told last."""
     rows = transaction.rows("SELECT resource_id, state, told_at FROM resource_machines")
-    return {int(row["resource_id"]): _told(row) for row in rows}
+    return {int(row["resource_id"]): _report(row) for row in rows}
 
 
 def remove_older(transaction: Transaction, oldest: int) -> None:
