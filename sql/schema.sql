@@ -126,6 +126,9 @@ CREATE TABLE job_tries (
     end_reason   VARCHAR(254)    NOT NULL,
     resource     VARCHAR(255)    NOT NULL,
     output       VARBINARY(1024) NOT NULL,
+    cpu_milliseconds BIGINT      NULL,
+    peak_memory  BIGINT          NULL,
+    disk_used    BIGINT          NULL,
     PRIMARY KEY (job_id, number)
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 
@@ -387,4 +390,4 @@ CREATE TABLE update_undo (
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (16);
+INSERT INTO schema_version (version) VALUES (17);

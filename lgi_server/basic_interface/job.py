@@ -134,8 +134,8 @@ def _closure(one: ResourceVerdict) -> str:
     return one.unavailable if one.reason is explanation.Reason.UNAVAILABLE else ""
 
 
-def _tries(visit: PageContext, found: JobRow) -> list[tuple[Try, str, filters.Content]]:
-    """Return the tries of a job that failed and were followed by others, how each ended, and its output."""
+def _tries(visit: PageContext, found: JobRow) -> list[tuple[Try, str, filters.Content, Mapping[str, str]]]:
+    """Return the earlier tries of a job, which have failed: how each ended, its output and what it used."""
     if not found.tried:
         return []
     return [
@@ -143,6 +143,7 @@ def _tries(visit: PageContext, found: JobRow) -> list[tuple[Try, str, filters.Co
             one,
             End(one.exit_code, one.exit_signal, one.end_reason).text(one.state),
             filters.ending(one.output, 0),
+            one.usage.lines(found.job_specifics, one.seconds),
         )
         for one in job_retries.tries(visit.transaction, found.job_id)
     ]

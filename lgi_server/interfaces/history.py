@@ -53,6 +53,7 @@ def _try(one: Try) -> Element:
         ("end_reason", one.end_reason or None),
         ("target_resources", one.resource),
         ("output", hexcode.encode(one.output)),
+        *vars(one.usage).items(),
     )
     return Element("try", tuple(Element(name, text) for name, text in values if text is not None), one.number)
 

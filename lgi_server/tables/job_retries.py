@@ -1,8 +1,10 @@
 """The tables job_retries and job_tries: when failed jobs are tried again, and how their tries have ended."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 
+from lgi_protocol import job_usage
+from lgi_protocol.job_usage import NO_USAGE, JobUsage
 from lgi_server.db.transaction import Row, Transaction, placeholders
 
 
@@ -29,9 +31,17 @@ class Try:
     end_reason: str
     resource: str
     output: bytes
+    usage: JobUsage = NO_USAGE
+
+    @property
+    def seconds(self) -> int | None:
+        """How long it ran; None is not known."""
+        return None if self.started is None else self.ended - self.started
 
 
-_COLUMNS = "job_id, number, started, ended, state, exit_code, exit_signal, end_reason, resource, output"
+_PLAIN = tuple(one.name for one in fields(Try) if one.name != "usage")
+_COLUMNS = (*_PLAIN, *job_usage.FIELDS)
+_NAMES = ", ".join(_COLUMNS)
 
 
 def insert(transaction: Transaction, new: Sequence[RetryPolicy]) -> None:
@@ -51,20 +61,24 @@ def find(transaction: Transaction, job_id: int) -> RetryPolicy | None:
 
 def record(transaction: Transaction, ended: Try) -> None:
     """Store a try, in place of one of the same number."""
+    plain = (getattr(ended, name) for name in _PLAIN)
     transaction.execute_pipelined(
-        f"REPLACE INTO job_tries ({_COLUMNS}) VALUES ({placeholders(_COLUMNS.split(', '))})", *astuple(ended)
+        f"REPLACE INTO job_tries ({_NAMES}) VALUES ({placeholders(_COLUMNS)})",
+        *plain,
+        *astuple(ended.usage),
     )
 
 
 def tries(transaction: Transaction, job_id: int) -> list[Try]:
     """Return the tries of a job that have failed and were followed by others, the first one first."""
-    rows = transaction.rows(f"SELECT {_COLUMNS} FROM job_tries WHERE job_id = %s ORDER BY number", job_id)
+    rows = transaction.rows(f"SELECT {_NAMES} FROM job_tries WHERE job_id = %s ORDER BY number", job_id)
     return [_try_in(row) for row in rows]
 
 
 def _try_in(row: Row) -> Try:
-    values = {name: row[name] for name in _COLUMNS.split(", ")}
-    return Try(**values | {"output": bytes(values["output"])})
+    values = {name: row[name] for name in _PLAIN}
+    usage = JobUsage(*[row[name] for name in job_usage.FIELDS])
+    return Try(**values | {"output": bytes(row["output"]), "usage": usage})
 
 
 def delete(transaction: Transaction, job_id: int) -> None:

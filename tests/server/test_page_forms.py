@@ -406,14 +406,16 @@ def test_administrators_may_change_every_job(offered: Grid) -> None:
 
 
 def test_a_job_that_is_tried_again_shows_its_tries(offered: Grid) -> None:
-    """Its page has how each ended and the end of its output; the form of one like it has its plan."""
+    """Its page has how each ended, what it used and its last output; the form of one like it has its plan."""
     browser = Browser(offered)
     fields = {"application": "hello_world", "retries": "2", "retry_on": "exit 1-9", "backoff": "0"}
     job_id = int(browser.fill("submit", **fields).path.split("/")[1])
 
     fail_by_cycle(offered, job_id, End(3), b"no <b>luck</b>\n")
+    offered.run("UPDATE job_tries SET peak_memory = %s", 2**30)
     page = browser.get(f"jobs/{job_id}")
 
+    assert "Memory: 1 GB." in page.tree.xpath("string(//main//details/p)")
     (summary,) = page.tree.xpath("//main//details/summary")
     (output,) = page.tree.xpath("//pre[@id='try-1']")
     assert summary.text_content() == "Try 1: finished, exit code 3"

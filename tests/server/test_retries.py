@@ -5,11 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
-from lgi_protocol import xml
+from lgi_protocol import job_usage, xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.job_end import End
+from lgi_protocol.job_usage import NO_USAGE, JobUsage
 from lgi_server.services.jobs import holds
 from lgi_server.services.scheduling import reaper
+from lgi_server.tables import job_retries
 from tests.server.test_dependencies import fate
 from tests.server.test_holds import RELEASE, held, lock_state
 from tests.server.test_resource_calls import INVARIANT
@@ -87,6 +89,23 @@ def test_a_retry_waits_longer_each_time(grid: Grid, fail: Fail) -> None:
 
     assert waits == [60, 120, 240]
     assert grid.rows(INVARIANT) == []
+
+
+def test_each_try_has_what_it_used(grid: Grid) -> None:
+    """As far as its daemon has said it; the page of the job shows it."""
+    grid.resource()
+    user = grid.user()
+    job_id = user.submit(job_specifics="<memory> 2048 </memory>", **AT_ONCE)
+    used = JobUsage(1500, 2**30)
+
+    fail_by_exchange(grid, job_id, End(3, usage=used))
+    fail_by_exchange(grid, job_id, End(4))
+
+    reply = user.post("interface_job_history", job_id=str(job_id), show="tries")
+    tries = [found.inside for found in xml.find_all(reply.content, "try")]
+    assert [job_usage.usage_of(xml.values(one, *job_usage.FIELDS)) for one in tries] == [used, NO_USAGE]
+    (first, second) = grid.database.run(lambda transaction: job_retries.tries(transaction, job_id))
+    assert (first.usage, second.usage) == (used, NO_USAGE)
 
 
 def test_the_scheduler_releases_a_retry_when_it_is_due(grid: Grid) -> None:

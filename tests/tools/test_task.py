@@ -402,7 +402,11 @@ def test_the_status_of_a_folder_has_the_usage_and_tries_of_its_job(grid: Grid, t
     used = {"cpu_milliseconds": 1500, "peak_memory": 2**20}
     grid.set_job(job_id, state="finished", exit_code=0, tried=1, retries=2, **used)
     grid.run(
-        "INSERT INTO job_tries VALUES (%s, 1, 10, 20, 'finished', 3, NULL, '', 'r', %s)", job_id, b"no\n"
+        "INSERT INTO job_tries"
+        " (job_id, number, started, ended, state, exit_code, end_reason, resource, output, peak_memory)"
+        " VALUES (%s, 1, 10, 20, 'finished', 3, '', 'r', %s, 1048576)",
+        job_id,
+        b"no\n",
     )
 
     documents = [json.loads(task("status", "--json")[1])["folders"][0] for _ in range(2)]
@@ -411,6 +415,7 @@ def test_the_status_of_a_folder_has_the_usage_and_tries_of_its_job(grid: Grid, t
     assert {name: documents[0][name] for name in used} == used
     (one,) = documents[0]["tries"]
     assert (one["number"], one["exit_code"], one["started"], one["output"]) == (1, 3, 10, "no\n")
+    assert one["peak_memory"] == 2**20
 
 
 def test_a_queued_folder_is_cancelled(grid: Grid, task: Run) -> None:

@@ -79,6 +79,7 @@ def _try_of(old: JobRow, ended: JobRow, number: int) -> Try:
         end.reason,
         resource,
         ended.output[-KEPT:],
+        end.usage,
     )
 
 
