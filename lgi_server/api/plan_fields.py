@@ -11,6 +11,8 @@ from lgi_server.tables.job_dependencies import ANY, OK
 
 # Arrays that a job may follow, and ranges of indexes of each.
 MOST_ARRAYS, MOST_RANGES = 100, 500
+# The last day of the year 9999 in seconds, in any time zone: programs show no later time.
+LAST_DEADLINE = 253_402_214_400
 
 
 def posted(form: Form) -> JobPlan:
@@ -64,7 +66,7 @@ def posted_priority(form: Form) -> int:
 
 def posted_deadline(form: Form) -> int | None:
     """Return the posted deadline in seconds since 1970, 0 for none, None when not posted; LGIError STATE."""
-    return _number(form, fields.DEADLINE, 0, whole_number.MOST) if form.text(fields.DEADLINE) else None
+    return _number(form, fields.DEADLINE, 0, LAST_DEADLINE) if form.text(fields.DEADLINE) else None
 
 
 def _retries(form: Form) -> tuple[int, str, int]:

@@ -163,13 +163,18 @@ def _loss(project: "Project", job: "Job") -> str:
     from lgi_tools.task import stored_results
 
     try:
-        if not job.repository_url or (job.fetched_at and not stored_results.is_of_folder(job)):
+        if not job.repository_url or (_is_fetched(project, job) and not stored_results.is_of_folder(job)):
             return ""
         return stored_results.loss(project.job(job))
     except ServerError as error:
         if error.number != ErrorNumber.NO_JOB:
             raise
         return ""
+
+
+def _is_fetched(project: "Project", job: "Job") -> bool:
+    """Return whether the user, or another owner, has fetched all results; mere readers do not count."""
+    return bool(job.fetched_at) and job.fetched_by in {project.user, *job.owners}
 
 
 def line_of(job: "Job") -> str:

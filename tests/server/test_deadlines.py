@@ -54,5 +54,5 @@ def test_the_deadline_of_a_submit_is_told_to_those_who_ask(grid: Grid) -> None:
     assert "deadline" not in usual.content
     assert asked.value("job", "deadline") == "4000000000"
     assert user.post("interface_explain_job", job_id=job).value("job", "deadline") == "4000000000"
-    for value in ("x", "-1", "1.5", "1" * 16):
+    for value in ("x", "-1", "1.5", "1" * 16, "999999999999"):
         assert refusal(lambda value=value: user.submit(deadline=value)) == 25

@@ -25,6 +25,21 @@ def test_a_job_that_has_ended_is_noted_and_each_other_job_gets_an_error(grid: Gr
     assert noted == [{"job_id": done, "fetched_by": "mark@laptop"}]
 
 
+def test_a_reader_does_not_take_the_place_of_an_owner(grid: Grid) -> None:
+    """Of others the last one is noted, until an owner has the results."""
+    grid.resource()
+    user, reader = grid.user(), grid.user("other@laptop", ("others",))
+    job = str(user.submit(read_access="other@laptop"))
+    grid.set_job(int(job), state="finished")
+
+    noted = []
+    for caller in (reader, user, reader):
+        (answer,) = caller.post(CALL, job_ids=job).all("job")
+        noted.append(xml.value(answer, "fetched_by"))
+
+    assert noted == ["other@laptop", "mark@laptop", "mark@laptop"]
+
+
 def test_only_a_caller_who_asks_is_told_who_has_fetched_results(grid: Grid) -> None:
     """The answers to old programs are as they were; the state and its time do not change."""
     grid.resource()

@@ -34,6 +34,16 @@ def test_a_job_is_removed_when_its_results_are_fetched(grid: Grid, tool: Run) ->
     assert left(grid) == []
 
 
+def test_results_that_only_a_reader_has_are_kept(grid: Grid, tool: Run) -> None:
+    """Else somebody who may read a job could have its owner remove the results."""
+    job = ended(grid, result_dat="42")
+    grid.set_job(job, fetched=1, fetched_by="bob@desk")
+
+    tool(clean, "--yes")
+
+    assert left(grid) == [job]
+
+
 def test_results_that_were_fetched_in_part_are_kept(grid: Grid, tool: Run) -> None:
     """With --only or --exclude, and where a file here was not replaced or may be another job's."""
     jobs = [ended(grid, a_dat=text, b_dat="2") for text in ("1", "22", "333", "333")]

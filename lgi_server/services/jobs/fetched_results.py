@@ -16,18 +16,24 @@ Outcome = JobRow | LGIError
 def confirm_by_user(
     transaction: Transaction, user: UserPrincipal, job_ids: Sequence[int], now: int
 ) -> list[Outcome]:
-    """Note that a user has all results of jobs, and return each as it is then, or its LGIError."""
+    """Note that a user has all results of jobs, and return each as it is then, or its LGIError.
+
+    Whoever may only read a job does not take the place of an owner: that nobody else has the results is what
+    keeps them from being removed.
+    """
     found = batches.lock(transaction, sorted(set(job_ids)))
     outcomes = {
         job_id: _outcome(user, found[job_id][0] if job_id in found else None, job_id) for job_id in job_ids
     }
-    confirmed = [one.job_id for one in outcomes.values() if isinstance(one, JobRow)]
-    if confirmed:
-        jobs.set_fetched(transaction, confirmed, user.name, now)
-    return [
-        replace(one, fetched=now, fetched_by=user.name) if isinstance(one, JobRow) else one
-        for one in (outcomes[job_id] for job_id in job_ids)
-    ]
+    noted = {one.job_id: one for one in outcomes.values() if isinstance(one, JobRow) and _is_noted(user, one)}
+    if noted:
+        jobs.set_fetched(transaction, list(noted), user.name, now)
+    new = {job_id: replace(one, fetched=now, fetched_by=user.name) for job_id, one in noted.items()}
+    return [new.get(job_id, outcomes[job_id]) for job_id in job_ids]
+
+
+def _is_noted(user: UserPrincipal, job: JobRow) -> bool:
+    return job.fetched_by not in job.owners or comma_lists.contains_any(job.owners, user.names)
 
 
 def _outcome(user: UserPrincipal, job: JobRow | None, job_id: int) -> Outcome:
