@@ -23,11 +23,17 @@ FIELDS = frozenset({"hold", "after", "after_any", "retries", *_ORDER})
 
 
 def followed(text: str) -> "tuple[int | str, ...]":
-    """Return the jobs of a comma list: numbers, and texts as ``12-40`` and ``102[]``. Raises ValueError."""
+    """Return the jobs of a comma list: numbers, and texts as ``12-40`` and ``102[]``. Raises ValueError.
+
+    A list of none is refused: it is what a submit that has failed prints, and this job would not wait.
+    """
     from lgi_protocol import job_references
     from lgi_tools.client.job_plan import reference_of
 
-    return tuple(map(reference_of, job_references.split(text)))
+    found = tuple(map(reference_of, job_references.split(text)))
+    if not found:
+        raise ValueError("it names no job: was the submit of that job refused?")
+    return found
 
 
 def plan_options(command: _Command) -> _Command:

@@ -176,6 +176,8 @@ def _submit(project: "Project", plan: Plan, wait: bool, as_json: bool) -> int:
         terminal.warn(NAME, label_options.NOT_KEPT)
     if wait:
         print(f"{NAME}: job {job.id}", file=sys.stderr, flush=True)
+        if request.fields().get("hold"):
+            terminal.warn(NAME, f"job {job.id} is held; LGI_release {job.id} releases it")
     else:
         with terminal.naming(NAME, job.id):
             output_json.show(output_jobs.of_job(job)) if as_json else terminal.show(f"{job.id}\n")

@@ -122,6 +122,29 @@ def test_a_program_that_is_waited_for_ends_as_if_it_had_run_here(run: Run, serve
     assert run(main, "--wait", "x") == (3, "out\n", "LGI_run: job 7\nerr\n")
 
 
+def test_a_program_that_is_held_and_waited_for_says_so(run: Run, server: CannedServer) -> None:
+    """It would wait without a word for somebody who releases it."""
+    known = lgi("<most_jobs> 9 </most_jobs> <plans_hold> 1 </plans_hold>")
+    server.will_answer_call("interfaces/interface_submit_jobs", known)
+    ends(server, b"[LGI: exit code 0]\n")
+
+    code, _, err = run(main, "--hold", "--wait", "x")
+
+    assert (code, err) == (0, "LGI_run: job 7\nLGI_run: job 7 is held; LGI_release 7 releases it\n")
+
+
+@pytest.mark.parametrize("option", ["--after", "--after-ok", "--after-any"])
+@pytest.mark.parametrize("text", ["", " ", ","])
+def test_a_job_that_is_to_follow_none_is_refused(
+    run: Run, server: CannedServer, option: str, text: str
+) -> None:
+    """It is what a submit that has failed prints: the job would start without what it needs."""
+    code, out, err = run(main, option, text, "x")
+
+    assert (code, out, server.requests) == (1, "", [])
+    assert "it names no job" in err
+
+
 @pytest.mark.parametrize(
     ("output", "out", "err"),
     [
