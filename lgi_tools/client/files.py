@@ -6,6 +6,7 @@ from pathlib import Path
 from lgi_protocol import xml
 from lgi_tools.client.repository import Repository
 from lgi_tools.client.stored_file import StoredFile, read_file, visible
+from lgi_tools.client.transfer_error import TransferError
 
 
 class Files:
@@ -36,10 +37,20 @@ class Files:
         self._repository.download(name, path)
         return path
 
-    def read(self, name: str) -> bytes:
-        """Return the content of a file that fits into memory."""
+    def read(self, name: str, most: int | None = None) -> bytes:
+        """Return the content of a file that fits into memory.
+
+        With ``most`` a file of more bytes is refused (TransferError), and no more of it is fetched.
+        """
+
+        def check(done: int, total: int) -> None:
+            if most is not None and max(done, total) > most:
+                raise TransferError(f"{name} has more than {most} bytes, which are the most that are read")
+
         with tempfile.TemporaryDirectory() as directory:
-            return self.download(name, directory).read_bytes()
+            path = Path(directory, name.rpartition("/")[2])
+            self._repository.download(name, path, check)
+            return path.read_bytes()
 
     def upload(self, source: str | Path, name: str = "") -> None:
         """Stream a local file into the repository, under its own name or another."""

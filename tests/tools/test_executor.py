@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lgi_tools import JobError, JobExecutor, Project, ServerError, TransportError
-from lgi_tools.client.executor import remote_call
+from lgi_tools import JobError, JobExecutor, Project, ServerError, TransferError, TransportError
+from lgi_tools.client.executor import file_check, remote_call
 from tests.support.grid import PROJECT, Grid, wait_for
 from tests.support.program_resource import ProgramResource
 
@@ -234,6 +234,78 @@ def test_a_result_that_its_resource_has_not_reported_is_never_loaded(
     with pytest.raises(JobError, match="it is not loaded"):
         future.result(LONG)
     assert not trap.exists()
+
+
+FORGED = """
+import hashlib, pickle
+class Trap:
+    def __reduce__(self):
+        return (open, ({trap!r}, "w"))
+result = b'{{"ok": true}}\\n' + pickle.dumps([Trap()])
+open("result.pickle", "wb").write(result)
+print("[LGI: the SHA-256 of result.pickle is " + hashlib.sha256(result).hexdigest() + "]", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("function.pyz", "'function.pyz' has another content"),
+        ("arguments.pickle", "'arguments.pickle' has another content"),
+        ("analysis.py", "'analysis.py' has another content"),
+        ("numpy.py", "'numpy.py' has been added, and could be imported"),
+        ("hashlib.py", "'hashlib.py' has been added, and could be imported"),
+    ],
+)
+def test_a_file_that_is_replaced_in_a_queued_job_is_not_run(
+    project: Project, resource: ProgramResource, name: str, said: str
+) -> None:
+    """Who may write the files of a job would otherwise store a result of his own with its digest."""
+    Path("analysis.py").write_text("")
+    trap = Path("trap").absolute()
+
+    with project.executor(files=["analysis.py"]) as executor:
+        future = executor.submit(abs, -3)
+        forged = Path("forged")
+        forged.write_text(FORGED.format(trap=str(trap)))
+        project.files(future.wait_until_sent()).upload(forged, name)
+        resource.run()
+
+        with pytest.raises(JobError) as caught:
+            future.result(LONG)
+    job = project.job(future.job_id)
+    assert said in str(caught.value)
+    assert (job.exit_code, [file.name for file in job.files if file.name == "result.pickle"]) == (123, [])
+    assert not trap.exists()
+
+
+def test_a_compiled_module_is_found_and_a_program_that_is_no_module_is_not(tmp_path: Path) -> None:
+    """It would be imported instead of the source that was submitted; output of an earlier try stays."""
+    compiled = tmp_path / "__pycache__" / "analysis.cpython-311.pyc"
+    compiled.parent.mkdir()
+    (tmp_path / "energies.txt").write_text("1.5")
+    check = [sys.executable, "-I", file_check.__file__]
+
+    def exit_code() -> int:
+        return subprocess.run(check, cwd=tmp_path, input=b"{}", capture_output=True, check=False).returncode
+
+    assert exit_code() == 0
+    compiled.touch()
+    assert exit_code() == 123
+
+
+def test_a_file_that_grows_after_it_was_listed_is_not_read(
+    project: Project, executor: JobExecutor, resource: ProgramResource
+) -> None:
+    """A limit of bytes holds for what is fetched."""
+    future = executor.submit(abs, -3)
+    Path("notes").write_bytes(b"12345")
+    files = project.files(future.wait_until_sent())
+    files.upload("notes")
+
+    assert files.read("notes", 5) == b"12345"
+    with pytest.raises(TransferError, match="notes has more than 4 bytes"):
+        files.read("notes", 4)
 
 
 def test_another_version_of_python_is_a_clear_error() -> None:

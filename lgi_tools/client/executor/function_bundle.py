@@ -1,11 +1,13 @@
 """The files and the script of a job that calls a function."""
 
 import io
+import json
 import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -14,11 +16,23 @@ from types import ModuleType
 from typing import Any
 from weakref import finalize
 
-from lgi_tools.client.executor import remote_call
+from lgi_tools.client.executor import file_check, remote_call
 
 Call = tuple[Sequence[Any], Mapping[str, Any]]
 _ARCHIVE = "function.pyz"
 _MISSING = "this machine has no {program}, which is to read the function: name another one with python=..."
+# The check of the files has the first argument as its Python, and nothing from the directory of the job.
+_SCRIPT = """\
+#!/bin/sh
+check() {{
+"$1" -I -c {program} << 'END_OF_DIGESTS'
+{digests}
+END_OF_DIGESTS
+}}
+{starts}
+echo {missing} >&2
+exit {code}
+"""
 # Of all members, so that the same function makes the same archive.
 _DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -37,17 +51,21 @@ class FunctionBundles:
         self._remove = finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
         self._numbers = count(1)
 
-    def script(self) -> str:
-        """Return the input of a job, which starts the archive with the first suitable Python."""
+    def script(self, files: Iterable[Path]) -> str:
+        """Return the input of a job, which checks its files and starts the archive with a suitable Python.
+
+        Raises OSError for a file that cannot be read.
+        """
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         programs = [self._python] if self._python else [f"python{version}", "python3"]
-        lines = [
-            f"! command -v {quote(one)} > /dev/null || exec {quote(one)} {_ARCHIVE} {version}"
-            for one in programs
-        ]
-        said = _MISSING.format(program=self._python or f"Python {version}")
-        return "\n".join(
-            ["#!/bin/sh", *lines, f"echo {quote(said)} >&2", f"exit {remote_call.WRONG_PYTHON}", ""]
+        starts = [_start(quote(one), version) for one in programs]
+        return _SCRIPT.format(
+            program=quote(Path(file_check.__file__).read_text()),
+            # One line of ASCII that begins with a brace: no end of the here-document.
+            digests=json.dumps({path.name: _digest(path) for path in files}),
+            starts="\n".join(starts),
+            missing=quote(_MISSING.format(program=self._python or f"Python {version}")),
+            code=remote_call.WRONG_PYTHON,
         )
 
     def archive(self, function: Callable[..., Any]) -> Path:
@@ -77,6 +95,24 @@ class FunctionBundles:
     def close(self) -> None:
         """Remove all files."""
         self._remove()
+
+
+def _start(program: str, version: str) -> str:
+    return (
+        f"! command -v {program} > /dev/null || {{ check {program} || exit;"
+        f" exec {program} {_ARCHIVE} {version}; }}"
+    )
+
+
+def _digest(path: Path) -> str:
+    """Return the digest of a file, which is read once for many jobs as long as it does not change."""
+    status = path.stat()
+    return _digest_of_version(path, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(1024)
+def _digest_of_version(path: Path, *_: int) -> str:
+    return file_check.digest_of(str(path))
 
 
 def _import_cloudpickle() -> ModuleType:

@@ -1,7 +1,8 @@
 """The values that a job has stored, or the exception that its function raised.
 
 Loading a pickle runs whatever code it names, so that only the file which the machine that ran the job has
-reported is loaded: its digest is in the output of the job, which nobody but that machine can change.
+reported is loaded: its digest is in the output of the job, which nobody but that machine can change. What
+runs there is what was submitted (`file_check`).
 """
 
 import json
@@ -51,7 +52,7 @@ def fetch_result(job: Details, files: Files) -> bytes:
     if sizes[0] > MOST_BYTES:
         raise JobError(job.id, f"has a result of {sizes[0]} bytes, at most {MOST_BYTES} are read")
     try:
-        content = files.read(RESULT)
+        content = files.read(RESULT, MOST_BYTES)
     except TransferError as error:
         if error.may_pass:
             raise TransportError(files.url, str(error)) from error

@@ -158,7 +158,7 @@ class JobExecutor(Executor):
             arguments = bundles.arguments(calls)
             files = (*self._template.paths(), archive, arguments)
             name = self._template.name or _name_of(fn)
-            request = replace(self._template, input=bundles.script(), files=files, name=name)
+            request = replace(self._template, input=bundles.script(files), files=files, name=name)
             future: JobFuture[Any] = JobFuture(self, request, lambda job: pick(self._values_of(job)))
             future.arguments = arguments
             futures.append(future)
