@@ -2,18 +2,23 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from pathlib import PurePosixPath
 
 # Elements of one array: servers take no more.
 MOST = 100_000
+# Characters of values in a text of an element: longer than any word that a system takes in a command.
+MOST_WRITTEN = 2**20
 # Characters of a text in a message.
 _SHOWN = 60
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9})(?::([0-9]{1,9}))?)?")
-# {} or {1}, {.} or {1.} without the extension, {#} for the index.
-_PLACE = re.compile(r"\{(?:(#)|([0-9]*)(\.?))\}")
+# {} or {1}, {.} or {1.} without the extension, {#} for the index. Longer numbers, which name none, are text:
+# Python refuses to read one of thousands of digits.
+_PLACE = re.compile(r"\{(?:(#)|([0-9]{0,4})(\.?))\}")
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,16 @@ class Value:
     text: str
     file: str = ""
     index: int | None = None
+
+    @cached_property
+    def size(self) -> int:
+        """The bytes of its text, kept for all elements that have it."""
+        return _size(self.text)
+
+    @cached_property
+    def stem_size(self) -> int:
+        """The bytes of its text without the extension."""
+        return _size(_stem(self.text))
 
 
 @dataclass(frozen=True)
@@ -38,8 +53,34 @@ class ArrayElement:
         return tuple(value.file for value in self.values if value.file)
 
     def written(self, text: str) -> str:
-        """Return a text with the values of this element; a number in braces that names none stays."""
-        return _PLACE.sub(self._value, text)
+        """Return a text with the values of this element; a number in braces that names none stays.
+
+        Raises ValueError for values of more than `MOST_WRITTEN` characters, which are not put together.
+        """
+        size = 0
+
+        def value(match: re.Match[str]) -> str:
+            nonlocal size
+            found = self._value(match)
+            size += len(found)
+            if size > MOST_WRITTEN:
+                raise ValueError(
+                    f"{text[:_SHOWN]!r} has too many places for values as long as those of element"
+                    f" {self.index}: they may have {MOST_WRITTEN} characters, write fewer"
+                )
+            return found
+
+        return _PLACE.sub(value, text)
+
+    def value_size(self, place: int, stem: bool) -> int:
+        """Return the bytes of a value, counted from 1, or of the index (0).
+
+        ``stem`` is whether the value is without its extension.
+        """
+        if not place:
+            return len(str(self.index))
+        value = self.values[place - 1]
+        return value.stem_size if stem else value.size
 
     def _value(self, match: re.Match[str]) -> str:
         if match[1]:
@@ -54,6 +95,25 @@ class ArrayElement:
 def _stem(text: str) -> str:
     directory, slash, name = text.rpartition("/")
     return f"{directory}{slash}{PurePosixPath(name).stem if name else ''}"
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def sizes(text: str, elements: Sequence[ArrayElement]) -> Iterator[int]:
+    """Yield for each element of an array how many bytes `written` makes of a text, without making it."""
+    dimensions = len(elements[0].values) if elements else 0
+    own = _size(text)
+    # As few as there are values, however many places the text has.
+    counts: Counter[tuple[int, bool]] = Counter()
+    for match in _PLACE.finditer(text):
+        place = 0 if match[1] else int(match[2] or 1)
+        if match[1] or 1 <= place <= dimensions:
+            counts[place, bool(match[3])] += 1
+            own -= len(match[0])
+    for element in elements:
+        yield own + sum(count * element.value_size(*kind) for kind, count in counts.items())
 
 
 def is_unnumbered(text: str) -> bool:

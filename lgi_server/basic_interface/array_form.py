@@ -11,7 +11,7 @@ from lgi_server.api.fields import E, Field
 from lgi_server.api.form import Form
 from lgi_server.db.transaction import Transaction
 from lgi_server.tables import job_arrays
-from lgi_server.tables.job_queue import elements
+from lgi_server.tables.job_queue import elements as element_rows
 
 NUMBERS = Field("array", 16384, E.SUBMIT_REFUSED, E.SUBMIT_REFUSED)
 LINES = Field("each_line", 2**20, E.SUBMIT_REFUSED, E.SUBMIT_REFUSED)
@@ -23,11 +23,15 @@ WRITTEN = (fields.INPUT, fields.LABELS)
 
 @dataclass(frozen=True)
 class FormArray:
-    """The elements of an array, of which ``at_most`` run at once (0: any number); ``field`` asks for them."""
+    """The elements of an array, of which ``at_most`` run at once (0: any number); ``field`` asks for them.
+
+    ``written_bytes`` is the size of the fields that have values, of all elements together.
+    """
 
     elements: tuple[ArrayElement, ...]
     at_most: int
     field: Field
+    written_bytes: int
 
 
 def read(form: Form) -> FormArray | None:
@@ -47,7 +51,22 @@ def read(form: Form) -> FormArray | None:
         raise field.refusal(field.too_big, str(error)) from None
     if len(dimensions) > 1:
         _check_places(form)
-    return FormArray(tuple(array_elements.elements(dimensions)), at_most, field)
+    elements = tuple(array_elements.elements(dimensions))
+    return FormArray(elements, at_most, field, sum(_bytes(form, one, elements) for one in WRITTEN))
+
+
+def _bytes(form: Form, field: Field, elements: Sequence[ArrayElement]) -> int:
+    """Return the size of a field in all elements; LGIError ``too_big`` before it is made."""
+    text = form.typed(field).decode()
+    if field is not fields.INPUT:
+        text = text.strip()
+    total = 0
+    for element, size in zip(elements, array_elements.sizes(text, elements), strict=True):
+        if size >= field.limit:
+            why = f"{size} bytes in element {element.index}, at most {field.limit - 1} are allowed"
+            raise field.refusal(field.too_big, why)
+        total += size
+    return total
 
 
 def _values(form: Form, field: Field, read_all: Callable[[str], list[Value]]) -> Sequence[Value]:
@@ -72,7 +91,7 @@ def _check_places(form: Form) -> None:
 def values(transaction: Transaction, array_id: int) -> Mapping[str, str]:
     """Return the values of the fields for an array like this one: its indexes, and how many run at once."""
     array = job_arrays.find(transaction, array_id)
-    indexes = job_references.write(elements.indexes(transaction, array_id))
+    indexes = job_references.write(element_rows.indexes(transaction, array_id))
     return {
         NUMBERS.name: indexes if len(indexes) < NUMBERS.limit else "",
         AT_MOST.name: str((array and array.at_most) or ""),

@@ -86,10 +86,13 @@ class _Parts:
     def check_bytes(self, details: JobPayload) -> None:
         """Raise LGIError POST_TOO_BIG for more data than a request may have: a small form could fill a disk.
 
-        ``details`` are those of an element; the files are stored once for each part.
+        ``details`` are those of an element, the same in all but for the fields that have values; the files
+        are stored once for each part.
         """
         files = sum(upload.size for upload in details.uploads)
-        size = len(details.input) * self.asked.size + files * -(-self.asked.size // self.most)
+        same = (details.job_specifics, details.job_name, *details.read_access, *details.write_access)
+        size = self.array.written_bytes + sum(len(text.encode()) for text in same) * self.asked.size
+        size += files * -(-self.asked.size // self.most)
         most = self.visitor.server.config.max_post_size
         if size > most:
             raise LGIError(

@@ -6,6 +6,8 @@ from tests.server.test_arrays import elements, outcomes, post
 from tests.support.grid import Grid, running
 from tests.support.pages import Browser
 
+LONG = "y" * 500
+
 
 def test_the_list_has_a_line_for_each_array(grid: Grid) -> None:
     """In the place of its elements, with its progress; a list with filters has the elements."""
@@ -94,6 +96,17 @@ def test_an_array_is_submitted_with_the_form(grid: Grid) -> None:
         assert (grid.config.repository / name[-3:] / name / "same").stat().st_nlink == 4
 
 
+def test_a_number_of_many_digits_in_the_form_is_plain_text(grid: Grid) -> None:
+    """It names no value, and is too long for Python to read."""
+    grid.resource()
+    text = "{" + "1" * 5000 + "}"
+
+    page = Browser(grid).fill("submit", application="hello_world", array="1-2", input=text)
+
+    assert page.path.startswith("arrays/")
+    assert inputs(grid) == {1: text, 2: text}
+
+
 def test_lines_of_the_form_are_combined_with_its_numbers(grid: Grid) -> None:
     """A line is what it is, also with braces in it; empty ones are left out."""
     grid.resource()
@@ -129,6 +142,16 @@ def test_a_wrong_array_is_told_at_its_field(grid: Grid) -> None:
         ),
         ("labels", "is not written as KEY=VALUE", {"array": "1-2", "labels": "{}"}),
         ("input", "input is too big", {"array": "1-2", "input": "{}" + "x" * 65355}),
+        (
+            "input",
+            "400000 bytes in element 2, at most 65355",
+            {"each_line": "x\n" + LONG, "input": "{}" * 800},
+        ),
+        (
+            "labels",
+            "40200 bytes in element 1, at most 4095",
+            {"each_line": LONG * 80, "labels": "{}" + "x" * 200},
+        ),
     ]
 
     for field, said, typed in wrong:
@@ -155,6 +178,12 @@ def test_a_large_array_is_submitted_in_parts_and_goes_on_when_it_was_cut() -> No
 
         cut = browser.fill("submit", application="hello_world", array="1-5", input="{}")
         large = browser.fill("submit", application="hello_world", array="1-5", input="x" * 5000)
+        later = browser.fill(
+            "submit", application="hello_world", each_line="x" + 4 * f"\n{LONG * 3}", input="{}" * 4
+        )
+        same = browser.fill(
+            "submit", application="hello_world", array="1-5", input="", job_specifics=f"<a>{'x' * 5000}</a>"
+        )
         first = inputs(grid)
         grid.run("UPDATE users_allowed SET job_limit = 0")
         form = cut.fields() | {"input": "{}"}
@@ -163,6 +192,8 @@ def test_a_large_array_is_submitted_in_parts_and_goes_on_when_it_was_cut() -> No
         (array,) = grid.rows("SELECT array_id, size FROM job_arrays")
         assert len(first) == 3
         assert "25000 bytes of all elements, at most 20000" in large.text
+        assert "24004 bytes of all elements, at most 20000" in later.text
+        assert "25035 bytes of all elements, at most 20000" in same.text
         assert f"3 of 5 elements are submitted, as array {array['array_id']}" in cut.text
         assert [page.path for page in done] == [f"arrays/{array['array_id']}"] * 2
         assert inputs(grid) == {index: str(index) for index in range(1, 6)}
