@@ -3,7 +3,9 @@
 A queued job wakes one waiting resource that may take it: the least loaded, and among equals the one that has
 waited longest. It takes no more jobs than its share, as many as each of those that wait for such jobs. If the
 job is still queued a second later it wakes two more, then four, so that a thousand resources do not all ask
-for one job. A job to be aborted wakes every resource that has it.
+for one job. One whose call waits again without the job leaves it to another at once, as some resources take
+jobs of some owners only. Many waiting calls of a resource count as one: further ones come after all others. A
+job to be aborted wakes every resource that has it.
 
 Workers, and servers on the same database, do this independently, but for the numbers in `WaitingResources`: a
 resource that is woken in vain waits again.
@@ -11,13 +13,14 @@ resource that is woken in vain waits again.
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lgi_protocol import comma_lists, states
 from lgi_protocol.backoff import Backoff
 from lgi_protocol.states import State
-from lgi_server.background.long_poll import MOST_EACH, LongPollHub, Wake
+from lgi_server.background.long_poll import MOST_EACH, LongPollHub, LongPollWaiter, Wake
 from lgi_server.background.notices import JobNotice
 from lgi_server.background.waiting_resources import WaitingResources
 from lgi_server.db.pool import Database
@@ -34,6 +37,8 @@ __all__ = ["MOST_EACH", "WorkLongPolls", "WorkSubscription"]
 BACKOFF = Backoff(1.0, longest=60.0)
 # A new job is left so long to a less loaded resource that waits in another worker.
 LEAVE_SECONDS = 0.05
+# For a job that fits no resource, so many more are woken at once, each when the one before has not taken it.
+MOST_NEXT = 4
 
 
 @dataclass(frozen=True)
@@ -139,12 +144,23 @@ def _never_gone() -> bool:
     return False
 
 
+_Waiter = LongPollWaiter[WorkSubscription]
+_JobKey = tuple[int, str]
+
+
 @dataclass(frozen=True)
 class _Notification:
-    """How often resources were woken for a job, and from when on more may be, in seconds of the clock."""
+    """How often resources were woken for a job, and from when on more may be, in seconds of the clock.
+
+    ``woken`` are these resources. ``is_refused`` says that one has come back without the job, and no other
+    was woken instead; that has been done ``nexts`` times.
+    """
 
     times: int
     next_time: float
+    woken: frozenset[str] = frozenset()
+    is_refused: bool = False
+    nexts: int = 0
 
 
 class WorkLongPolls:
@@ -167,7 +183,9 @@ class WorkLongPolls:
         self._totals = totals or {}
         self._clock = clock
         self._waiters: LongPollHub[WorkSubscription] = LongPollHub(lambda: self.notify(self._jobs()))
-        self._notifications: dict[tuple[int, str], _Notification] = {}
+        self._notifications: dict[_JobKey, _Notification] = {}
+        # The job that each call was woken for, by the identity of its subscription, until it is answered.
+        self._offers: dict[int, _JobKey] = {}
 
     def __len__(self) -> int:
         return len(self._waiters)
@@ -177,12 +195,22 @@ class WorkLongPolls:
     ) -> Wake | None:
         """Wait for work as `LongPollHub.wait` does; LGIError BACK_OFF for too many waiting calls."""
         if subscription.takes_jobs:
+            self._refused(subscription)
             self.resources.ask(subscription, subscription.load)
         return self._waiters.wait(subscription, seconds, has_gone)
 
     def answered(self, subscription: WorkSubscription) -> None:
         """Record that a call that has waited is answered: it takes no more jobs."""
+        self._offers.pop(id(subscription), None)
         self.resources.answered(subscription)
+
+    def _refused(self, subscription: WorkSubscription) -> None:
+        """Query soon, to wake another for the job that a call was woken for, when it waits again without."""
+        job = self._offers.pop(id(subscription), None)
+        last = self._notifications.get(job) if job else None
+        if job and last and last.nexts < MOST_NEXT:
+            self._notifications[job] = replace(last, is_refused=True)
+            self._waiters.hasten()
 
     def share_beside_others(self, resource: str) -> int | None:
         """Return how many jobs a call that did not wait may take: None for any number.
@@ -216,18 +244,30 @@ class WorkLongPolls:
 
     def notify(self, jobs: Sequence[PendingJob]) -> None:
         """Wake resources for these jobs, which are all that are pending now."""
+        keys = {(job.job_id, job.state) for job in jobs}
+        self._notifications = {key: one for key, one in self._notifications.items() if key in keys}
         now = self._clock()
-        notifications: dict[tuple[int, str], _Notification] = {}
         for job in jobs:
             last = self._notifications.get((job.job_id, job.state))
             if last is None and self._is_for_others(job):
-                last = _Notification(0, now + LEAVE_SECONDS)
+                self._notifications[job.job_id, job.state] = _Notification(0, now + LEAVE_SECONDS)
             elif last is None or now >= last.next_time:
-                times = last.times if last else 0
-                self._wake(job, 2**times, jobs)
-                last = _Notification(times + 1, now + BACKOFF.next_delay(times))
-            notifications[job.job_id, job.state] = last
-        self._notifications = notifications
+                self._wake_more(job, last or _Notification(0, now), jobs)
+            elif last.is_refused:
+                self._wake_next(job, last, jobs)
+
+    def _wake_more(self, job: PendingJob, last: _Notification, jobs: Sequence[PendingJob]) -> None:
+        """Wake twice as many resources as the last time for a job, or all that it concerns unless queued."""
+        waiters = self._in_turn(job, last.woken)
+        if job.state == State.QUEUED:
+            waiters = waiters[: 2**last.times]
+        next_time = self._clock() + BACKOFF.next_delay(last.times)
+        self._wake(job, waiters, replace(last, times=last.times + 1, next_time=next_time), jobs)
+
+    def _wake_next(self, job: PendingJob, last: _Notification, jobs: Sequence[PendingJob]) -> None:
+        """Wake one resource that was not woken for a job, instead of one that has not taken it."""
+        waiters = [one for one in self._in_turn(job, last.woken) if one.subscription.caller not in last.woken]
+        self._wake(job, waiters[:1], replace(last, is_refused=False, nexts=last.nexts + 1), jobs)
 
     def _is_for_others(self, job: PendingJob) -> bool:
         """Return whether a resource that is less loaded than all here waits in another worker for a new job.
@@ -240,21 +280,38 @@ class WorkLongPolls:
         here = [waiter.subscription.load for waiter in self._waiters if waiter.subscription.matches(job)]
         return bool(here) and others.load < min(here)
 
-    def _wake(self, job: PendingJob, most: int, jobs: Sequence[PendingJob]) -> None:
-        """Wake at most so many resources for a job, or all that it concerns when it is not queued."""
-        if job.state != State.QUEUED:
-            most = len(self._waiters)
-        for waiter in sorted(self._waiters, key=lambda waiter: waiter.subscription.load):
-            if most and waiter.subscription.matches(job):
-                most -= 1
-                is_queued = job.state == State.QUEUED
-                share = self._share(waiter.subscription, job, jobs) if is_queued else None
-                self.resources.woke(waiter.subscription)
-                self._waiters.wake(waiter, Wake(share))
+    def _in_turn(self, job: PendingJob, woken: frozenset[str]) -> list[_Waiter]:
+        """Return the waiters for a job in the order in which they are woken, first the least loaded.
+
+        Those of resources that were ``woken`` for it are last, and the second call of a resource, waiting or
+        woken, comes after the first of each other.
+        """
+        calls = Counter(one.caller for one in self.resources.woken)
+        ranked: list[tuple[tuple[bool, int, int], _Waiter]] = []
+        matching = [waiter for waiter in self._waiters if waiter.subscription.matches(job)]
+        for waiter in sorted(matching, key=lambda one: one.subscription.load):
+            caller = waiter.subscription.caller
+            ranked.append(((caller in woken, calls[caller], waiter.subscription.load), waiter))
+            calls[caller] += 1
+        return [waiter for _, waiter in sorted(ranked, key=lambda one: one[0])]
+
+    def _wake(
+        self, job: PendingJob, waiters: Sequence[_Waiter], made: _Notification, jobs: Sequence[PendingJob]
+    ) -> None:
+        """Wake these for a job; what is stored about that is there before a call comes back."""
+        key, is_queued = (job.job_id, job.state), job.state == State.QUEUED
+        callers = {waiter.subscription.caller for waiter in waiters}
+        self._notifications[key] = replace(made, woken=made.woken | callers)
+        for waiter in waiters:
+            share = self._share(waiter.subscription, job, jobs) if is_queued else None
+            if is_queued:
+                self._offers[id(waiter.subscription)] = key
+            self.resources.woke(waiter.subscription)
+            self._waiters.wake(waiter, Wake(share))
 
     def _share(self, subscription: WorkSubscription, job: PendingJob, jobs: Sequence[PendingJob]) -> int:
         """Return how many jobs a resource is to take, as many as each of those that ask for such jobs."""
         number = sum(one.state == State.QUEUED and subscription.matches(one) for one in jobs)
-        here = sum(one.matches(job) for one in self.resources.callers)
-        asking = max(1, here) + self.resources.elsewhere().number
+        here = {one.caller for one in self.resources.callers if one.matches(job)}
+        asking = max(1, len(here)) + self.resources.elsewhere().number
         return max(1, math.ceil(number / asking))

@@ -1,8 +1,8 @@
 """Which resources wait for jobs in all workers of a server: each takes its share and leaves others theirs.
 
-Each worker has a row in memory that they share, with how many of its calls ask for jobs, waiting or woken and
-not answered yet, and the least load among them. The rows of the others are a hint: their resources may wait
-for jobs of other applications.
+Each worker has a row in memory that they share, with how many resources ask for jobs in its calls, waiting or
+woken and not answered yet, and the least load among them. Several calls of a resource count as one. The rows
+of the others are a hint: their resources may wait for jobs of other applications.
 """
 
 import mmap
@@ -11,9 +11,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from lgi_server.background.long_poll import Subscription
+
 _ROW = struct.Struct("=iii")
 NONE = -1
-Caller = TypeVar("Caller")
+Caller = TypeVar("Caller", bound=Subscription)
 
 
 def worker_slots(workers: int) -> int:
@@ -23,7 +25,7 @@ def worker_slots(workers: int) -> int:
 
 @dataclass(frozen=True)
 class Asking:
-    """How many calls ask for jobs, how many of these were woken, and the least load in percent."""
+    """How many resources ask for jobs, how many of these were woken, and the least load in percent."""
 
     number: int = 0
     woken: int = 0
@@ -68,14 +70,16 @@ class WaitingResources(Generic[Caller]):
         # By the identity of each, as two calls of a resource may be equal.
         self._asking: dict[int, tuple[Caller, int]] = {}
         self._woken: set[int] = set()
-        # How many there are with each load: thousands may wait.
+        # How many there are with each load, and of each resource: thousands may wait.
         self._loads: Counter[int] = Counter()
+        self._names: Counter[str] = Counter()
 
     def ask(self, caller: Caller, load: int) -> None:
         """Add a call that waits for jobs, or waits again."""
         self._remove(caller)
         self._asking[id(caller)] = caller, load
         self._loads[load] += 1
+        self._names[caller.caller] += 1
         self._publish()
 
     def woke(self, caller: Caller) -> None:
@@ -93,9 +97,8 @@ class WaitingResources(Generic[Caller]):
         self._woken.discard(id(caller))
         known = self._asking.pop(id(caller), None)
         if known is not None:
-            self._loads[known[1]] -= 1
-            if not self._loads[known[1]]:
-                del self._loads[known[1]]
+            _count_down(self._loads, known[1])
+            _count_down(self._names, caller.caller)
 
     @property
     def callers(self) -> tuple[Caller, ...]:
@@ -116,5 +119,16 @@ class WaitingResources(Generic[Caller]):
         self._rows.store(slot, Asking())
 
     def _publish(self) -> None:
-        row = Asking(len(self._asking), len(self._woken), min(self._loads, default=0))
+        woken = {caller.caller for caller in self.woken}
+        row = Asking(len(self._names), len(woken), min(self._loads, default=0))
         self._rows.store(self.slot, row)
+
+
+_Key = TypeVar("_Key")
+
+
+def _count_down(counter: Counter[_Key], key: _Key) -> None:
+    """Count one less, and forget a key of which there is none."""
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]

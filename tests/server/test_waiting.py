@@ -351,6 +351,43 @@ def test_resources_that_wait_share_the_jobs_that_come_together() -> None:
     made.end()
 
 
+def test_many_waiting_calls_of_a_resource_count_as_one() -> None:
+    """However idle they claim to be, one is woken before the calls of others, which get their shares."""
+    greedy = [WorkSubscription("greedy", frozenset({HELLO})) for _ in range(5)]
+    honest = WorkSubscription("honest", frozenset({HELLO}), load=10)
+    rows = WaitingRows(2)
+    here, there = (WaitingResources[WorkSubscription](rows) for _ in range(2))
+    here.slot, there.slot = 0, 1
+    made = WorkLongPolls(_NoDatabase(), Clock(), resources=here)  # type: ignore[arg-type]
+    found = shares(made, *greedy, honest)
+    asking = there.elsewhere().number
+
+    made.notify([PendingJob(number, "queued", HELLO, ("any",)) for number in (1, 2)])
+
+    wait_for(lambda: found == [1, None, None, None, None, 1])
+    assert asking == 2
+    made.end()
+
+
+def test_a_job_that_a_woken_resource_does_not_take_goes_to_another_at_once() -> None:
+    """Not to a second call of the same, and the one that has come back is not woken before its time."""
+    clock = Clock()
+    idle = [WorkSubscription("idle", frozenset({HELLO})) for _ in range(2)]
+    made, woken = waiting(clock, *idle, WorkSubscription("busy", frozenset({HELLO}), load=90))
+    job = PendingJob(1, "queued", HELLO, ("any",))
+
+    made.notify([job])
+    wait_for(lambda: woken == [0])
+    threading.Thread(target=made.wait, args=(idle[0], 100), daemon=True).start()
+    wait_for(lambda: len(made) == 3)
+    made.notify([job])
+    wait_for(lambda: woken == [0, 2])
+    made.notify([job])
+
+    assert len(made) == 2
+    made.end()
+
+
 def test_a_resource_leaves_a_job_to_a_less_loaded_one_of_another_worker() -> None:
     """A moment later it is woken all the same: the other one may wait for other jobs."""
     clock, rows = Clock(), WaitingRows(2)
