@@ -18,12 +18,13 @@ from lgi_server.background.job_connections import JobConnections
 from lgi_server.background.known_restoration import KnownRestoration
 from lgi_server.background.long_poll import LongPoll
 from lgi_server.background.long_poll_users import KnownJobState, UserLongPolls
-from lgi_server.background.long_poll_work import WorkLongPolls, WorkSubscription
+from lgi_server.background.long_poll_work import WorkLongPolls
 from lgi_server.background.machine_states import MachineStates
 from lgi_server.background.metrics import Metrics
 from lgi_server.background.notices import JobNotice, Notices
 from lgi_server.background.timestamp_batcher import TimestampBatcher
 from lgi_server.background.waiting_resources import WaitingResources, WaitingRows, worker_slots
+from lgi_server.background.work_subscription import WorkSubscription
 from lgi_server.config.model import Config, ProjectConfig
 from lgi_server.db import open_database
 from lgi_server.db.pool import Database

@@ -17,8 +17,8 @@ from lgi_server.api.form import Form
 from lgi_server.api.responses import Elements, ResponseBuilder
 from lgi_server.auth import client_certificate
 from lgi_server.background.long_poll_users import KnownJobState
-from lgi_server.background.long_poll_work import WorkSubscription
 from lgi_server.background.timestamp_batcher import Timestamp
+from lgi_server.background.work_subscription import WorkSubscription
 from lgi_server.db.transaction import Transaction
 from lgi_server.runtime import ProjectRuntime, Runtime
 from lgi_server.services.access import principals

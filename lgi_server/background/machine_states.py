@@ -29,5 +29,6 @@ class MachineStates(WriteBehind[int, MachineReport]):
             log.warning("cannot store the states of %d machines, will retry: %s", len(pending), error)
             return pending
         except Exception:
+            # A fault must not end the thread that stores, nor be repeated for ever.
             log.exception("the states of %d machines are lost", len(pending))
         return {}

@@ -14,8 +14,8 @@ from lgi_server.api.call_record import log_account
 from lgi_server.api.exchange_context import ExchangeContext
 from lgi_server.api.exchange_form import FormReport
 from lgi_server.api.responses import Elements
-from lgi_server.background.long_poll_work import ExchangeSubscription
 from lgi_server.background.timestamp_batcher import Timestamp
+from lgi_server.background.work_subscription import ExchangeSubscription
 from lgi_server.resources import announcements
 from lgi_server.resources.job_change import read_change
 from lgi_server.services.jobs import exchange

@@ -8,7 +8,7 @@ from lgi_server.api import fields
 from lgi_server.api.context import ResourceContext, SessionContext
 from lgi_server.api.responses import Elements
 from lgi_server.background import long_poll_work
-from lgi_server.background.long_poll_work import WorkSubscription
+from lgi_server.background.work_subscription import WorkSubscription
 from lgi_server.services.jobs import claiming
 from lgi_server.tables.job_queue.pending_work import PendingJob
 

@@ -16,8 +16,9 @@ from lgi_protocol.states import DELETED
 from lgi_server.background import long_poll
 from lgi_server.background.long_poll import LongPollHub
 from lgi_server.background.long_poll_users import KnownJobState, UserLongPolls
-from lgi_server.background.long_poll_work import ExchangeSubscription, WorkLongPolls, WorkSubscription
+from lgi_server.background.long_poll_work import WorkLongPolls
 from lgi_server.background.notices import MOST_NOTICES, JobNotice, Notices
+from lgi_server.background.work_subscription import ExchangeSubscription, WorkSubscription
 from lgi_server.db import open_database
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction

@@ -12,13 +12,9 @@ import pytest
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_server.background.long_poll_work import (
-    LEAVE_SECONDS,
-    MOST_EACH,
-    WorkLongPolls,
-    WorkSubscription,
-)
+from lgi_server.background.long_poll_work import LEAVE_SECONDS, MOST_EACH, WorkLongPolls
 from lgi_server.background.waiting_resources import WaitingResources, WaitingRows
+from lgi_server.background.work_subscription import WorkSubscription
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.tables import job_access

@@ -1,0 +1,87 @@
+"""What resources and daemons wait for in long polls of work."""
+
+from dataclasses import dataclass
+
+from lgi_protocol import comma_lists
+from lgi_protocol.states import State
+from lgi_server.background.notices import JobNotice
+from lgi_server.tables.job_queue.pending_work import WATCHED, PendingJob
+
+
+@dataclass(frozen=True)
+class WorkSubscription:
+    """What a resource waits for: jobs of these applications that it does not know yet.
+
+    ``queued`` and ``aborting`` are the jobs that it knows in these states. ``load`` is how full it is, in
+    percent: resources with less load are woken first. ``watched`` are the jobs whose output it sends already,
+    None if it cannot send output. One that is drained is not woken for queued jobs.
+    """
+
+    resource: str
+    applications: frozenset[str]
+    queued: frozenset[int] = frozenset()
+    aborting: frozenset[int] = frozenset()
+    load: int = 0
+    watched: frozenset[int] | None = None
+    is_drained: bool = False
+
+    @property
+    def caller(self) -> str:
+        """The resource."""
+        return self.resource
+
+    @property
+    def takes_jobs(self) -> bool:
+        """Whether the resource waits for new jobs, not only for what becomes of those that it has."""
+        return bool(self.applications) and not self.is_drained
+
+    def concerns(self, notice: JobNotice) -> bool:
+        """Return whether a changed job may be one that the resource waits for."""
+        return notice.state in {State.QUEUED, State.ABORTING} and notice.application in self.applications
+
+    def matches(self, job: PendingJob) -> bool:
+        """Return whether a job is one that the resource waits for."""
+        if job.state == WATCHED:
+            is_new = self.watched is not None and job.job_id not in self.watched
+            return is_new and self.resource in job.target_resources
+        if job.application not in self.applications:
+            return False
+        if job.state == State.ABORTING:
+            return job.job_id not in self.aborting and self.resource in job.target_resources
+        return (
+            not self.is_drained
+            and job.job_id not in self.queued
+            and comma_lists.contains_any(job.target_resources, [self.resource])
+        )
+
+
+@dataclass(frozen=True)
+class ExchangeSubscription(WorkSubscription):
+    """What a daemon waits for in an exchange: new jobs, and changes and observers of those in ``held``.
+
+    ``missing`` are the applications it wants jobs of; ``applications`` also has those of the held jobs. One
+    without ``has_gpus`` waits for no job that needs GPUs.
+    """
+
+    missing: frozenset[str] = frozenset()
+    held: frozenset[int] = frozenset()
+    has_gpus: bool = False
+
+    @property
+    def takes_jobs(self) -> bool:
+        """Whether the daemon waits for new jobs."""
+        return bool(self.missing) and not self.is_drained
+
+    def concerns(self, notice: JobNotice) -> bool:
+        """Return whether a changed job may be one that the daemon waits for."""
+        if notice.state == State.QUEUED:
+            return notice.application in self.missing
+        return notice.state == State.ABORTING and notice.job_id in self.held
+
+    def matches(self, job: PendingJob) -> bool:
+        """Return whether a job is one that the daemon waits for."""
+        if job.state == State.QUEUED:
+            is_known = job.application in self.missing and (self.has_gpus or not job.needs_gpus)
+        else:
+            is_known = job.job_id in self.held
+        return is_known and super().matches(job)
