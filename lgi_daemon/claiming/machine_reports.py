@@ -10,7 +10,7 @@ from lgi_daemon.jobs.job_table import JobTable
 from lgi_protocol import demand, machine_size
 from lgi_protocol.machine_state import UNKNOWN, MachineState
 
-# A server is told at most once in so many seconds, and again after LONGEST though nothing has changed.
+# Seconds between two reports to a server: at least PERIOD, and LONGEST when nothing has changed.
 PERIOD, LONGEST = 60.0, 3600.0
 # Changes up to these are none: of the load, and of the free memory as part of all. An idle machine is quiet.
 LOAD_STEP, MEMORY_STEP = 0.2, 0.05
