@@ -44,6 +44,7 @@ class ProjectRuntime:
     name: str
     server_name: str
     licences: Mapping[str, int]
+    settings: ProjectConfig
     database: Database
     timestamps: TimestampBatcher
     machines: MachineStates
@@ -164,6 +165,7 @@ def _project(project: ProjectConfig, config: Config) -> ProjectRuntime:
         name=project.name,
         server_name=project.server_name,
         licences=project.licences,
+        settings=project,
         database=database,
         timestamps=TimestampBatcher(database),
         machines=MachineStates(database),
@@ -174,6 +176,7 @@ def _project(project: ProjectConfig, config: Config) -> ProjectRuntime:
             database,
             totals=project.licences,
             resources=WaitingResources(WaitingRows(worker_slots(config.workers))),
+            most_running=project.max_running_jobs,
         ),
         user_polls=UserLongPolls(database),
     )

@@ -99,7 +99,7 @@ class CallContext(CallRequest, ABC):
     def submit_context(self) -> SubmitContext:
         """Return the context for submitting the jobs of this call."""
         return SubmitContext(
-            self.transaction, self.runtime.config, self.store, self.now, self.project.licences
+            self.transaction, self.runtime.config, self.store, self.now, self.project.settings
         )
 
     def idempotency_key(self, kind: str, name: str, form: Form | None = None) -> IdempotencyKey | None:

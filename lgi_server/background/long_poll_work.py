@@ -26,7 +26,7 @@ from lgi_server.background.waiting_resources import WaitingResources
 from lgi_server.background.work_subscription import WorkSubscription
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.jobs import licences
+from lgi_server.services.jobs import licences, project_limits
 from lgi_server.services.jobs.licences import Amounts, LicencePool
 from lgi_server.services.jobs.live_output import INTEREST
 from lgi_server.tables import licence_wishes as licence_table
@@ -48,12 +48,18 @@ def find_work(
     resources: Sequence[str],
     sends: bool,
     totals: Amounts,
+    *,
+    most_running: int = 0,
 ) -> list[PendingJob]:
     """Return the jobs that some resources may take or have to abort; with ``sends`` watched jobs too.
 
-    Jobs whose requests for licences cannot be granted now are left out.
+    Jobs whose requests for licences cannot be granted now are left out, and all queued ones while the project
+    runs ``most_running`` jobs, 0 for any number.
     """
     watched = pending_work.find_watched(transaction, int(time.time()) - INTEREST) if sends else []
+    if applications and project_limits.is_full(transaction, most_running):
+        found = pending_work.find_pending(transaction, applications, resources)
+        return watched + [one for one in found if one.state != State.QUEUED]
     if not totals or not applications:
         return watched + pending_work.find_pending(transaction, applications, resources)
     pool = LicencePool(totals, licence_table.held(transaction))
@@ -94,15 +100,17 @@ class WorkLongPolls:
         clock: Callable[[], float] = time.monotonic,
         totals: Amounts | None = None,
         resources: "WaitingResources[WorkSubscription] | None" = None,
+        most_running: int = 0,
     ) -> None:
         """Create the hub; no thread runs before a call waits.
 
-        ``clock`` is in seconds, ``totals`` are the licences of the project. ``resources`` knows those that
-        wait in other workers.
+        ``clock`` is in seconds, ``totals`` are the licences of the project, ``most_running`` is its limit of
+        jobs at once (0: none). ``resources`` knows those that wait in other workers.
         """
         self.resources = resources or WaitingResources[WorkSubscription]()
         self._database = database
         self._totals = totals or {}
+        self._most_running = most_running
         self._clock = clock
         self._waiters: LongPollHub[WorkSubscription] = LongPollHub(lambda: self.notify(self._jobs()))
         self._notifications: dict[_JobKey, _Notification] = {}
@@ -144,8 +152,9 @@ class WorkLongPolls:
         return 1 if is_shared else None
 
     def changed(self, notices: Sequence[JobNotice]) -> None:
-        """Query soon when one of these jobs may be waited for, or may have left licences to others."""
-        has_left = bool(self._totals) and any(states.has_ended(one.state) for one in notices)
+        """Query soon when one of these jobs may be waited for, or may have left a place to others."""
+        is_limited = bool(self._totals or self._most_running)
+        has_left = is_limited and any(states.has_ended(one.state) for one in notices)
         if has_left or any(waiter.subscription.concerns(one) for waiter in self._waiters for one in notices):
             self._waiters.hasten()
 
@@ -157,10 +166,10 @@ class WorkLongPolls:
         subscriptions = [waiter.subscription for waiter in self._waiters]
         applications = sorted({name for one in subscriptions for name in one.applications})
         resources = sorted({one.resource for one in subscriptions})
-        sends = any(one.watched is not None for one in subscriptions)
+        sends, most = any(one.watched is not None for one in subscriptions), self._most_running
 
         def work(transaction: Transaction) -> list[PendingJob]:
-            return find_work(transaction, applications, resources, sends, self._totals)
+            return find_work(transaction, applications, resources, sends, self._totals, most_running=most)
 
         return self._database.run(work, write=False)
 

@@ -102,8 +102,8 @@ class _Parts:
     def context(self, transaction: Transaction, store: RepositoryWriter) -> SubmitContext:
         """Return the context in which elements are submitted."""
         server = self.visitor.server
-        licences = server.projects[self.visitor.project].licences
-        return SubmitContext(transaction, server.config, store, self.visitor.now, licences)
+        project = server.config.projects[self.visitor.project]
+        return SubmitContext(transaction, server.config, store, self.visitor.now, project)
 
     def submit_all(self) -> Redirect:
         """Submit all parts and return where the array is; LGIError, ArrayCutError behind the first part."""

@@ -102,8 +102,8 @@ def _release(visit: PageContext, numbers: Sequence[int]) -> list[Outcome]:
 
 def _submit_again(visit: PageContext, numbers: Sequence[int]) -> list[Outcome]:
     server = visit.visitor.server
-    licences = server.projects[visit.visitor.project].licences
-    context = SubmitContext(visit.transaction, server.config, visit.store, visit.now, licences)
+    project = server.config.projects[visit.visitor.project]
+    context = SubmitContext(visit.transaction, server.config, visit.store, visit.now, project)
     form_id, user = visit.form.line(fields.REQUEST_ID), visit.user
 
     def run(there: Sequence[int]) -> list[Outcome]:

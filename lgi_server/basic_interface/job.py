@@ -116,7 +116,7 @@ def _explanation(visit: PageContext, found: JobRow) -> dict[str, object]:
     if found.state != State.QUEUED:
         return {}
     project = visit.visitor.server.config.projects[visit.visitor.project]
-    said = explanation.explain(visit.transaction, visit.user, found.job_id, project.licences, visit.now)
+    said = explanation.explain(visit.transaction, visit.user, found.job_id, project, visit.now)
     closed = [(one.resource.resource_name, why) for one in said.verdicts if (why := _closure(one))]
     return {
         "reason": explanation.MESSAGES[said.reason],

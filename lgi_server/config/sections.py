@@ -82,13 +82,18 @@ class LimitSettings:
 class ProjectConfig:
     """One project: its name, the address of its database, this server's name in it, and its licences.
 
-    Jobs that have ended are deleted after ``keep_finished`` seconds, 0: they stay until users delete them.
+    Jobs that have ended are deleted after ``keep_finished`` seconds, 0: they stay until users delete them. No
+    more than ``max_running_jobs`` are given out at once, and no more than ``max_queued_jobs`` are queued
+    (0: no limit). With ``group_visibility`` read the groups that own a new job may read it.
     """
 
     name: str
     database: str = setting(values.database)
     server_name: str = setting(common_name.check_name)
     keep_finished: int = setting(values.age, default=0)
+    max_running_jobs: int = setting(values.job_limit, default=0)
+    max_queued_jobs: int = setting(values.job_limit, default=0)
+    group_visibility: str = setting(values.visibility, default=values.NONE)
     licences: Mapping[str, int] = field(default_factory=dict)
 
 

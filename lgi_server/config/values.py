@@ -7,6 +7,8 @@ from lgi_protocol import whole_number
 from lgi_server.config import database as addresses
 
 _MOST = 10**9
+# What a group sees of its members' jobs.
+NONE, READ = "none", "read"
 
 
 def yes_or_no(text: str) -> bool:
@@ -48,6 +50,21 @@ def age(text: str) -> int:
     if number is None or (number and not 3600 <= number * factor <= 36500 * 86400):
         raise ValueError("write at least an hour, as 30d, 12h or a number of seconds, or 0 for no end")
     return number * factor
+
+
+def job_limit(text: str) -> int:
+    """Return a limit of a number of jobs, 0 for none."""
+    number = whole_number.read(text, 0, _MOST)
+    if number is None:
+        raise ValueError(f"write a number of jobs from 1 to {_MOST}, or 0 for no limit")
+    return number
+
+
+def visibility(text: str) -> str:
+    """Return what a group sees of the jobs of its members."""
+    if text not in {NONE, READ}:
+        raise ValueError(f"write {NONE} or {READ}")
+    return text
 
 
 def jobs(text: str) -> int:

@@ -14,7 +14,7 @@ from lgi_server.tables.job_queue.positions import MOST
 def interface_explain_job(call: InterfaceContext) -> Elements:
     """Return why a job does not run, and a verdict on each resource; a lock on the job is not waited for."""
     job_id = call.form.number(fields.JOB_ID)
-    found = explanation.explain(call.transaction, call.user, job_id, call.project.licences, call.now)
+    found = explanation.explain(call.transaction, call.user, job_id, call.project.settings, call.now)
     return (*call.header(), _job(found), Element("explanation", _explanation(found)))
 
 

@@ -45,6 +45,7 @@ def resource_exchange(call: ExchangeContext) -> Elements:
         posted.requests,
         partial(_change, call),
         totals=call.project.licences,
+        most_running=call.project.settings.max_running_jobs,
         now=call.now,
         most=call.most_jobs or call.project.work_polls.share_beside_others(resource.resource_name),
     )

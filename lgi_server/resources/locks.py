@@ -12,7 +12,8 @@ def resource_lock_job(call: SessionContext) -> Elements:
     """Lock a job for the session."""
     job_id = call.form.number(fields.JOB_ID)
     session = (call.resource, call.session_id)
-    lock = locking.lock(call.transaction, session, job_id, call.project.licences, call.now)
+    totals, most = call.project.licences, call.project.settings.max_running_jobs
+    lock = locking.lock(call.transaction, session, job_id, totals, now=call.now, most_running=most)
     return (*call.header(), *lock_elements(lock, "lock_time", lock.lock_time))
 
 

@@ -45,11 +45,19 @@ def resource_request_work(call: SessionContext) -> Elements:
         is_drained=call.resource.is_drained,
     )
     if request.limit == 0:
-        count = claiming.count(call.transaction, call.resource, request, available)
+        count = claiming.count(
+            call.transaction, call.resource, request, available, call.project.settings.max_running_jobs
+        )
         call.wait_unless(count, subscription)
         return (*header, Element("number_of_jobs", count))
     offered = claiming.claim(
-        call.transaction, call.resource, call.session_id, request, available, now=call.now
+        call.transaction,
+        call.resource,
+        call.session_id,
+        request,
+        available,
+        now=call.now,
+        most_running=call.project.settings.max_running_jobs,
     )
     call.wait_unless(offered, subscription)
     count_offered = partial(
@@ -76,7 +84,12 @@ def resource_wait(call: ResourceContext) -> Elements:
     found = [
         job
         for job in long_poll_work.find_work(
-            call.transaction, applications, [resource], sends, call.project.licences
+            call.transaction,
+            applications,
+            [resource],
+            sends,
+            call.project.licences,
+            most_running=call.project.settings.max_running_jobs,
         )
         if subscription.matches(job)
     ]

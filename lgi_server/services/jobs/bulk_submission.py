@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.services.access.submit_rules import JobCounter, decide
-from lgi_server.services.jobs import array_submission, idempotency, job_storage, submission
+from lgi_server.services.jobs import array_submission, idempotency, job_storage, project_limits, submission
 from lgi_server.services.jobs.array_submission import ArraySubmit
 from lgi_server.services.jobs.submit_request import PreparedJob, SubmitContext, SubmitRequest
 from lgi_server.tables import event_queue, submit_requests
@@ -25,7 +25,8 @@ def submit_all_as_user(
     """Submit jobs and return, in their order, the stored job or the LGIError of each.
 
     A request that has created a job before gets that job. Raises LGIError, and stores none, when the files
-    cannot be stored or the database is busy, or when one of the elements of an ``array`` is refused.
+    cannot be stored or the database is busy, when one of the elements of an ``array`` is refused, or when the
+    queue of the project has no room for all of them.
     """
     requests = [_read(entry) for entry in entries]
     batch = _Batch(context, user)
@@ -37,6 +38,7 @@ def submit_all_as_user(
             one.element[1] if isinstance(one, SubmitRequest) and one.element else None for one in requests
         ]
         array_submission.check_all(zip(indexes, outcomes, strict=True))
+    project_limits.check_queue(context.transaction, prepared, context.settings.max_queued_jobs)
     stored = iter(job_storage.store_all(context, prepared, array))
     if prepared:
         event_queue.insert(context.transaction, event_queue.SCHEDULE_CYCLE, context.now)

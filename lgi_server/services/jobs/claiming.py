@@ -1,12 +1,12 @@
 """Claims: queued jobs that are offered to a resource, each locked for the session that asked for work."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.jobs import event_log, licences, locking
+from lgi_server.services.jobs import event_log, licences, locking, project_limits
 from lgi_server.services.jobs.licences import Amounts, LicencePool
 from lgi_server.tables import licence_wishes as licence_table
 from lgi_server.tables import running_locks
@@ -81,10 +81,17 @@ def check_no_locks(transaction: Transaction, session_id: int) -> None:
 
 
 def count(
-    transaction: Transaction, resource: ResourceRow, request: WorkRequest, available: GrantableLicences
+    transaction: Transaction,
+    resource: ResourceRow,
+    request: WorkRequest,
+    available: GrantableLicences,
+    most_running: int = 0,
 ) -> int:
-    """Return how many jobs could be offered now, as if each of them had the free licences to itself."""
-    if resource.is_drained:
+    """Return how many jobs could be offered now, as if each of them had the free licences to itself.
+
+    None while the project runs ``most_running`` jobs, 0 for any number.
+    """
+    if resource.is_drained or project_limits.is_full(transaction, most_running):
         return 0
     name = resource.resource_name
     return claims.count(transaction, request.application, name, request.owners, available.requests)
@@ -98,11 +105,17 @@ def claim(
     available: GrantableLicences,
     *,
     now: int,
+    most_running: int = 0,
 ) -> list[JobRow]:
     """Return the offered jobs, lowest priority first, each locked for the session.
 
-    A locked job holds the licences that it requests.
+    A locked job holds the licences that it requests, and is one of the ``most_running`` that the project may
+    run at once, 0 for any number.
     """
+    free = project_limits.free_places(transaction, most_running)
+    if free <= 0:
+        return []
+    request = replace(request, limit=min(request.limit, free))
     offered = select(transaction, resource, request, available)
     locking.lock_all(transaction, offered, resource, session_id, now)
     if offered:

@@ -74,12 +74,14 @@ def run(
     totals: Amounts,
     now: int,
     most: int | None = None,
+    most_running: int = 0,
 ) -> ExchangeOutcome:
     """Judge the reports, take back held jobs that were queued again, and give out new ones, at ``now``.
 
     ``read_change`` returns the change that a report makes to a job, or raises LGIError, which is the answer
     to this report; one that cannot be read is the Verdict about it. ``totals`` are the project's licences.
-    At most ``most`` jobs are given out, None for as many as are wanted.
+    At most ``most`` jobs are given out, None for as many as are wanted, and none when ``most_running`` jobs
+    of the project run, 0 for any number; what a daemon has already it keeps.
     """
     changes = ExchangeChanges(transaction, resource, now)
     reported = {one.job_id for one in reports if not isinstance(one, Verdict)}
@@ -92,7 +94,7 @@ def run(
     watched = _watched(transaction, held, requests.watched, now)
     handout = JobHandout(changes, references, most)
     handout.answer_again(rows.given)
-    handout.give(requests.wants, totals)
+    handout.give(requests.wants, totals, most_running)
     changes.store()
     return ExchangeOutcome(verdicts, held, watched, handout)
 

@@ -42,6 +42,12 @@ class ExchangeChanges:
         """The jobs that are queued in the database, but no more after these changes."""
         return [one.new for one in self._rows.values() if one.old.state == State.QUEUED != one.new.state]
 
+    @property
+    def more_running(self) -> int:
+        """How many more jobs resources have than the database shows; below 0 for fewer."""
+        left = {State.QUEUED, State.FINISHED, State.ABORTED}
+        return sum((one.old.state in left) - (one.new.state in left) for one in self._rows.values())
+
     def apply(self, old: JobRow, change: JobChange) -> JobRow:
         """Return a job after a change, as a resource makes it in a session, unless nothing would differ.
 

@@ -6,7 +6,7 @@ from lgi_protocol import states
 from lgi_protocol.capabilities import GPUS
 from lgi_protocol.demand import demand_of
 from lgi_protocol.states import State
-from lgi_server.services.jobs import claiming
+from lgi_server.services.jobs import claiming, project_limits
 from lgi_server.services.jobs.claiming import WorkRequest
 from lgi_server.services.jobs.exchange_changes import ExchangeChanges
 from lgi_server.services.jobs.exchange_request import GivenJob, PostedReference, PostedWant
@@ -59,12 +59,16 @@ class JobHandout:
             self._room -= size
         return not self.has_more
 
-    def give(self, wants: Sequence[PostedWant], totals: Amounts) -> None:
+    def give(self, wants: Sequence[PostedWant], totals: Amounts, most_running: int = 0) -> None:
         """Give out queued jobs, in the order of the queue, as far as there are references and room.
 
-        The urgent ones of all applications come before the others.
+        The urgent ones of all applications come before the others. ``most_running`` is the project's limit of
+        jobs at once, 0 for none.
         """
         bounds = [_Bounds(want) for want in wants if offers(self._changes.resource, want.application)]
+        if most_running and bounds and self._left and not self._changes.resource.is_drained:
+            free = project_limits.free_places(self._changes.transaction, most_running)
+            self._left = min(self._left, max(0, free - self._changes.more_running))
         # Of a single application they come first anyway.
         urgent = urgent_jobs.queued_applications(self._changes.transaction) if len(bounds) > 1 else ()
         for one in bounds:

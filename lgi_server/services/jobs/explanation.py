@@ -7,9 +7,10 @@ from enum import StrEnum
 from lgi_protocol import capabilities, comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
+from lgi_server.config.model import ProjectConfig
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
-from lgi_server.services.jobs import holds, licences, locking
+from lgi_server.services.jobs import holds, licences, locking, project_limits
 from lgi_server.services.jobs.licences import Amounts
 from lgi_server.services.jobs.targets import offers as is_offered
 from lgi_server.tables import active_resources, job_dependencies
@@ -33,6 +34,7 @@ class Reason(StrEnum):
     HELD = "held"
     ON_HOLD = "on_hold"
     NO_LICENCES = "no_licences"
+    PROJECT_FULL = "project_full"
     NO_OFFER = "no_offer"
     NO_TARGET = "no_target"
     LACKS = "lacks"
@@ -50,6 +52,7 @@ MESSAGES = {
     Reason.HELD: "the server was restored from a backup: a daemon that has the job may take it back first",
     Reason.ON_HOLD: "it is held",
     Reason.NO_LICENCES: "not all of the licences that it requests are free",
+    Reason.PROJECT_FULL: "the project runs as many jobs at once as its administrators allow",
     Reason.NO_OFFER: "no resource offers its application now",
     Reason.NO_TARGET: "none of its target resources offers its application now",
     Reason.LACKS: "none of its target resources has what it requests",
@@ -112,9 +115,9 @@ class Explanation:
 
 
 def explain(
-    transaction: Transaction, user: UserPrincipal, job_id: int, totals: Amounts, now: int
+    transaction: Transaction, user: UserPrincipal, job_id: int, project: ProjectConfig, now: int
 ) -> Explanation:
-    """Return why a job does not run; LGIError NO_JOB or READ_REFUSED."""
+    """Return why a job of a project does not run; LGIError NO_JOB or READ_REFUSED."""
     found = jobs.with_lock(transaction, job_id)
     if found is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
@@ -123,13 +126,15 @@ def explain(
         raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
     (job,) = holds.with_holds(transaction, [job])
     everyone = active_resources.everyone(transaction)
-    needs = _needs(transaction, job, totals)
+    needs = _needs(transaction, job, project.licences)
     if job.state != State.QUEUED:
         return Explanation(job, _not_queued(job), *_holder(lock, everyone), 0, (), needs)
     running = positions.count_running(transaction, job.application)
     resources = [one for one in everyone if one.project_server == NO_SERVER]
     verdicts = [_verdict(job, one, running.get(one.resource_name, 0), now) for one in resources]
     reason = _queued(job, lock, needs, verdicts)
+    if reason is Reason.MAY_TAKE and project_limits.is_full(transaction, project.max_running_jobs):
+        reason = Reason.PROJECT_FULL
     before = positions.count_ahead(transaction, job)
     waits = job_dependencies.predecessors(transaction, job_id) if job.holds else ()
     count = job_dependencies.count(transaction, job_id) if waits else 0

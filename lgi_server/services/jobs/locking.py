@@ -14,7 +14,7 @@ from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.jobs import licences
+from lgi_server.services.jobs import licences, project_limits
 from lgi_server.services.jobs.licences import Amounts
 from lgi_server.tables import active_resources, job_holds, restorations, running_locks
 from lgi_server.tables.active_resources import ResourceRow
@@ -56,12 +56,19 @@ def blocks(job: JobRow, lock: Lock | None) -> bool:
 
 
 def lock(
-    transaction: Transaction, session: tuple[ResourceRow, int], job_id: int, totals: Amounts, now: int
+    transaction: Transaction,
+    session: tuple[ResourceRow, int],
+    job_id: int,
+    totals: Amounts,
+    *,
+    now: int,
+    most_running: int = 0,
 ) -> Lock:
     """Lock a job for a session of a resource; LGIError NO_JOB, NOT_A_TARGET or CANNOT_LOCK.
 
-    A queued job is granted the licences that it requests, since the resource may start it. A resource that
-    is drained may lock those queued jobs only that a daemon has had: it takes back its own.
+    A queued job is granted the licences that it requests, since the resource may start it; none is locked
+    while ``most_running`` jobs of the project run (0: any number). A resource that is drained may lock those
+    queued jobs only that a daemon has had: it takes back its own.
     """
     resource, session_id = session
     job, lock = lock_row(transaction, job_id)
@@ -76,6 +83,8 @@ def lock(
     if job.state == State.QUEUED and not licences.grant(transaction, [job], totals):
         message = "The job's licences are all in use"
         raise LGIError(ErrorNumber.CANNOT_LOCK, f"{job.licences}, job {job_id}", message=message)
+    if job.state == State.QUEUED:
+        project_limits.check_place(transaction, most_running)
     lock_id = running_locks.insert(transaction, job_id, resource.resource_id, session_id, now)
     lock_states.mark_locked(transaction, [job_id])
     return Lock(lock_id, job_id, resource.resource_id, now, session_id)

@@ -4,11 +4,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from lgi_protocol import states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.services.access import submit_rules
 from lgi_server.services.access.submit_rules import JobCounter
-from lgi_server.services.jobs import event_log, history, licences, locking, predecessors, submission, urgency
+from lgi_server.services.jobs import (
+    event_log,
+    history,
+    licences,
+    locking,
+    predecessors,
+    project_limits,
+    submission,
+    urgency,
+)
 from lgi_server.services.jobs.claiming import check_no_locks
 from lgi_server.services.jobs.submit_request import PreparedJob, SubmitContext, SubmitRequest
 from lgi_server.services.jobs.targets import known_targets
@@ -37,9 +47,11 @@ def submit_as_resource(
     def make() -> JobRow:
         check_no_locks(context.transaction, session_id)
         prepared = _prepare_for_owners(context, facts, request, state, owners)
-        if not licences.grant(context.transaction, [prepared.job], context.licences):
+        if not licences.grant(context.transaction, [prepared.job], context.settings.licences):
             message = "The job's licences are all in use"
             raise LGIError(ErrorNumber.CANNOT_LOCK, prepared.job.licences, message=message)
+        if not states.has_ended(state):
+            project_limits.check_place(context.transaction, context.settings.max_running_jobs)
         made = submission.store(context, prepared)
         locking.lock_all(context.transaction, [made], resource, session_id, context.now)
         history.record_submit(context.transaction, made, f"resource {resource.resource_name}")

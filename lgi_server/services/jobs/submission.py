@@ -6,10 +6,19 @@ from dataclasses import replace
 from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
+from lgi_server.config import values
 from lgi_server.services.access import submit_rules
 from lgi_server.services.access.principals import ProjectServers, UserPrincipal, servers_among
 from lgi_server.services.access.submit_rules import JobCounter
-from lgi_server.services.jobs import idempotency, job_storage, licences, plans, predecessors, urgency
+from lgi_server.services.jobs import (
+    idempotency,
+    job_storage,
+    licences,
+    plans,
+    predecessors,
+    project_limits,
+    urgency,
+)
 from lgi_server.services.jobs.submit_request import (
     NO_PLAN,
     JobPayload,
@@ -53,7 +62,7 @@ def load_facts(context: SubmitContext, names: Sequence[str], request: SubmitRequ
         names,
         request.application,
         (key.caller, key.request_id) if key else None,
-        licensed=bool(context.licences),
+        licensed=bool(context.settings.licences),
     )
 
 
@@ -82,7 +91,9 @@ def once(
 
 
 def store(context: SubmitContext, prepared: PreparedJob) -> JobRow:
-    """Store a job, and have the queue ordered."""
+    """Store a job, and have the queue ordered; LGIError SUBMIT_REFUSED when the queue has no room for it."""
+    if context.settings.max_queued_jobs and prepared.job.state == State.QUEUED:
+        project_limits.check_queue(context.transaction, [prepared], context.settings.max_queued_jobs)
     made = job_storage.store_one(context, prepared)
     event_queue.job_changed(context.transaction, context.now)
     return made
@@ -107,7 +118,8 @@ def prepare_for_user(
         plan = predecessors.resolve(context, plan, user.names)
     known = replace(details, plan=plan)
     job = new_job(context, request, State.QUEUED.value, owners, targets, details=known)
-    job = with_access(job, (context.config.admin_group, user.name), details)
+    readers = owners if context.settings.group_visibility == values.READ else ()
+    job = with_access(job, (context.config.admin_group, user.name), details, readers)
     job = urgency.as_urgent(context, job) if plan.urgent else job
     return prepared_job(facts, job, request, details, plan, user.groups)
 
@@ -158,7 +170,7 @@ def new_job(
         daemon_pulse=context.now,
         priority=context.now,
         repository="",
-        licences=licences.normalize_request(specifics, context.licences) if specifics else "",
+        licences=licences.normalize_request(specifics, context.settings.licences) if specifics else "",
         input=details.input,
         output=details.output,
         end=details.end,
@@ -174,11 +186,13 @@ def new_job(
     )
 
 
-def with_access(job: JobRow, first: tuple[str, ...], details: JobPayload) -> JobRow:
-    """Return the job with its access lists: the names ``first``, then those posted."""
+def with_access(
+    job: JobRow, first: tuple[str, ...], details: JobPayload, readers: tuple[str, ...] = ()
+) -> JobRow:
+    """Return the job with its access lists: the names ``first``, then those posted, and more ``readers``."""
     return replace(
         job,
-        read_access=_fitting((*first, *details.read_access), ErrorNumber.READ_ACCESS_TOO_BIG),
+        read_access=_fitting((*first, *details.read_access, *readers), ErrorNumber.READ_ACCESS_TOO_BIG),
         write_access=_fitting((*first, *details.write_access), ErrorNumber.WRITE_ACCESS_TOO_BIG),
     )
 

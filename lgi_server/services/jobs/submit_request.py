@@ -1,12 +1,12 @@
 """The data of a submit: the request, its context, and the job that it becomes before it is stored."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import astuple, dataclass, field
 
 from lgi_protocol.job_end import NO_END, End
 from lgi_protocol.job_usage import NO_USAGE
 from lgi_protocol.retry_rule import DEFAULT_BACKOFF
-from lgi_server.config.model import Config
+from lgi_server.config.model import Config, ProjectConfig
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import idempotency
 from lgi_server.services.jobs.idempotency import IdempotencyKey
@@ -17,13 +17,13 @@ from lgi_server.tables.job_queue.jobs import JobRow
 
 @dataclass(frozen=True)
 class SubmitContext:
-    """The transaction in which jobs are submitted, at ``now`` in seconds, and the project's licences."""
+    """The transaction in which jobs are submitted, at ``now`` in seconds, and the settings of the project."""
 
     transaction: Transaction
     config: Config
     store: RepositoryWriter
     now: int
-    licences: Mapping[str, int] = field(default_factory=dict)
+    settings: ProjectConfig
     # What the plans of this call have become: many jobs of one call follow the same others.
     resolved: "dict[JobPlan, JobPlan]" = field(default_factory=dict)
     # How many urgent jobs groups have, with those of this call, as far as they were counted.
