@@ -14,7 +14,6 @@ from lgi_protocol import LGI_VERSION  # noqa: E402
 from lgi_server.auth import job_ca  # noqa: E402
 from lgi_server.cli import configuration, logs  # noqa: E402
 from lgi_server.cli import drain as cli_drain  # noqa: E402
-from lgi_server.cli import status as cli_status  # noqa: E402
 from lgi_server.cli.setup import journal  # noqa: E402
 from lgi_server.cli.setup.check import certificates  # noqa: E402
 from lgi_server.cli.setup.check.finding import Level  # noqa: E402
@@ -44,6 +43,9 @@ def main() -> None:
 @click.argument("config", type=click.Path(dir_okay=False, readable=False, path_type=Path))
 def status(config: Path) -> None:
     """Show the counters of the running server of CONFIG, and the numbers of jobs in its queues."""
+    # With an HTTP client, which a server would keep in the memory of all its processes.
+    from lgi_server.cli import status as cli_status
+
     try:
         click.echo(cli_status.report(configuration.load("LGI_server", config)))
     except (ConfigError, cli_status.UnknownStatusError, OSError, ValueError) as error:

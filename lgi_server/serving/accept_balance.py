@@ -80,6 +80,8 @@ class BalancedServer(StreamServer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Create a server, as gevent does."""
         super().__init__(*args, **kwargs)
+        # gevent forgets its own when it closes, and connections that were accepted before still begin.
+        self._handler = self.handle
         self._passed = 0
         self._pause: Any = None
 
@@ -103,4 +105,4 @@ class BalancedServer(StreamServer):  # type: ignore[misc]
             client_socket.close()
             return None
         with wrapped:
-            return self.handle(wrapped, address)
+            return self._handler(wrapped, address)

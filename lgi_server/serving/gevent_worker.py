@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -9,8 +10,11 @@ from functools import partial
 from typing import Any
 
 import gevent
+from gevent.event import Event
+from gevent.pool import Pool
 from gunicorn.http.body import LengthReader
 from gunicorn.http.errors import NoMoreData
+from gunicorn.sock import ssl_context
 from gunicorn.workers import ggevent
 
 from lgi_server.auth import client_certificate
@@ -23,6 +27,8 @@ from lgi_server.serving.tls_reload import LOOK_SECONDS
 log = logging.getLogger("lgi.serve")
 # The unread part of a refused request is read and ignored: at most so many bytes, for so many seconds.
 MOST_IGNORED, IGNORING_SECONDS = 64 * 1024 * 1024, 10.0
+# Seconds between two signs of life of a worker, and between two looks for ended requests when it stops.
+NOTIFY_SECONDS, STOP_SECONDS = 1.0, 0.05
 
 
 class _ClosingError(NoMoreData):  # type: ignore[misc]
@@ -57,17 +63,50 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
         self._of_greenlet: dict[gevent.Greenlet, Connection] = {}
         self._greenlets: dict[Connection, gevent.Greenlet] = {}
         self._listeners: dict[int, _Listener] = {}
+        self._end = Event()
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Stop at the signal, and not at the next second as gunicorn's own worker."""
+        super().handle_exit(sig, frame)
+        self._end.set()
 
     def run(self) -> None:
-        """Serve until the worker stops."""
+        """Serve until the worker stops, then end the requests in progress within the graceful timeout."""
         self._listeners = {id(listener): _Listener(listener) for listener in self.sockets}
         gevent.get_hub().print_exception = _log_fault
         gevent.spawn(self._close_idle)
         gevent.spawn(self._renew)
         self.app.loads.set(self.slot, 0)
         BalancedServer.is_ahead = partial(self.app.loads.is_ahead, self.slot)
-        ggevent.StreamServer = BalancedServer
-        super().run()
+        servers = [self._started(listener) for listener in self.sockets]
+        while self.alive:
+            self.notify()
+            self._end.wait(NOTIFY_SECONDS)
+        self._finish(servers)
+
+    def _started(self, listener: Any) -> BalancedServer:
+        """Accept connections of a socket."""
+        tls = {"ssl_context": ssl_context(self.cfg)} if self.cfg.is_ssl else {}
+        pool = Pool(self.worker_connections)
+        server = BalancedServer(listener, handle=partial(self.handle, listener), spawn=pool, **tls)
+        if self.cfg.workers > 1:
+            server.max_accept = 1
+        listener.setblocking(True)
+        server.start()
+        return server
+
+    def _finish(self, servers: list[BalancedServer]) -> None:
+        """Accept no more connections, and return when those there are have ended, or their time is over."""
+        for server in servers:
+            server.close()
+        limit = time.monotonic() + self.cfg.graceful_timeout
+        while any(len(server.pool) for server in servers) and time.monotonic() < limit:
+            self.notify()
+            gevent.sleep(STOP_SECONDS)
+        for server in servers:
+            if len(server.pool):
+                log.warning("%d requests go on after the graceful timeout and are ended", len(server.pool))
+                server.stop(timeout=1)
 
     def _close(self, connection: Connection) -> None:
         """Close a waiting connection in the hub, unless a request arrives before that."""
@@ -88,12 +127,12 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
     def _close_idle(self) -> None:
         """When the worker stops, end long polls and close the connections that wait for a request."""
         while self.alive:
-            gevent.sleep(0.2)
+            self._end.wait(NOTIFY_SECONDS)
         self.app.loads.free(self.slot)
         self.app.flask.extensions["lgi"].end_long_polls()
         while True:
             self._connections.close_waiting()
-            gevent.sleep(0.1)
+            gevent.sleep(STOP_SECONDS)
 
     @contextmanager
     def timeout_ctx(self) -> Iterator[None]:

@@ -133,6 +133,20 @@ def test_a_server_that_ends_leaves_no_caller_with_half_an_answer(
     assert "Traceback" not in own.log.read_text(), own.log.read_text()[:6000]
 
 
+def test_a_server_without_requests_ends_sooner_than_it_starts(own: Grid) -> None:
+    """Its workers end at the signal, and not at their next look, a second later."""
+    own.user().post("interface_job_state")
+
+    def ends_soon() -> bool:
+        started = time.monotonic()
+        own.stop()
+        stopped = time.monotonic()
+        own.start()
+        return stopped - started < time.monotonic() - stopped
+
+    assert any(ends_soon() for _ in range(5))
+
+
 def test_a_server_on_several_addresses_survives_a_reload() -> None:
     """Its own sockets are not in its way."""
     made = Grid()
