@@ -6,6 +6,7 @@ the text beside them or change its direction.
 
 import math
 import re
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from markupsafe import Markup, escape
 
 from lgi_protocol import LGI_VERSION
 from lgi_protocol.time_span import span
+from lgi_server.basic_interface import job_columns
 
 # Bytes of text, and of other data, that a page shows; the download has all.
 MOST_TEXT, MOST_HEX = 64 * 1024, 4 * 1024
@@ -24,6 +26,8 @@ _MARKS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C
 _TURNING = {code: f"[U+{code:04X}]" for code in _MARKS}
 _SEEN: dict[int, str | int | None] = {**_CONTROLS, **_TURNING}
 _LINE = 16
+# Units of relative times, in seconds; what is older is shown by its date.
+_AGES, _OLD = ((86400, "days"), (3600, "h"), (60, "min")), 30 * 86400
 _UNITS = ("kB", "MB", "GB", "TB")
 
 
@@ -94,6 +98,18 @@ def format_time(seconds: int) -> Markup:
     return Markup('<time datetime="{}">{} UTC</time>').format(exact, shown)
 
 
+def ago(seconds: int, now: int) -> Markup:
+    """Return a time as an element that says how long ago it was; its title has the exact time."""
+    if seconds <= 0:
+        return format_time(seconds)
+    when = datetime.fromtimestamp(min(seconds, 2**37), UTC)
+    exact, shown = when.strftime("%Y-%m-%dT%H:%M:%SZ"), when.strftime("%Y-%m-%d %H:%M:%S UTC")
+    past = now - seconds
+    unit = next(((size, name) for size, name in _AGES if past >= 2 * size), (1, "s"))
+    text = f"{max(0, past) // unit[0]} {unit[1]} ago" if past < _OLD else when.strftime("%Y-%m-%d")
+    return Markup('<time datetime="{}" title="{}" data-ago>{}</time>').format(exact, shown, text)
+
+
 def size(number: int) -> str:
     """Return a number of bytes with a unit."""
     if number < 1000:
@@ -114,6 +130,8 @@ def path(name: str) -> str:
 
 FILTERS = {
     "moment": format_time,
+    "ago": ago,
+    "run_time": job_columns.run_time,
     "size": size,
     "names": names,
     "visible": visible,
@@ -128,4 +146,15 @@ def template_globals(prefix: str) -> dict[str, object]:
     def static(file: str) -> str:
         return f"{prefix}/static/{file}?v={LGI_VERSION}"
 
-    return {"prefix": prefix, "version": LGI_VERSION, "static": static, "most_changes": MOST_CHANGES}
+    def clock() -> int:
+        return int(time.time())
+
+    return {
+        "prefix": prefix,
+        "version": LGI_VERSION,
+        "static": static,
+        "most_changes": MOST_CHANGES,
+        "clock": clock,
+        "title_of": lambda name: job_columns.TITLES[name],
+        "orders_of": lambda: job_columns.ORDERS,
+    }

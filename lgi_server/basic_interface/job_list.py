@@ -1,71 +1,76 @@
-"""The list of the jobs that the user may read, newest first, by state, application and result."""
+"""The list of the jobs that the user may read, newest first, or those that are searched for."""
 
-import re
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlencode
 
 from lgi_protocol import comma_lists
 from lgi_protocol.job_end import Result
 from lgi_protocol.states import State
-from lgi_server.api import end_fields, fields, list_filters
+from lgi_server.api import fields
+from lgi_server.basic_interface import filter_chips, job_columns, list_pages, list_query
+from lgi_server.basic_interface.list_pages import AFTER, START, ListPage
+from lgi_server.basic_interface.list_query import ListQuery
 from lgi_server.basic_interface.registry import Answer, PageContext, Template
 from lgi_server.services.jobs import progress, targets
 from lgi_server.services.jobs.progress import Progress
 from lgi_server.tables import active_resources
 from lgi_server.tables.job_arrays import ArrayRow
-from lgi_server.tables.job_queue import jobs, listing
+from lgi_server.tables.job_queue import inputs, jobs
 from lgi_server.tables.job_queue.jobs import JobRow
-from lgi_server.tables.job_queue.listing import ListCursor
-from lgi_server.tables.job_queue.selection import Selection
 
-SIZE = 50
 MOST_ARRAYS = 10
-_CURSOR = re.compile(r"([0-9]{1,12})-([0-9]{1,9})")
-BEFORE = fields.Field("before", fields.SHORT, fields.E.START_TOO_BIG, fields.E.START_TOO_BIG)
-AFTER = fields.Field("after", fields.SHORT, fields.E.START_TOO_BIG, fields.E.START_TOO_BIG)
 DELETED = fields.Field("deleted", fields.INTEGER, fields.E.JOB_ID_TOO_BIG, fields.E.JOB_ID)
-WHOSE = fields.Field("whose", fields.SHORT, fields.E.STATE_TOO_BIG, fields.E.STATE)
 
 
 def job_list(visit: PageContext) -> Answer:
     """Return one page of the list; it begins at a cursor, so that all pages cost the same."""
-    everybody = visit.visitor.is_administrator and visit.query.line(WHOSE) == "all"
-    state, application = visit.query.line(fields.LISTED_STATE), visit.query.line(fields.LISTED_APPLICATION)
-    names = visit.user.names if everybody else visit.visitor.own_names
-    filters = (*visit.query.filter(fields.LISTED_STATE), *visit.query.filter(fields.LISTED_APPLICATION))
-    ended = end_fields.result_filter(visit.query)
-    name, label = visit.query.line(fields.JOB_NAME), visit.query.line(fields.LABELS)
-    selection = Selection(names, *filters, ended, list_filters.label_terms(visit.query))
+    query = list_query.read(visit)
     # A list without filters has a line for each array, in the place of its elements.
-    is_filtered = selection != Selection(names)
-    found, has_older, has_newer = _page(visit, replace(selection, single=not is_filtered))
-    arrays = () if is_filtered or has_newer or visit.query.has(AFTER.name) else _arrays(visit, names)
+    selection = replace(query.selection, single=not query.is_narrowed)
+    page = list_pages.page(visit, query, selection)
     return Template(
         "basic_interface/job_list.html",
         {
-            "jobs": found,
-            "arrays": arrays,
-            "older": _cursor(found[-1]) if found and has_older else "",
-            "newer": _cursor(found[0]) if found and has_newer else "",
-            "state": _shown(state),
-            "application": _shown(application),
-            "states": comma_lists.unique((*(one.value for one in State), *filter(None, [_shown(state)]))),
-            "applications": _applications(visit, _shown(application)),
-            "everybody": everybody,
-            "ended": ended,
+            "query": query,
+            "page": page,
+            "jobs": page.jobs,
+            "commands": commands(visit, query.columns, page.jobs),
+            "arrays": _arrays(visit, query, page),
+            "chips": filter_chips.chips(query, visit.user),
+            "states": _states(query),
+            "applications": _applications(visit, query.parameters.get("application", "")),
             "ends": tuple(Result),
-            "job_name": name,
-            "labels": label,
-            "filters": _filters(state, application, ended, everybody, job_name=name, labels=label),
+            "titles": job_columns.TITLES,
+            "orders": job_columns.ORDERS,
             "deleted": _deleted(visit),
             "request_id": secrets.token_urlsafe(16),
-            "news": "" if has_newer else _poll_address(visit, found, everybody),
+            "news": _poll_address(visit, query, page),
         },
     )
 
 
-def _arrays(visit: PageContext, names: tuple[str, ...]) -> list[tuple[ArrayRow, Progress]]:
+def commands(visit: PageContext, columns: Sequence[str], found: Sequence[JobRow]) -> Mapping[int, str]:
+    """Return the commands of those jobs that have one, if a list has that column."""
+    if "command" not in columns:
+        return {}
+    wanted = [job.job_id for job in found if job.application == "command"]
+    return {
+        job_id: job_columns.command_of(begin)
+        for job_id, begin in inputs.begins(visit.transaction, wanted).items()
+    }
+
+
+def _states(query: ListQuery) -> Sequence[str]:
+    chosen = query.parameters.get("state", "")
+    return comma_lists.unique((*(one.value for one in State), *filter(None, [chosen])))
+
+
+def _arrays(visit: PageContext, query: ListQuery, page: ListPage) -> list[tuple[ArrayRow, Progress]]:
+    if query.is_narrowed or page.newer or visit.query.has(AFTER.name) or visit.query.has(START.name):
+        return []
+    names = query.selection.readers
     found = progress.newest_arrays(visit.transaction, names, MOST_ARRAYS, 0, visit.now)
     return [(array, how_far) for array, how_far in found if how_far.counts]
 
@@ -76,52 +81,18 @@ def _deleted(visit: PageContext) -> int:
     return job_id if job_id and jobs.find(visit.transaction, job_id) is None else 0
 
 
-def _poll_address(visit: PageContext, found: list[JobRow], everybody: bool) -> str:
-    """Return the address of the long poll of this page, with its time and the newest jobs that it shows."""
+def _poll_address(visit: PageContext, query: ListQuery, page: ListPage) -> str:
+    """Return the address of the long poll of this page, with its time and the newest jobs that it shows.
+
+    Only the first page of a list in the order of changes is kept up to date.
+    """
+    if page.newer or query.text or query.order or visit.query.has(AFTER.name):
+        return ""
     since = visit.now - 1
-    known = [_cursor(job) for job in found if job.state_time_stamp >= since]
-    query = {"since": since, "known": ",".join(known), "whose": "all" if everybody else ""}
-    return (
-        f"{visit.visitor.base}/news/jobs?{urlencode({name: value for name, value in query.items() if value})}"
-    )
-
-
-def _filters(state: str, application: str, ended: str, everybody: bool, **more: str) -> dict[str, str]:
-    """Return the filters as parameters for the addresses of other pages of the same list."""
-    given = {
-        "state": _shown(state),
-        "application": _shown(application),
-        "ended": ended,
-        "whose": "all" if everybody else "",
-        **more,
-    }
-    return {name: value for name, value in given.items() if value}
-
-
-def _page(visit: PageContext, selection: Selection) -> tuple[list[JobRow], bool, bool]:
-    """Return the jobs of a page, and whether there are older and newer jobs."""
-    after = read_cursor(visit.query.line(AFTER))
-    if after is not None:
-        found = listing.next_newer(visit.transaction, selection, SIZE + 1, after)
-        return found[-SIZE:], True, len(found) > SIZE
-    before = read_cursor(visit.query.line(BEFORE))
-    found = listing.newest(visit.transaction, selection, SIZE + 1, before)
-    return found[:SIZE], len(found) > SIZE, before is not None
-
-
-def read_cursor(text: str) -> ListCursor | None:
-    """Return the cursor in an address, as "TIME-JOB_ID", None for any other text."""
-    found = _CURSOR.fullmatch(text)
-    return ListCursor(int(found[1]), int(found[2])) if found else None
-
-
-def _cursor(job: JobRow) -> str:
-    return f"{job.state_time_stamp}-{job.job_id}"
-
-
-def _shown(posted: str) -> str:
-    """Return a filter to show, empty for ``any``, which filters nothing as in LGI."""
-    return "" if posted == comma_lists.ANY else posted
+    known = [list_pages.cursor_of(job) for job in page.jobs if job.state_time_stamp >= since]
+    asked = {"since": since, "known": ",".join(known), "whose": "all" if query.everybody else ""}
+    given = {name: value for name, value in asked.items() if value}
+    return f"{visit.visitor.base}/news/jobs?{urlencode(given)}"
 
 
 def _applications(visit: PageContext, chosen: str) -> list[str]:

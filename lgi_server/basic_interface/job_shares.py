@@ -17,13 +17,18 @@ READ, WRITE = "read", "write"
 
 def share_job(visit: PageContext, job_id: int) -> Answer:
     """Let others read a job, or change it too; LGIError as the call."""
+    return _changed(visit, job_id, posted(visit))
+
+
+def posted(visit: PageContext) -> AccessChange:
+    """Return whom the posted form gives which right; LGIError."""
     names, right = visit.form.names(NAMES), visit.form.line(RIGHT) or READ
     if not names:
         raise NAMES.refusal(NAMES.malformed, "name at least one user or group")
     if right not in {READ, WRITE}:
         raise RIGHT.refusal(RIGHT.malformed, f"{right[:40]!r} is neither {READ} nor {WRITE}")
     readers, writers = (names, ()) if right == READ else ((), names)
-    return _changed(visit, job_id, AccessChange(readers, writers))
+    return AccessChange(readers, writers)
 
 
 def unshare_job(visit: PageContext, job_id: int) -> Answer:

@@ -15,7 +15,7 @@ from lgi_server.api.form import Form
 from lgi_server.background.long_poll_users import KnownJobState, ListSubscription
 from lgi_server.background.timestamp_batcher import Timestamp
 from lgi_server.basic_interface import dispatch, job, responses
-from lgi_server.basic_interface.job_list import read_cursor
+from lgi_server.basic_interface.list_pages import read_cursor
 from lgi_server.basic_interface.registry import PageUser
 from lgi_server.db.transaction import Transaction
 from lgi_server.runtime import Runtime

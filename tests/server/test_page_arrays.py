@@ -23,8 +23,10 @@ def test_the_list_has_a_line_for_each_array(grid: Grid) -> None:
     filtered = browser.get("jobs?state=queued").rows()
 
     assert array["Array"].split() == [str(made[0]), "<b>sweep"]
-    assert array["Ended"].split() == ["1/3,", "1", "failed"]
-    jobs = {link.rpartition("/")[2] for link in page.links() if "/jobs/" in link}
+    assert array["Ended"].split() == ["1/3,", "1", "failed", "By", "state", "1", "failed", "2", "queued"]
+    states = [link.partition("?")[2] for link in page.links() if f"/arrays/{made[0]}?" in link]
+    assert states == ["ended=failed", "ended=failed", "state=queued"]
+    jobs = {link.rpartition("/")[2] for link in page.links() if "/jobs/" in link and "export" not in link}
     assert jobs == {str(alone)}
     assert [row["Job"].split()[0] for row in filtered] == [str(made[2]), str(made[1]), str(alone)]
 

@@ -33,7 +33,9 @@ def test_a_list_has_a_box_for_each_job(grid: Grid, browser: Browser) -> None:
 
     assert tree.xpath("//table//input[@type='checkbox']/@value") == [str(job_id)]
     assert tree.xpath("//table//input/@form") == tree.xpath("//form[@class='chosen']/@id")
-    assert tree.xpath("//form[@class='chosen']//button/@value") == ["again", "hold", "release", "remove"]
+    assert tree.xpath("//form[@class='chosen']//button/@value") == [
+        *("again", "hold", "release", "abort", "delete", "label", "share")
+    ]
 
 
 def test_chosen_jobs_are_held_and_released(grid: Grid, browser: Browser) -> None:
@@ -53,21 +55,64 @@ def test_chosen_jobs_are_held_and_released(grid: Grid, browser: Browser) -> None
     assert {lock for _state, lock in states(grid).values()} == {0}
 
 
-def test_chosen_jobs_are_removed_after_a_question(grid: Grid, browser: Browser) -> None:
-    """Queued and ended ones are deleted, a running one is aborted."""
+def test_chosen_jobs_are_deleted_or_aborted_after_a_question(grid: Grid, browser: Browser) -> None:
+    """Queued and ended ones are deleted, running ones aborted; the others are named with the reason."""
     queued, running, kept = (grid.user().submit() for _ in range(3))
     grid.set_job(running, state="running", target_resources="res1@cluster")
 
-    question = act(browser, "remove", queued, running)
+    questions = [act(browser, action, queued, running) for action in ("delete", "abort")]
     before = states(grid)
-    fields = question.fields("jobs/chosen")
-    done = browser.send("jobs/chosen", fields | {"action": "removed", "chosen": [str(queued), str(running)]})
+    done = [
+        browser.send(
+            "jobs/chosen",
+            page.fields("jobs/chosen") | {"action": word, "chosen": [str(queued), str(running)]},
+        )
+        for page, word in zip(questions, ("deleted", "aborted"), strict=True)
+    ]
 
-    assert "Remove 2 jobs?" in question.text
-    assert "1 of them are deleted" in question.text
+    assert ["Delete this job?" in questions[0].text, "Abort this job?" in questions[1].text] == [True, True]
+    assert f"Job {running}: It is running: abort it first" in questions[0].text
+    assert f"Job {queued}: It is queued: only a job that runs can be aborted" in questions[1].text
     assert sorted(before) == [queued, running, kept]
-    assert "1 job is deleted, 1 is being aborted" in done.text
+    assert "1 job is deleted" in done[0].text
+    assert "1 job is being aborted" in done[1].text
     assert states(grid) == {running: ("aborting", 0), kept: ("queued", 0)}
+
+
+def test_a_job_that_ends_while_its_user_is_asked_keeps_its_results(grid: Grid, browser: Browser) -> None:
+    """The answer to "abort it?" does not delete it."""
+    job_id = grid.user().submit()
+    grid.set_job(job_id, state="running", target_resources="res1@cluster")
+    fields = act(browser, "abort", job_id).fields("jobs/chosen") | {"action": "aborted"}
+    grid.set_job(job_id, state="finished", exit_code=0)
+
+    done = browser.send("jobs/chosen", fields)
+
+    assert "It is finished: only a job that runs can be aborted" in done.text
+    assert states(grid) == {job_id: ("finished", 0)}
+
+
+def test_chosen_jobs_are_labelled_and_shared(grid: Grid, browser: Browser) -> None:
+    """A label takes the place of one with its key, and is found from then on; the history says it."""
+    one, two = (grid.user().submit(labels="kind=old\nT=3") for _ in range(2))
+    fields = browser.get("jobs").fields("jobs/chosen") | {"chosen": [str(one), str(two)]}
+
+    labelled = browser.send("jobs/chosen", fields | {"action": "label", "labels": "kind=<b>new"})
+    shared = browser.send("jobs/chosen", fields | {"action": "share", "share_with": "eve@desk"})
+    wrong = [
+        browser.send("jobs/chosen", fields | {"action": "label", "labels": text}).status
+        for text in ("", "kind", "1=2", "\n".join(f"k{number}=1" for number in range(17)))
+    ]
+
+    assert "2 jobs are labelled" in labelled.text
+    assert "2 jobs are shared" in shared.text
+    assert wrong == [400] * 4
+    rows = grid.rows("SELECT labels, read_access FROM job_queue")
+    assert {row["labels"] for row in rows} == {"T=3\nkind=<b>new"}
+    assert all("eve@desk" in str(row["read_access"]) for row in rows)
+    assert len(browser.get("jobs?labels=kind%3D%3Cb%3Enew").rows()) == 2
+    assert browser.get("jobs?labels=kind%3Dold").rows() == []
+    assert "labelled kind=<b>new" in browser.get(f"jobs/{one}").text
 
 
 def test_chosen_jobs_are_submitted_again_once(grid: Grid, browser: Browser) -> None:
@@ -90,14 +135,20 @@ def test_jobs_of_others_are_left_alone(grid: Grid, browser: Browser) -> None:
     readable = grid.user("eve@desk", ("phys",)).submit(read_access="mark@laptop")
     own = grid.user().submit()
 
-    question = act(browser, "remove", hidden, readable, own)
+    question = act(browser, "delete", hidden, readable, own)
     done = browser.send(
         "jobs/chosen",
         question.fields("jobs/chosen")
-        | {"action": "removed", "chosen": [str(hidden), str(readable), str(own)]},
+        | {"action": "deleted", "chosen": [str(hidden), str(readable), str(own)]},
     )
 
-    for page in (question, done):
+    labelled = browser.send(
+        "jobs/chosen",
+        question.fields("jobs/chosen")
+        | {"action": "label", "labels": "a=b", "chosen": [str(hidden), str(readable)]},
+    )
+
+    for page in (question, done, labelled):
         assert "Nothing was done to 2 jobs" in page.text
         assert f"Job {hidden}: " in page.text
     assert states(grid) == {hidden: ("queued", 0), readable: ("queued", 0)}

@@ -65,10 +65,10 @@ def select(transaction: Transaction, selection: Selection, start: int, limit: in
     by a second statement, which is cheaper than a join. The elements of an array are ordered by index.
     """
     page = elements.page if selection.array else _page
-    return _jobs(transaction, page(transaction, selection, start, limit))
+    return in_order(transaction, page(transaction, selection, start, limit))
 
 
-def _jobs(transaction: Transaction, job_ids: Sequence[int]) -> list[JobRow]:
+def in_order(transaction: Transaction, job_ids: Sequence[int]) -> list[JobRow]:
     """Return jobs in the order of ``job_ids``, without inputs and outputs; deleted ones are left out."""
     if not job_ids:
         return []
@@ -97,6 +97,13 @@ def newest(
     return _from(transaction, selection, limit, ("<", "DESC"), before)
 
 
+def newest_cursors(
+    transaction: Transaction, selection: Selection, limit: int, before: ListCursor | None
+) -> list[ListCursor]:
+    """Return the positions of the jobs that `newest` returns, without reading the jobs."""
+    return _cursors_from(transaction, selection, limit, ("<", "DESC"), before)
+
+
 def next_newer(transaction: Transaction, selection: Selection, limit: int, after: ListCursor) -> list[JobRow]:
     """Return the jobs of a selection that follow a cursor in time, newest first; no inputs or outputs."""
     return _from(transaction, selection, limit, (">", "ASC"), after)[::-1]
@@ -110,6 +117,17 @@ def _from(
     cursor: ListCursor | None,
 ) -> list[JobRow]:
     """Return ``limit`` jobs in one direction from a cursor; no row on its other side is read."""
+    found = _cursors_from(transaction, selection, limit, direction, cursor)
+    return in_order(transaction, [one.job_id for one in found])
+
+
+def _cursors_from(
+    transaction: Transaction,
+    selection: Selection,
+    limit: int,
+    direction: tuple[str, str],
+    cursor: ListCursor | None,
+) -> list[ListCursor]:
     relation, order = direction
     where, after = "", list[str | int]()
     if cursor is not None:
@@ -119,7 +137,7 @@ def _from(
     by_time = f"ORDER BY state_time_stamp {order}, job_id {order}"
     merged, parameters = _merged(transaction, selection, (where, after), by_time, limit)
     rows = transaction.rows(f"{merged} {by_time} LIMIT %s", *parameters, limit) if merged else []
-    return _jobs(transaction, [row["job_id"] for row in rows])
+    return [ListCursor(row["state_time_stamp"], row["job_id"]) for row in rows]
 
 
 def _merged(

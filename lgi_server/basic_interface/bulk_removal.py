@@ -1,0 +1,62 @@
+"""The question before chosen jobs are deleted or aborted, and what is done after it."""
+
+from collections.abc import Sequence
+
+from lgi_protocol import states
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.basic_interface import chosen_jobs
+from lgi_server.basic_interface.chosen_jobs import Outcome
+from lgi_server.basic_interface.job import may_change, seen
+from lgi_server.basic_interface.registry import PageContext, Template
+from lgi_server.services.jobs import updates
+from lgi_server.services.jobs.locking import JobLockedError
+from lgi_server.tables.job_queue.jobs import JobRow
+
+# The buttons of the list, and what is done to a job after the question.
+DONE = {"abort": "aborted", "delete": "deleted"}
+
+
+def question(visit: PageContext, numbers: Sequence[int], what: str) -> Template:
+    """Return the form that asks whether to ``abort`` or ``delete`` jobs."""
+    found, refused = list[JobRow](), dict[int, LGIError]()
+    for number in numbers:
+        try:
+            found.append(_checked(visit, number, what))
+        except LGIError as error:
+            refused[number] = error
+    values = {"jobs": found, "refused": refused, "what": what, "done": DONE[what]}
+    return Template("basic_interface/bulk_removal.html", values)
+
+
+def _checked(visit: PageContext, number: int, what: str) -> JobRow:
+    """Return a job that can be deleted or aborted; LGIError NO_JOB, MODIFY_REFUSED or STATE.
+
+    A job that ends while its user is asked whether to abort it keeps its results.
+    """
+    job = seen(visit, number)
+    if not may_change(visit, job):
+        raise LGIError(ErrorNumber.MODIFY_REFUSED, f"job {number}")
+    if states.removable(job.state) == (what == "delete"):
+        return job
+    why = "abort it first" if what == "delete" else "only a job that runs can be aborted"
+    raise LGIError(ErrorNumber.STATE, message=f"It is {job.state}: {why}")
+
+
+def delete(visit: PageContext, numbers: Sequence[int]) -> list[Outcome]:
+    """Delete jobs that are queued or have ended."""
+    return chosen_jobs.each(visit, numbers, lambda there: [_done(visit, one, "delete") for one in there])
+
+
+def abort(visit: PageContext, numbers: Sequence[int]) -> list[Outcome]:
+    """Have jobs aborted that run."""
+    return chosen_jobs.each(visit, numbers, lambda there: [_done(visit, one, "abort") for one in there])
+
+
+def _done(visit: PageContext, number: int, what: str) -> Outcome:
+    try:
+        _checked(visit, number, what)
+        return updates.delete_by_user(visit.transaction, visit.user, number, visit.store, visit.now)
+    except LGIError as error:
+        return error
+    except JobLockedError as locked:
+        return LGIError(ErrorNumber.CANNOT_LOCK, f"job {number}", message=f"{locked}; try again")
