@@ -132,7 +132,9 @@ class Client:
         is_short = body is None or isinstance(body, dict | bytes)
         headers = {"Accept-Encoding": "identity", **headers}
         if direct is None or not is_short:
+            # The session adds a token by itself.
             return self._exchange_by_session(method, url, body, headers)
+        headers |= self.credentials.headers(url)
         try:
             if isinstance(body, dict):
                 body, headers = urlencode(body).encode(), {**headers, "Content-Type": _FORM}

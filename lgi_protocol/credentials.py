@@ -4,10 +4,11 @@ import logging
 import os
 import ssl
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from lgi_protocol.deadline import with_deadline
 from lgi_protocol.https_pool import HttpsPool, is_plain
@@ -25,23 +26,35 @@ Stamps = tuple[tuple[int, int, int], ...]
 
 @dataclass(frozen=True)
 class Credentials:
-    """Paths of the three PEM files. ``check_host=False`` (``-W``) skips the host name check only."""
+    """Paths of the three PEM files. ``check_host=False`` (``-W``) skips the host name check only.
+
+    A ``token`` is used instead of certificate and key, which are not read then; it is sent to the host of the
+    project server ``server`` (URL) and to no other.
+    """
 
     key: Path
     certificate: Path
     ca: Path
     check_host: bool = True
+    token: str = field(default="", repr=False)
+    server: str = ""
 
     @property
-    def files(self) -> tuple[Path, Path, Path]:
-        """Certificate, key and CA."""
-        return self.certificate, self.key, self.ca
+    def files(self) -> tuple[Path, ...]:
+        """Certificate, key and CA, as far as they are used."""
+        return (self.ca,) if self.token else (self.certificate, self.key, self.ca)
+
+    def headers(self, url: str) -> dict[str, str]:
+        """Return the header with the token for a request of this URL; none for another host or port."""
+        if not self.token or _origin(url) != _origin(self.server):
+            return {}
+        return {"Authorization": f"Bearer {self.token}"}
 
     def session(self) -> "requests.Session":
         """Return a keep-alive session that trusts this CA only; raise ValueError for an unusable file."""
         from lgi_protocol.https_session import session_with
 
-        return session_with(self.context(), self.ca, self.check_host)
+        return session_with(self.context(), self.ca, self.check_host, self.headers if self.token else None)
 
     def context(self) -> ssl.SSLContext:
         """Return a TLS context (1.2 or newer) that verifies the chain; raise ValueError as `session`."""
@@ -51,6 +64,8 @@ class Credentials:
             raise ValueError(f"cannot use the CA file {self.ca}: {_reason(self.ca, error)}") from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.check_hostname = self.check_host
+        if self.token:
+            return with_deadline(context)
         try:
             context.load_cert_chain(self.certificate, self.key, password=_no_password)
         except (OSError, ssl.SSLError, ValueError) as error:
@@ -59,6 +74,12 @@ class Credentials:
                 f"{_mismatch(self.certificate, self.key, error)}"
             ) from None
         return with_deadline(context)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Return what decides whether two URLs are of the same server."""
+    parts = urlsplit(url)
+    return parts.scheme.lower(), parts.hostname, parts.port or 443
 
 
 def _no_password() -> str:
@@ -161,7 +182,10 @@ class Connections:
                 from lgi_protocol.https_session import session_with
 
                 self._session = session_with(
-                    self._context, self._credentials.ca, self._credentials.check_host
+                    self._context,
+                    self._credentials.ca,
+                    self._credentials.check_host,
+                    self._credentials.headers if self._credentials.token else None,
                 )
             return self._session
 

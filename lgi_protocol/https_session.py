@@ -2,18 +2,30 @@
 
 import os
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 
 from lgi_protocol.proxies import UnusableProxyError, proxy_for
 
 
-def session_with(context: ssl.SSLContext, ca: Path | None, check_host: bool = True) -> requests.Session:
-    """Return a session for HTTPS only, with a TLS context. Without a CA no certificate is verified."""
+def session_with(
+    context: ssl.SSLContext,
+    ca: Path | None,
+    check_host: bool = True,
+    headers: Callable[[str], dict[str, str]] | None = None,
+) -> requests.Session:
+    """Return a session for HTTPS only, with a TLS context. Without a CA no certificate is verified.
+
+    ``headers`` returns those that a request of a URL has in addition.
+    """
     session = requests.Session()
+    if headers is not None:
+        session.auth = _Headers(headers)
     # Ignore CA bundles and .netrc of the environment; the adapter uses its proxies.
     session.trust_env = False
     session.verify = str(ca) if ca else False
@@ -21,6 +33,17 @@ def session_with(context: ssl.SSLContext, ca: Path | None, check_host: bool = Tr
     session.adapters.clear()
     session.mount("https://", _Adapter(context, check_host))
     return session
+
+
+class _Headers(AuthBase):
+    """Adds headers to each request, also to one that follows a redirection, by its URL."""
+
+    def __init__(self, headers: Callable[[str], dict[str, str]]) -> None:
+        self._headers = headers
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers.update(self._headers(request.url or ""))
+        return request
 
 
 class _Adapter(HTTPAdapter):

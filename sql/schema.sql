@@ -357,6 +357,31 @@ CREATE TABLE web_sessions (
 CREATE INDEX web_session_owner ON web_sessions (certificate, last_used);
 CREATE INDEX web_session_age ON web_sessions (last_used);
 
+-- Ours: tokens that users have made with a certificate (PEM), for programs without one. token_hash is the SHA-256 of
+-- the token; times are in seconds, last_used is 0 of one that was never used.
+CREATE TABLE api_tokens (
+    token_id     INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    token_hash   CHAR(64)     NOT NULL,
+    user_name    VARCHAR(255) NOT NULL,
+    token_name   VARCHAR(255) NOT NULL,
+    scopes       VARCHAR(255) NOT NULL,
+    certificate  TEXT         NOT NULL,
+    created      BIGINT       NOT NULL,
+    expires      BIGINT       NOT NULL,
+    last_used    BIGINT       NOT NULL DEFAULT 0
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE UNIQUE INDEX token_by_hash ON api_tokens (token_hash);
+CREATE INDEX token_by_user ON api_tokens (user_name, token_id);
+CREATE INDEX token_expiry ON api_tokens (expires);
+
+-- Ours: from where each token was used: its use from another address is logged.
+CREATE TABLE token_addresses (
+    token_id    INTEGER     NOT NULL,
+    address     VARCHAR(64) NOT NULL,
+    first_used  BIGINT      NOT NULL,
+    PRIMARY KEY (token_id, address)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
 -- Ours: which servers can hear the daemons: last_beat is written every few seconds, reachable_since when that begins
 -- anew after a break. A daemon is not called silent for a time in which no server could hear it.
 CREATE TABLE server_heartbeats (
@@ -390,4 +415,4 @@ CREATE TABLE update_undo (
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (17);
+INSERT INTO schema_version (version) VALUES (18);

@@ -17,7 +17,7 @@ import flask
 from werkzeug import Request
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.api import bulk_manifest, form_parser, responses, uploads
+from lgi_server.api import bulk_manifest, form_parser, responses, token_admission, uploads
 from lgi_server.api.call_record import Caller, CallRecord, log_account
 from lgi_server.api.context import CallRequest
 from lgi_server.api.faults import internal_error
@@ -28,7 +28,8 @@ from lgi_server.api.job_admission import admit_job
 from lgi_server.api.registry import AnyRoute
 from lgi_server.api.responses import Elements, ResponseBuilder
 from lgi_server.api.uploads import SpoolingRequest
-from lgi_server.auth import browser_guard, client_certificate
+from lgi_server.auth import api_token, browser_guard, client_certificate
+from lgi_server.auth.api_token import Scope
 from lgi_server.auth.client_certificate import ClientCertificate
 from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.background import retry
@@ -62,6 +63,7 @@ class Endpoint:
     def __init__(self, runtime: Runtime, route: AnyRoute) -> None:
         """Create the endpoint of a route."""
         self._runtime, self._route, self._name = runtime, route, route.name
+        self._scope = route.scope
 
     def __call__(self) -> flask.Response:
         """Return the answer to the current request of Flask."""
@@ -102,7 +104,7 @@ class Endpoint:
 
     def _steps(self, request: FormRequest, record: CallRecord) -> Elements:
         runtime = self._runtime
-        record.who = who = authenticate(runtime, request.environ, programs_only=True)
+        record.who = who = authenticate(runtime, request.environ, self._scope, programs_only=True)
         try:
             route = _route_for(self._route, who)
             with receive(runtime, who, request) as account:
@@ -117,12 +119,19 @@ class Endpoint:
                 return _hold(route, call, poll, request)
 
 
-def authenticate(runtime: Runtime, environ: "WSGIEnvironment", programs_only: bool = False) -> Caller:
-    """Return the certificate of the caller.
+def authenticate(
+    runtime: Runtime, environ: "WSGIEnvironment", *scopes: Scope | None, programs_only: bool = False
+) -> Caller:
+    """Return the certificate of the caller, or the holder of a token that has one of these scopes.
 
+    Without a scope tokens are ignored.
     Raises LGIError CERTIFICATE, PROJECT_REFUSED, or, with ``programs_only``, BROWSER_SESSION for a browser.
     """
-    who = client_certificate.authenticate(environ, runtime.trust, time.time())
+    who: Caller
+    if "HTTP_AUTHORIZATION" in environ and scopes and all(scopes) and api_token.is_posted(environ):
+        who = token_admission.authenticate_token(runtime, environ, *filter(None, scopes))
+    else:
+        who = client_certificate.authenticate(environ, runtime.trust, time.time())
     if programs_only:
         browser_guard.check_is_program(environ)
     if isinstance(who, ClientCertificate):
@@ -250,7 +259,7 @@ def _hold(route: AnyRoute, call: CallRequest, poll: LongPoll, request: FormReque
     """
     with poll.attempts(partial(uploads.client_disconnected, request)) as attempts:
         for attempt in attempts:
-            who = authenticate(call.runtime, request.environ)
+            who = authenticate(call.runtime, request.environ, route.scope)
             try:
                 with admit(call.runtime, who):
                     return _run(route, replace(call, may_wait=attempt.may_wait, most_jobs=attempt.most))

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from lgi_server.api.context import CallContext
+from lgi_server.api.context import CallContext, InterfaceContext
 from lgi_server.api.form_parser import MOST_TEXT
 from lgi_server.api.job_context import JobContext
 from lgi_server.api.responses import Elements
+from lgi_server.auth.api_token import Scope
 
 Context = TypeVar("Context", bound=CallContext)
 
@@ -19,7 +20,8 @@ class Route(Generic[Context]):
     A call that does not write never waits for writers. A ``bulk`` call has many jobs, whose files are posted
     as one. ``most_text`` are the bytes of all its fields together. A call that ``is_repeatable`` changes
     nothing more when it is made twice. ``for_jobs`` is the route of the same name for running jobs; without
-    it jobs are refused.
+    it jobs are refused. ``token_scope`` is None for calls that take no token; those of users that write need
+    the scope to submit.
     """
 
     view: Callable[[Context], Elements]
@@ -30,6 +32,14 @@ class Route(Generic[Context]):
     most_text: int = MOST_TEXT
     is_repeatable: bool = False
     for_jobs: "Route[JobContext] | None" = None
+    token_scope: Scope | None = Scope.READ
+
+    @property
+    def scope(self) -> Scope | None:
+        """The scope that a token needs for the call; None: it is made with a certificate only."""
+        if self.token_scope is None or not issubclass(self.context, InterfaceContext):
+            return None
+        return Scope.SUBMIT if self.writes else self.token_scope
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.db.write_behind import SECONDS, WriteBehind
 from lgi_server.services.jobs import live_output
-from lgi_server.tables import active_resources, running_sessions, submit_requests
+from lgi_server.tables import active_resources, api_tokens, running_sessions, submit_requests
 from lgi_server.tables.job_queue import heartbeats
 
 log = logging.getLogger("lgi.touches")
@@ -36,6 +36,7 @@ class Timestamp(Enum):
     JOB_WATCH = auto()
     # A submit has brought a request_id: old ones may be deleted. Its number is 0.
     SUBMIT_REQUEST = auto()
+    TOKEN_USE = auto()
 
 
 # The function that stores the times of a kind.
@@ -45,6 +46,7 @@ STORES: Mapping[Timestamp, Store] = {
     Timestamp.JOB_PULSE: heartbeats.store,
     Timestamp.JOB_WATCH: live_output.mark_watched,
     Timestamp.SUBMIT_REQUEST: submit_requests.forget_old,
+    Timestamp.TOKEN_USE: api_tokens.touch,
 }
 
 

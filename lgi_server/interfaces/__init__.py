@@ -14,6 +14,7 @@ from lgi_server.interfaces import (
     project,
     sharing,
     submit,
+    tokens,
 )
 
 ROUTES = (
@@ -35,4 +36,7 @@ ROUTES = (
     Route(history.interface_usage, InterfaceContext, writes=False),
     Route(project.interface_project_server_list, InterfaceContext, writes=False),
     Route(project.interface_project_resource_list, InterfaceContext, writes=False),
+    Route(tokens.interface_create_token, InterfaceContext, token_scope=None),
+    Route(tokens.interface_list_tokens, InterfaceContext, writes=False, token_scope=None),
+    Route(tokens.interface_revoke_tokens, InterfaceContext, token_scope=None),
 )

@@ -25,6 +25,7 @@ from lgi_protocol.xml import Element
 from lgi_server.api import form_parser, responses
 from lgi_server.api.call_record import Caller, log_account
 from lgi_server.api.dispatch import authenticate
+from lgi_server.auth.api_token import Scope
 from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.background.concurrency_limiter import JOB_SLOTS
 from lgi_server.repository import body, post
@@ -101,7 +102,9 @@ def _answered(
 ) -> Response:
     who: Caller | None = None
     try:
-        who = authenticate(server, request.environ, programs_only=request.method in {"PUT", "DELETE"})
+        writes = request.method in {"PUT", "DELETE"}
+        scopes = (Scope.FILES,) if writes or view is post.post else (Scope.FILES, Scope.READ)
+        who = authenticate(server, request.environ, *scopes, programs_only=writes)
         most = JOB_SLOTS if isinstance(who, JobCertificate) else None
         connection = request.environ.get("gunicorn.socket")
         held.enter_context(server.transfers.slot(who.account, most, WAIT_SECONDS, connection))

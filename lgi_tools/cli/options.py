@@ -129,7 +129,7 @@ def resolve(given: Options, base: Settings | None = None, fill: bool = False) ->
             chosen = replace(chosen, place=str(config))
             chosen = chosen.over(settings.read_named(Path(config)))
         chosen = chosen.over(base or Settings())
-        return chosen.over(settings.home()) if fill or base is None else chosen
+        return settings.completed(chosen) if fill or base is None else chosen
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
 
@@ -140,7 +140,7 @@ def require(chosen: Settings, program: str, *names: str) -> None:
     Warns of a key that others can read, of certificates that expire within thirty days, and of -W.
     """
     try:
-        chosen.require("key", "certificate", "ca", *names)
+        chosen.require(*chosen.proofs, *names)
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
     if not chosen.check_host:

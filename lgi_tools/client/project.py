@@ -56,11 +56,16 @@ class Project(ProjectSubmits, JobCalls):
         key: str | Path = "",
         certificate: str | Path = "",
         ca: str | Path = "",
+        token: str = "",
         check_host: bool = True,
     ) -> None:
-        """Connect with the arguments and the defaults of ``~/.LGI``. Raises ValueError for a missing one."""
+        """Connect with the arguments and the defaults of ``~/.LGI``. Raises ValueError for a missing one.
+
+        A ``token`` of LGI_token is used instead of key and certificate.
+        """
         files = {"key": key, "certificate": certificate, "ca": ca}
         caller = {"server": server, "project": project, "user": user, "groups": comma_lists.join(groups)}
+        caller["token"] = token
         self._open(settings.with_defaults(check_host, **files, **caller), DEFAULT)
 
     @classmethod
@@ -71,7 +76,7 @@ class Project(ProjectSubmits, JobCalls):
         return made
 
     def _open(self, chosen: Settings, timing: Timing) -> None:
-        settings.require_arguments(chosen, {}, "server", "user", "groups", "key", "certificate", "ca")
+        settings.require_arguments(chosen, {}, "server", "user", "groups", *chosen.proofs)
         client = Client(chosen.server, chosen.credentials(), direct=True)
         self._set_up(client, Caller(client, chosen, timing), timing)
 

@@ -4,7 +4,7 @@ import os
 import pwd
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,8 @@ class Settings:
     target_resources: str = ""
     job_specifics: str = ""
     check_host: bool = True
+    # Used instead of key and certificate.
+    token: str = field(default="", repr=False)
     # The directory in which missing settings are searched: the one the user named, or else ~/.LGI.
     place: str = ""
 
@@ -60,11 +62,17 @@ class Settings:
             )
 
     def credentials(self) -> "Credentials":
-        """Return the key, certificate and CA. Raises SettingsError for a missing one."""
+        """Return the key, certificate and CA, or token and CA. Raises SettingsError for a missing one."""
         from lgi_protocol.credentials import Credentials
 
-        self.require("key", "certificate", "ca")
-        return Credentials(Path(self.key), Path(self.certificate), Path(self.ca), self.check_host)
+        self.require(*self.proofs)
+        files = Path(self.key), Path(self.certificate), Path(self.ca)
+        return Credentials(*files, self.check_host, self.token, self.server)
+
+    @property
+    def proofs(self) -> tuple[str, ...]:
+        """The settings that prove to a server who calls: a token goes before key and certificate."""
+        return ("token", "ca") if self.token else ("key", "certificate", "ca")
 
 
 _MEANING = {
@@ -75,6 +83,7 @@ _MEANING = {
     "user": "user name",
     "groups": "groups",
     "application": "application",
+    "token": "token",
 }
 _ADVICE = {
     "key": "-K FILE, or put it into {place}/privatekey",
@@ -94,6 +103,7 @@ _LINES = {
     "groups": "groups",
     "application": "defaultapplication",
     "target_resources": "defaulttargetresources",
+    "token": "token",
 }
 _SPECIFICS = "defaultjobspecifics"
 FILES = _PATHS | _LINES | {"job_specifics": _SPECIFICS}
@@ -177,6 +187,8 @@ def is_ours(directory: Path) -> bool:
 
 def exposed_key(settings: Settings) -> str:
     """Return a warning when others can read the private key, otherwise an empty text."""
+    if settings.token:
+        return ""
     try:
         mode = Path(settings.key).stat().st_mode
     except OSError:
@@ -194,7 +206,7 @@ def ending(settings: Settings, now: datetime) -> list[str]:
     from lgi_protocol import expiry
 
     files = [Path(settings.ca)]
-    if Path(settings.certificate).name != JOB_CERTIFICATE:
+    if not settings.token and Path(settings.certificate).name != JOB_CERTIFICATE:
         files.insert(0, Path(settings.certificate))
     return expiry.warnings(files, now)
 
@@ -224,7 +236,17 @@ def with_defaults(check_host: bool = True, **given: str | Path) -> Settings:
     Raises SettingsError when a file there cannot be used.
     """
     texts: dict[str, Any] = {name: str(value) for name, value in given.items()}
-    return Settings(**texts, check_host=check_host).over(home())
+    return completed(Settings(**texts, check_host=check_host))
+
+
+def completed(chosen: Settings) -> Settings:
+    """Return settings completed from the environment and ``~/.LGI``; with a certificate without a token.
+
+    Raises SettingsError when a file there cannot be used.
+    """
+    is_certified = bool(chosen.certificate or chosen.key)
+    found = chosen.over(home())
+    return replace(found, token=chosen.token) if is_certified else found
 
 
 def require_arguments(chosen: Settings, arguments: Mapping[str, str], *names: str) -> None:

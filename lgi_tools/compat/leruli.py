@@ -5,6 +5,7 @@ ValueError for an impossible operation, ServerError for a refusal of the server,
 answer.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -117,7 +118,9 @@ def task_prune(bucket: str) -> None:
 
 
 def _settings() -> Settings:
-    return settings.with_defaults()
+    """Return the settings of the user; as leruli, LERULI_API_SECRET is a token, if it is one of LGI."""
+    secret = os.environ.get("LERULI_API_SECRET", "").strip()
+    return settings.with_defaults(token=secret if secret.startswith("lgi_") else "")
 
 
 def _order(code: str, version: str, command: str, *, cores: int, memory: int, seconds: int) -> Order:

@@ -48,7 +48,7 @@ class LGI_Client:
         files = {"key": PrivateKey, "certificate": Certificate, "ca": CA_Chain}
         caller = {"server": URL, "project": Project, "user": User, "groups": Groups}
         self._settings = settings.with_defaults(CheckHost, **files, **caller)
-        settings.require_arguments(self._settings, _ARGUMENTS, "server", "key", "certificate", "ca")
+        settings.require_arguments(self._settings, _ARGUMENTS, "server", *self._settings.proofs)
         self.URL = self._settings.server
         self._client = Client(self.URL, self._settings.credentials())
         self._caller = Caller(self._client, self._settings)

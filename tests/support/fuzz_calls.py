@@ -206,6 +206,19 @@ def calls() -> list[Call]:
             echoes=(),
         ),
         _user(
+            *("interface_create_token", f.SCOPE, f.TOKEN_LIFE, f.TOKEN_NAME),
+            good={"scope": "read, files", "life": "90", "token_name": "notebook"},
+            errors={25, 33, 35, 49},
+            echoes=(),
+        ),
+        _user(*("interface_list_tokens", f.OWNER), good={}, errors={35, 71}, echoes=()),
+        _user(
+            *("interface_revoke_tokens", f.TOKEN_IDS, f.OWNER),
+            good={"token_ids": "1"},
+            errors={15, 19, 35, 47, 71},
+            echoes=(),
+        ),
+        _user(
             *("interface_prioritize_jobs", f.JOB_IDS, f.PRIORITY, f.DEADLINE),
             good={"job_ids": JOBS["queued"], "priority": "-5", "deadline": "4000000000"},
             errors={19, 25, 47, 65},

@@ -47,6 +47,7 @@ class World:
         locked, target = offer.jobs[0].job_id, offer.resource
         own.resource.update(locked, state="running", target_resources=target, job_specifics=text)
         queued = str(user.submit())
+        user.post("interface_create_token")
         grid.run("UPDATE running_locks SET lock_time = 0")
         grid.run("UPDATE job_queue SET repository = ''")
         for job_id in JOBS.values():

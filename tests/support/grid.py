@@ -68,6 +68,8 @@ TABLES = [
     "resource_daemons",
     "resource_machines",
     "web_sessions",
+    "api_tokens",
+    "token_addresses",
 ]
 CAPABILITIES = "<hello_world> </hello_world>"
 

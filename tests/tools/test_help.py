@@ -30,6 +30,7 @@ from lgi_tools.commands.resubmit import main as resubmit
 from lgi_tools.commands.run import main as run_command
 from lgi_tools.commands.share import main as share
 from lgi_tools.commands.tail import main as tail
+from lgi_tools.commands.token import main as token
 from lgi_tools.commands.top import main as top
 from lgi_tools.commands.wait import main as wait
 from lgi_tools.joining.command import main as join
@@ -57,6 +58,7 @@ TOOLS = {
     "LGI_release": release,
     "LGI_priority": priority,
     "LGI_top": top,
+    "LGI_token": token,
     "LGI_explain": explain,
     "LGI_join": join,
     "LGI_task": task,

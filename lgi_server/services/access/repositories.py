@@ -6,6 +6,7 @@ from functools import partial
 from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.auth import client_certificate
+from lgi_server.auth.api_token import TokenIdentity
 from lgi_server.auth.client_certificate import ClientCertificate, TrustConfig
 from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.config.model import Config
@@ -155,6 +156,8 @@ def _is_target(who: ClientCertificate, job: JobRow) -> bool:
 
 
 def _is_registered(who: ClientCertificate, transaction: Transaction) -> bool:
-    """Return whether the certificate is that of a resource of the project."""
+    """Return whether the certificate is that of a resource of the project, which a token's is not."""
+    if isinstance(who, TokenIdentity):
+        return False
     resource = active_resources.named(transaction, who.name.name)
     return resource is not None and client_certificate.matches_registered(resource.client_certificate, who)

@@ -35,6 +35,9 @@ TRANSIENT = frozenset(
         "running_locks",
         "running_sessions",
         "web_sessions",
+        # A restored backup would make revoked ones good again.
+        "api_tokens",
+        "token_addresses",
         "resource_daemons",
         "resource_machines",
         "server_heartbeats",
