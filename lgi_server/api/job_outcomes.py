@@ -14,7 +14,7 @@ def answer(
     call: InterfaceContext,
     numbers: Sequence[int],
     outcomes: Sequence[JobRow | LGIError],
-    shown: Callable[[JobRow], Elements],
+    shown: Callable[[JobRow], Elements] = lambda _job: (),
 ) -> Elements:
     """Return the answer with the state of each job and what is ``shown`` of it, or its error."""
 

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 from lgi_protocol import states
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.basic_interface import chosen_jobs
 from lgi_server.basic_interface.chosen_jobs import Outcome
 from lgi_server.basic_interface.job import may_change, seen
 from lgi_server.basic_interface.registry import PageContext, Template
-from lgi_server.services.jobs import updates
+from lgi_server.services.jobs import deletion, locking
 from lgi_server.services.jobs.locking import JobLockedError
 from lgi_server.tables.job_queue.jobs import JobRow
 
@@ -44,19 +43,29 @@ def _checked(visit: PageContext, number: int, what: str) -> JobRow:
 
 def delete(visit: PageContext, numbers: Sequence[int]) -> list[Outcome]:
     """Delete jobs that are queued or have ended."""
-    return chosen_jobs.each(visit, numbers, lambda there: [_done(visit, one, "delete") for one in there])
+    return _done(visit, numbers, "delete")
 
 
 def abort(visit: PageContext, numbers: Sequence[int]) -> list[Outcome]:
     """Have jobs aborted that run."""
-    return chosen_jobs.each(visit, numbers, lambda there: [_done(visit, one, "abort") for one in there])
+    return _done(visit, numbers, "abort")
 
 
-def _done(visit: PageContext, number: int, what: str) -> Outcome:
+def _done(visit: PageContext, numbers: Sequence[int], what: str) -> list[Outcome]:
+    outcomes: dict[int, Outcome] = {}
+    for number in numbers:
+        try:
+            outcomes[number] = _checked(visit, number, what)
+        except LGIError as error:
+            outcomes[number] = error
+    there = [number for number, one in outcomes.items() if not isinstance(one, LGIError)]
+    if there:
+        outcomes.update(zip(there, _removed(visit, there), strict=True))
+    return [outcomes[number] for number in numbers]
+
+
+def _removed(visit: PageContext, numbers: Sequence[int]) -> Sequence[Outcome]:
     try:
-        _checked(visit, number, what)
-        return updates.delete_by_user(visit.transaction, visit.user, number, visit.store, visit.now)
-    except LGIError as error:
-        return error
+        return deletion.delete_all_by_user(visit.transaction, visit.user, numbers, visit.store, visit.now)
     except JobLockedError as locked:
-        return LGIError(ErrorNumber.CANNOT_LOCK, f"job {number}", message=f"{locked}; try again")
+        return [locking.refusal(number, locked) for number in numbers]

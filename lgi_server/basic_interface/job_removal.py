@@ -4,7 +4,7 @@ from lgi_protocol import states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.basic_interface.job import may_change, seen
 from lgi_server.basic_interface.registry import Answer, PageContext, Redirect, Template
-from lgi_server.services.jobs import updates
+from lgi_server.services.jobs import deletion
 
 
 def ask_to_delete(visit: PageContext, job_id: int) -> Answer:
@@ -20,5 +20,5 @@ def ask_to_delete(visit: PageContext, job_id: int) -> Answer:
 def delete_job(visit: PageContext, job_id: int) -> Answer:
     """Delete a job that is queued or has ended; have any other aborted."""
     seen(visit, job_id)
-    gone = updates.delete_by_user(visit.transaction, visit.user, job_id, visit.store, visit.now)
+    gone = deletion.delete_by_user(visit.transaction, visit.user, job_id, visit.store, visit.now)
     return Redirect(f"jobs?deleted={job_id}" if gone.state == states.DELETED else f"jobs/{job_id}")

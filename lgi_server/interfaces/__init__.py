@@ -25,6 +25,7 @@ ROUTES = (
     Route(arrays.interface_job_arrays, InterfaceContext, writes=False),
     Route(arrays.interface_job_progress, InterfaceContext, writes=False),
     Route(jobs.interface_delete_job, InterfaceContext),
+    Route(jobs.interface_delete_jobs, InterfaceContext),
     Route(holds.interface_hold_jobs, InterfaceContext),
     Route(holds.interface_release_jobs, InterfaceContext),
     Route(sharing.interface_share_jobs, InterfaceContext),

@@ -2,12 +2,12 @@
 
 from lgi_protocol import comma_lists
 from lgi_protocol.xml import Element
-from lgi_server.api import end_fields, fields, list_filters
+from lgi_server.api import end_fields, fields, job_outcomes, list_filters
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.responses import Elements
 from lgi_server.background.long_poll_users import KnownJobState
 from lgi_server.interfaces import selections
-from lgi_server.services.jobs import holds, updates
+from lgi_server.services.jobs import deletion, holds, updates
 from lgi_server.tables.job_queue import listing
 
 DEFAULT_LIMIT, MOST = 128, 4096
@@ -69,5 +69,12 @@ def _posted_or_any(call: InterfaceContext, field: fields.Field) -> str:
 def interface_delete_job(call: InterfaceContext) -> Elements:
     """Delete a job, or have it aborted."""
     job_id = call.form.number(fields.JOB_ID)
-    job = updates.delete_by_user(call.transaction, call.user, job_id, call.store, call.now)
+    job = deletion.delete_by_user(call.transaction, call.user, job_id, call.store, call.now)
     return (*call.header(), Element("number_of_jobs", 1), call.answers.deleted(job))
+
+
+def interface_delete_jobs(call: InterfaceContext) -> Elements:
+    """Delete jobs, or have them aborted."""
+    numbers = list_filters.numbers(call.form, call.runtime.config.max_jobs_at_once)
+    outcomes = deletion.delete_all_by_user(call.transaction, call.user, numbers, call.store, call.now)
+    return job_outcomes.answer(call, numbers, outcomes)

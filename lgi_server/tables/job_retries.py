@@ -81,7 +81,9 @@ def _try_in(row: Row) -> Try:
     return Try(**values | {"output": bytes(row["output"]), "usage": usage})
 
 
-def delete(transaction: Transaction, job_id: int) -> None:
-    """Delete the policy and the tries of a job."""
+def delete(transaction: Transaction, job_ids: Sequence[int]) -> None:
+    """Delete the policies and the tries of jobs."""
     for table in ("job_retries", "job_tries"):
-        transaction.execute_pipelined(f"DELETE FROM {table} WHERE job_id = %s", job_id)
+        transaction.execute_pipelined(
+            f"DELETE FROM {table} WHERE job_id IN ({placeholders(job_ids)})", *job_ids
+        )

@@ -4,7 +4,7 @@ There is one way to open it and one translation of errors. Only the wording diff
 documents report on standard output, in LGI's words, which existing scripts look for.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,7 +55,7 @@ def translate_errors(lgi_server: str = "") -> Iterator[None]:
         raise click.ClickException(f"no answer from {error.server}: {error.reason}") from error
     except ServerError as error:
         if lgi_server:
-            raise _refused(lgi_server, error) from error
+            raise refused(lgi_server, error) from error
         raise click.ClickException(str(error)) from error
     except TransferError as error:
         raise click.ClickException(str(error)) from error
@@ -63,7 +63,8 @@ def translate_errors(lgi_server: str = "") -> Iterator[None]:
         raise click.ClickException(str(error)) from None
 
 
-def _refused(server: str, error: ServerError) -> CallError:
+def refused(server: str, error: ServerError) -> CallError:
+    """Return a refusal of the server in LGI's words."""
     from lgi_protocol import xml
 
     parts = [xml.Element("number", error.number), xml.Element("message", error.message)]
@@ -140,6 +141,10 @@ class UserCalls:
             reply = self._caller.call(name, fields or {})
         require_elements(self._client.server, reply, *(expected or ("project",)))
         return reply
+
+    def attempt(self, name: str, fields: Mapping[str, str]) -> "Reply":
+        """Make one call as `call` does. Raises ServerError, TransportError."""
+        return self._caller.call(name, fields)
 
     def submit(
         self, fields: dict[str, str], files: tuple[Path, ...] = (), watch: "ProgressCallback | None" = None

@@ -18,7 +18,8 @@ from lgi_tools.client.share_calls import ShareOutcome, change_access
 from lgi_tools.client.tail import Tail
 
 if TYPE_CHECKING:
-    # Most commands do not need it.
+    # Most commands do not need them.
+    from lgi_tools.client.delete_calls import DeleteOutcome
     from lgi_tools.client.fetch_calls import FetchOutcome
 
 
@@ -40,6 +41,15 @@ class JobCalls(ABC):
         A refused job does not stop the others. Raises TransportError from an older server.
         """
         return list(resubmit(self._call, self.server, [id_of(job) for job in jobs]))
+
+    def delete_jobs(self, jobs: Iterable[AnyJob]) -> "list[DeleteOutcome]":
+        """Delete jobs, and abort those that run; return the outcomes.
+
+        A job that is being aborted can be deleted when it has ended. A refused job does not stop the others.
+        """
+        from lgi_tools.client.delete_calls import delete_jobs
+
+        return list(delete_jobs(self._call, self.server, [id_of(job) for job in jobs]))
 
     def hold(self, jobs: Iterable[AnyJob], why: str = "") -> list[HoldOutcome]:
         """Keep queued jobs from being started until they are released; return the outcomes.

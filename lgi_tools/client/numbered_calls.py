@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from lgi_protocol import xml
-from lgi_protocol.errors import ServerError, TransportError
+from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
 from lgi_protocol.reply import Reply, leading_number
 from lgi_tools.client.interface_calls import is_unknown_call
 
@@ -11,6 +11,10 @@ from lgi_tools.client.interface_calls import is_unknown_call
 MOST = 256
 
 Call = Callable[[str, Mapping[str, str]], Reply]
+
+
+class UnknownCallError(TransportError):
+    """A server is too old to know a call about several jobs."""
 
 
 def refusal(answer: str) -> ServerError | None:
@@ -26,15 +30,23 @@ def job_answers(
 ) -> Iterator[str]:
     """Make the call ``name`` for these jobs, and yield the content of each ``<job>`` in their order.
 
-    Raises TransportError from a server that is too old for ``what``, or without an answer: then the call may
-    have been done for the jobs whose answers were not yielded.
+    Raises UnknownCallError from a server that is too old for ``what``, TransportError without an answer: then
+    the call may have been done for the jobs whose answers were not yielded.
     """
-    for begin in range(0, len(job_ids), MOST):
-        numbers = ", ".join(map(str, job_ids[begin : begin + MOST]))
+    begin, size = 0, MOST
+    while begin < len(job_ids):
+        numbers = ", ".join(map(str, job_ids[begin : begin + size]))
         try:
             reply = call(name, {"job_ids": numbers, **more})
         except TransportError as error:
             if is_unknown_call(error):
-                raise TransportError(server, f"this server is too old to {what}") from None
+                raise UnknownCallError(server, f"this server is too old to {what}") from None
             raise
+        except ServerError as error:
+            if error.number != ErrorNumber.POST_TOO_BIG or size == 1:
+                raise
+            # Administrators may allow fewer at once.
+            size //= 2
+            continue
+        begin += size
         yield from reply.all("job")

@@ -115,8 +115,13 @@ def removable(jobs: "Iterable[Job]", user: str, before: datetime) -> "list[Job]"
 
 def has_failed(project: "Project", job: "Job") -> bool:
     """Return whether a job is finished and not known to have succeeded. A removed job has not failed."""
+    from lgi_tools.client.job_end import Outcome
+
     if job.state != State.FINISHED:
         return False
+    # Lists of older servers do not have the outcome.
+    if job.end.outcome is not Outcome.UNKNOWN:
+        return job.end.outcome is Outcome.FAILED
     try:
         return not project.result(job).ok
     except ServerError as error:
@@ -195,21 +200,20 @@ def is_wanted(found: "Sequence[Job]") -> bool:
 
 def remove(project: "Project", found: "Sequence[Job]", as_json: bool = False) -> int:
     """Delete each job, also after a failure. Returns the exit code: 0 when all jobs are removed, else 1."""
-    failed = 0
-    for job in found:
-        try:
-            project.delete(job)
-        except ServerError as error:
-            # Another user or program may have removed the job.
-            if error.number != ErrorNumber.NO_JOB:
-                terminal.warn(NAME, f"job {job.id}: {error}")
-                failed += 1
-    removed = len(found) - failed
+    # Another user or program may have removed a job.
+    refused = [
+        one
+        for one in project.delete_jobs(found)
+        if not one.is_done and not (one.error and one.error.number == ErrorNumber.NO_JOB)
+    ]
+    for one in refused:
+        terminal.warn(NAME, f"job {one.job_id}: {one.error or f'it is {one.state}'}")
+    removed = len(found) - len(refused)
     if as_json:
         output_json.show({"jobs": [output_jobs.of_job(job) for job in found], "removed": removed})
     else:
         terminal.show(f"{removed} jobs removed\n")
-    return 1 if failed else 0
+    return 1 if refused else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,6 +1,6 @@
 """LGI_qdel: delete or abort jobs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -10,14 +10,17 @@ from lgi_tools.cli import first_elements, options, output_json, program, selecti
 from lgi_tools.cli.output_json import OutputFormat, Values
 from lgi_tools.cli.program import CallError
 from lgi_tools.cli.progress import ProgressBar
-from lgi_tools.cli.session import UserCalls, plain_numbers, translate_errors
+from lgi_tools.cli.session import UserCalls, plain_numbers, refused, translate_errors
 
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
     from lgi_protocol.reply import Reply
+    from lgi_tools.client.delete_calls import DeleteOutcome
     from lgi_tools.client.selection import Selection
 
 NAME = "LGI_qdel"
+# Of the longest number of a job: a longer one is no job, which the server says.
+_DIGITS = 9
 _DONE = {
     "deleted": "Job {job} deleted from project {project} on server {server}",
     "aborting": "Aborting job {job} in project {project} on server {server}",
@@ -59,19 +62,22 @@ def command(yes: bool, raw: bool, as_json: bool, **given: object) -> int:
     # As LGI: without a terminal it deletes without confirmation.
     asks = not yes and terminal.is_attended()
     if asked is None:
-        job_ids = list(words["words"])
+        job_ids = list(dict.fromkeys(word.lstrip("0") or "0" for word in words["words"]))
         first_elements.warn(NAME, calls, plain_numbers(words))
         wanted = [one for one in _counted(job_ids, "asking", asks) if not asks or _is_confirmed(calls, one)]
     else:
         job_ids = wanted = _selected(calls, asked, words, chosen.user, asks)
     # Where each job is printed on the terminal, that shows how far it is.
     is_silent = shape is OutputFormat.JSON or not terminal.is_watched()
-    done = [_delete(calls, one, shape, results) for one in _counted(wanted, "deleting", is_silent)]
+    if shape is OutputFormat.XML or len(wanted) < 2 or any(len(one) > _DIGITS for one in wanted):
+        done = [_delete(calls, one, shape, results) for one in _counted(wanted, "deleting", is_silent)]
+    else:
+        done = _delete_all(calls, wanted, shape, results, is_silent)
     if shape is OutputFormat.JSON:
         output_json.show({"jobs": results})
     elif shape is OutputFormat.TEXT:
         terminal.show("\n")
-    return 0 if all(done) and len(wanted) == len(job_ids) else 1
+    return 0 if all(done) and len(done) == len(job_ids) else 1
 
 
 def _counted(job_ids: Sequence[str], label: str, is_shown: bool) -> Iterator[str]:
@@ -137,14 +143,45 @@ def _delete(calls: UserCalls, job_id: str, shape: OutputFormat, results: list[Va
     if shape is OutputFormat.XML:
         terminal.show(f"{reply.content}\n")
     elif shape is OutputFormat.TEXT:
-        _say(reply, job_id)
+        _say(reply, reply.value("job", "job_id") or job_id, state)
     return state in _DONE
 
 
-def _say(reply: "Reply", job_id: str) -> None:
-    state = reply.value("job", "state")
+def _delete_all(
+    calls: UserCalls, job_ids: Sequence[str], shape: OutputFormat, results: list[Values], is_shown: bool
+) -> list[bool]:
+    """Return, as `_delete` does for each, which of several jobs are deleted or aborting."""
+    from lgi_tools.client.delete_calls import delete_jobs
+
+    replies: list[Reply] = []
+
+    def call(name: str, fields: Mapping[str, str]) -> "Reply":
+        replies.append(calls.attempt(name, fields))
+        return replies[-1]
+
+    done: list[bool] = []
+    with translate_errors(calls.server), closing(ProgressBar("deleting")) as bar:
+        for one in delete_jobs(call, calls.server, [int(job_id) for job_id in job_ids]):
+            if is_shown:
+                bar(len(done), len(job_ids))
+            results.append({"job_id": one.job_id} | _outcome(one, replies))
+            if shape is OutputFormat.TEXT and one.error:
+                terminal.show(f"\n{terminal.value(str(refused(calls.server, one.error)))}\n")
+            elif shape is OutputFormat.TEXT:
+                _say(replies[-1], str(one.job_id), one.state)
+            done.append(one.is_done)
+    return done
+
+
+def _outcome(one: "DeleteOutcome", replies: "Sequence[Reply]") -> Values:
+    if one.error:
+        return output_json.refused(one.error)
+    return output_json.project(replies[-1]) | {"state": one.state}
+
+
+def _say(reply: "Reply", job_id: str, state: str) -> None:
     text = _DONE.get(state, _REFUSED).format(
-        job=terminal.value(reply.value("job", "job_id") or job_id),
+        job=terminal.value(job_id),
         project=terminal.value(reply.value("project")),
         server=terminal.value(reply.value("this_project_server")),
     )

@@ -20,6 +20,7 @@ WIRE = Path(__file__).parents[2] / "docs" / "wire.md"
 ROUTES: list[AnyRoute] = [route for found in CALLS.values() for route in found]
 CHANGING = {
     *("interface_submit_job", "interface_submit_jobs", "interface_delete_job", "interface_resubmit_jobs"),
+    "interface_delete_jobs",
     *("interface_prioritize_jobs", "interface_hold_jobs", "interface_release_jobs", "interface_share_jobs"),
     *("interface_confirm_results", "interface_create_token", "interface_revoke_tokens"),
     *("resource_signup_resource", "resource_signoff_resource", "resource_request_work"),

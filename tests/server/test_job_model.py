@@ -17,7 +17,7 @@ from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.states import State
 from lgi_server.config.scheduler import SchedulerSettings
 from lgi_server.services.access.principals import UserPrincipal
-from lgi_server.services.jobs import updates
+from lgi_server.services.jobs import deletion
 from lgi_server.services.jobs.locking import JobLockedError
 from lgi_server.services.scheduling import reaper
 from tests.support.grid import Grid, UserCalls
@@ -175,7 +175,7 @@ class RealJobs:
         if self.seen().lock:
             user = UserPrincipal(self._user.name, (self._user.groups,))
             self._grid.database.run(
-                lambda transaction: updates.delete_by_user(
+                lambda transaction: deletion.delete_by_user(
                     transaction, user, self.job_id, NoStore(), self._now
                 )
             )

@@ -166,6 +166,16 @@ def test_names_and_labels_add_no_statement(grid: Grid) -> None:
     assert {name: one for name, one in made.items() if one > most[name]} == {}
 
 
+@pytest.mark.parametrize("number", [2, 64])
+def test_a_delete_of_many_jobs_keeps_its_budget(grid: Grid, number: int) -> None:
+    """Two that read, five that write, for any number."""
+    grid.resource()
+    user = grid.user()
+    jobs = [user.submit() for _ in range(number)]
+
+    assert cost(grid, lambda: user.post("interface_delete_jobs", job_ids=f"{jobs[0]}-{jobs[-1]}")) <= 7
+
+
 def test_a_submit_with_an_id_keeps_its_budget(grid: Grid) -> None:
     """The rule is held, the jobs are counted, the request is remembered: 6. Done again it costs 2."""
     grid.resource("res1@cluster")

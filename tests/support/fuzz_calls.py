@@ -200,6 +200,12 @@ def calls() -> list[Call]:
             echoes=(),
         ),
         _user(
+            *("interface_delete_jobs", f.JOB_IDS),
+            good={"job_ids": JOBS["finished"]},
+            errors={19, 47, 65},
+            echoes=(),
+        ),
+        _user(
             *("interface_confirm_results", f.JOB_IDS),
             good={"job_ids": JOBS["queued"]},
             errors={19, 47, 65},

@@ -51,12 +51,15 @@ class RecordedChange:
 
 
 def record_changes(transaction: Transaction, changes: Sequence[RecordedChange]) -> None:
-    """Record changes of jobs, in their order, as `record_change` does, with two statements and no query.
+    """Record changes of jobs, in their order, as `record_change` does, with at most two statements.
 
     The rows of the jobs must not have been changed yet: the submits are recorded from them.
     """
     entries = [entry for one in changes if (entry := _entry(one.old, one.new, one.by, one.why))]
     if not entries:
+        return
+    if len(entries) == 1:
+        job_history.record(transaction, *entries[0])
         return
     job_history.record_submits(transaction, sorted({first.job_id for first, _change in entries}))
     if recorded := [change for _first, change in entries if change]:

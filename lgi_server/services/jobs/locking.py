@@ -45,6 +45,13 @@ def locked_error(transaction: Transaction, lock: Lock | None) -> JobLockedError:
     return JobLockedError(f"the job is locked by {holder} since {since}", lock.lock_time)
 
 
+def refusal(job_id: int, locked: JobLockedError) -> LGIError:
+    """Return the error of a call about several jobs for one of them that is locked: CANNOT_LOCK."""
+    text = str(locked)
+    message = f"{text[:1].upper()}{text[1:]}; try again"
+    return LGIError(ErrorNumber.CANNOT_LOCK, f"job {job_id}", message=message)
+
+
 def is_held(lock: Lock | None) -> bool:
     """Return whether a job is held since a restore, for the daemon that may have it and for its users."""
     return lock is not None and lock.resource_id == restorations.HOLDER

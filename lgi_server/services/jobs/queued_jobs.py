@@ -37,16 +37,12 @@ def lock_queued(
         except locking.JobLockedError as locked:
             if len(job_ids) == 1:
                 raise
-            outcomes[job_id] = LGIError(ErrorNumber.CANNOT_LOCK, f"job {job_id}", message=_begin(str(locked)))
+            outcomes[job_id] = locking.refusal(job_id, locked)
         else:
             held = replace(job, holds=known.get(job_id, ()))
             rows.append((held, lock))
             outcomes[job_id] = held
     return rows, outcomes
-
-
-def _begin(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}; try again"
 
 
 def _checked(

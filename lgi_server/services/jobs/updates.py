@@ -12,11 +12,10 @@ from lgi_protocol.job_usage import NO_USAGE
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
-from lgi_server.services.jobs import event_log, history, holds, locking, retries, settlement
+from lgi_server.services.jobs import event_log, history, locking, retries, settlement
 from lgi_server.services.jobs.stamps import next_stamp
 from lgi_server.services.jobs.targets import known_targets, offers
-from lgi_server.storage.repository import RepositoryWriter
-from lgi_server.tables import active_resources, event_queue, job_retries
+from lgi_server.tables import active_resources, event_queue
 from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue import states as job_queue_states
@@ -198,35 +197,3 @@ def read_by_user(transaction: Transaction, user: UserPrincipal, job_id: int) -> 
     if locking.blocks(job, lock):
         raise locking.locked_error(transaction, lock)
     return job
-
-
-def delete_by_user(
-    transaction: Transaction, user: UserPrincipal, job_id: int, store: RepositoryWriter, now: int
-) -> JobRow:
-    """Delete a job that is queued or has ended; have any other aborted.
-
-    The state of the returned job is ``deleted`` or ``aborting``. The repository is removed after the commit.
-    Raises LGIError NO_JOB or MODIFY_REFUSED, JobLockedError while the job is locked.
-    """
-    job, lock = locking.lock_row(transaction, job_id)
-    if not comma_lists.contains_any(job.write_access, user.names):
-        raise LGIError(ErrorNumber.MODIFY_REFUSED, f"job {job_id}")
-    if locking.blocks(job, lock):
-        raise locking.locked_error(transaction, lock)
-    state = states.DELETED if states.removable(job.state) else State.ABORTING.value
-    new = replace(job, state=state, state_time_stamp=next_stamp(job, now))
-    if state == states.DELETED:
-        job_queue_states.delete(transaction, job_id)
-        holds.drop(transaction, [job] if job.is_on_hold else [])
-        if job.retries:
-            job_retries.delete(transaction, job_id)
-        if job.repository:
-            transaction.on_commit(partial(store.remove, job.repository))
-    else:
-        job_queue_states.set_state(transaction, job, new)
-    history.record_change(transaction, job, new, f"user {user.name}")
-    transaction.on_commit(partial(event_log.log_deleted, job, state, user.name))
-    transaction.news.append(new)
-    settlement.settle(transaction, [new], now)
-    event_queue.job_changed(transaction, now)
-    return new

@@ -6,9 +6,9 @@ from functools import partial
 from lgi_protocol import states
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.jobs import event_log, history
+from lgi_server.services.jobs import deletion, event_log, history
+from lgi_server.services.jobs.history import RecordedChange
 from lgi_server.storage.repository import RepositoryWriter
-from lgi_server.tables import job_retries
 from lgi_server.tables.job_queue import batches
 from lgi_server.tables.job_queue import states as job_queue_states
 from lgi_server.tables.job_queue.batches import LockedRow
@@ -36,16 +36,16 @@ def _delete(
 ) -> int:
     found = batches.lock(transaction, job_ids)
     old = [one for one in found.values() if _is_old(one, before)]
-    for job, _lock in old:
-        new = replace(job, state=states.DELETED, state_time_stamp=now)
-        job_queue_states.delete(transaction, job.job_id)
-        if job.retries:
-            job_retries.delete(transaction, job.job_id)
-        if job.repository:
-            transaction.on_commit(partial(store.remove, job.repository))
-        history.record_change(transaction, job, new, history.SCHEDULER, "it ended long ago (keep_finished)")
-        transaction.on_commit(partial(event_log.log_deleted_as_old, job))
-        transaction.news.append(new)
+    why = "it ended long ago (keep_finished)"
+    changes = [
+        RecordedChange(job, replace(job, state=states.DELETED, state_time_stamp=now), history.SCHEDULER, why)
+        for job, _lock in old
+    ]
+    history.record_changes(transaction, changes)
+    deletion.remove(transaction, [job for job, _lock in old], store)
+    for one in changes:
+        transaction.on_commit(partial(event_log.log_deleted_as_old, one.old))
+        transaction.news.append(one.new)
     return len(old)
 
 

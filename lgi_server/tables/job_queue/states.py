@@ -8,7 +8,7 @@ from typing import Any
 
 from lgi_protocol import comma_lists
 from lgi_protocol.states import State
-from lgi_server.db.transaction import Transaction
+from lgi_server.db.transaction import Transaction, placeholders
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue.jobs import JobRow
 
@@ -66,10 +66,12 @@ def ended_before(transaction: Transaction, stamp: int, most: int) -> list[int]:
 _TABLES = ("job_queue", "job_access", "job_tails")
 
 
-def delete(transaction: Transaction, job_id: int) -> None:
-    """Delete a job."""
+def delete(transaction: Transaction, job_ids: Sequence[int]) -> None:
+    """Delete jobs."""
     for table in _TABLES:
-        transaction.execute_pipelined(f"DELETE FROM {table} WHERE job_id = %s", job_id)
+        transaction.execute_pipelined(
+            f"DELETE FROM {table} WHERE job_id IN ({placeholders(job_ids)})", *job_ids
+        )
 
 
 def _store(transaction: Transaction, old: JobRow, new: JobRow, settings: Settings, more: str) -> bool:
