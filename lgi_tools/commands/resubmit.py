@@ -28,7 +28,8 @@ def command(as_json: bool, **given: object) -> int:
     Of a selection only those jobs are submitted that have ended.
 
     A new job has the application, targets, input, specifics, name and labels of the old one, the label
-    resubmitted_from with its number, and its files except its output.
+    resubmitted_from with its number, and its files except its output. It has its priority, deadline and
+    retries too, but is not urgent, follows no other job and is not held.
 
     Example: LGI_resubmit --name sweep --failed
     """

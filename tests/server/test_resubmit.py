@@ -78,6 +78,19 @@ def test_a_job_is_submitted_again_with_all_that_its_user_gave(grid: Grid, tmp_pa
     assert [int(xml.value(job, "job_id")) for job in listed.all("job")] == [new]
 
 
+def test_a_new_job_keeps_what_decides_when_it_is_given_out(grid: Grid, tmp_path: Path) -> None:
+    """Priority, deadline and retries, also of a call that is repeated."""
+    grid.resource()
+    old = submitted(grid, tmp_path, priority="7", deadline="4000000000", retries="2", backoff="9")
+
+    once, again = (numbers(grid.user().post(CALL, job_ids=str(old), request_id="r")) for _ in range(2))
+
+    ((_, new),) = once
+    (found,) = grid.rows(f"SELECT user_priority, deadline, retries FROM job_queue WHERE job_id = {new}")
+    assert again == once
+    assert tuple(found.values()) == (7, 4000000000, 2)
+
+
 def test_the_files_of_the_new_job_are_its_own(grid: Grid, tmp_path: Path) -> None:
     """What happens to them, or to those of the old job, changes nothing of the other's."""
     grid.resource()
