@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from lgi_tools.commands.get_results import Fetched, Getter
 
 NAME = "LGI_get"
+# Job ids that a message lists.
+_SHOWN = 20
 
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
@@ -99,7 +101,7 @@ def command(
             own = "{id}" in pattern
             _confirm(project, [one.job_id for one in found if not one.faults and (own or not one.kept)])
     found.sort(key=lambda one: numbers.index(one.job_id))
-    return _show(found, as_json)
+    return _show(found, as_json) or _warn_of_none(found, only, getter.matched)
 
 
 def _fetch(chosen: "Settings", numbers: tuple[int, ...], hands: int, getter: "Getter") -> "Iterator[Fetched]":
@@ -140,6 +142,17 @@ def _show(found: "Sequence[Fetched]", as_json: bool) -> int:
     return 1 if any(one.faults for one in found) else 0
 
 
+def _warn_of_none(found: "Sequence[Fetched]", only: Sequence[str], matched: "set[str]") -> int:
+    """Warn of patterns that no file has matched, and of jobs without one. Returns 1 for such a pattern."""
+    for pattern in [one for one in only if one not in matched]:
+        terminal.warn(NAME, f"no file of the selected jobs has a name like {pattern!r}")
+    without = [str(one.job_id) for one in found if only and not (one.files or one.kept or one.faults)]
+    if matched and without:
+        more = ", ..." if len(without) > _SHOWN else ""
+        terminal.warn(NAME, f"no such file: job {', '.join(without[:_SHOWN])}{more}")
+    return 1 if set(only) - matched else 0
+
+
 def _document(one: "Fetched") -> dict[str, object]:
     return {
         "job_id": one.job_id,
@@ -150,5 +163,8 @@ def _document(one: "Fetched") -> dict[str, object]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run LGI_get and return its exit code: 0 only when all files of all selected jobs are here."""
+    """Run LGI_get and return its exit code: 0 only when all files of all selected jobs are here.
+
+    It is 1 too for a pattern of --only that no file of these jobs has matched.
+    """
     return program.run(command, NAME, arguments)

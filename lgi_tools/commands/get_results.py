@@ -41,6 +41,8 @@ class Getter:
     exclude: Sequence[str] = ()
     force: bool = False
     seen: Callable[[Project, Details], object] = lambda _project, _job: None
+    # Those patterns of ``only`` that a file has matched.
+    matched: set[str] = field(default_factory=set)
     _taken: dict[str, int] = field(default_factory=dict)
     _guard: Lock = field(default_factory=Lock)
 
@@ -66,6 +68,7 @@ class Getter:
         """Return where a file of a job is written. Raises UnsafePathError."""
         relative = self.pattern.path(job, name)
         with self._guard:
+            self.matched.update(one for one in self.only if fnmatchcase(name, one))
             owner = self._taken.setdefault(relative, job.id)
         if owner != job.id:
             raise UnsafePathError(f"job {owner} has the same path {relative}: use a pattern with {{id}}")

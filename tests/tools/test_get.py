@@ -78,6 +78,18 @@ def test_a_file_that_is_here_is_not_fetched_again(grid: Grid, tool: Run, data: P
     assert Path(f"{job}/data.sh").read_text() == "#!/bin/sh\n"
 
 
+def test_a_pattern_that_no_file_matches_is_an_error(grid: Grid, tool: Run, data: Path) -> None:
+    """A job without such a file beside others that have it is told of."""
+    having, lacking = finished(grid, data), finished(grid)
+
+    none = tool(get, str(having), "--only", "*.dat", "--only", "*.sh", "-d", "a")
+    some = tool(get, str(having), str(lacking), "--only", "*.sh", "-d", "b")
+
+    assert (none[0], none[1]) == (1, f"a/{having}/data.sh\n")
+    assert none[2] == "LGI_get: no file of the selected jobs has a name like '*.dat'\n"
+    assert (some[0], some[2]) == (0, f"LGI_get: no such file: job {lacking}\n")
+
+
 def test_a_pattern_puts_all_files_into_one_directory(grid: Grid, tool: Run, data: Path) -> None:
     """A name is one part of it, whatever it contains; one without a name has its number."""
     named = finished(grid, data, job_name="../a/b")
