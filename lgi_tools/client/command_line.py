@@ -53,6 +53,8 @@ def of_words(
     where the job runs. No word is interpreted by a shell. ``output`` and ``errors`` are the files in which
     the job stores its streams, which may be one file, or `NULL`. ``variables`` are added to its environment.
     """
+    if not words or not words[0]:
+        raise ValueError("the command line has no program: its first word is the program to run")
     program = Path(words[0])
     files = [Path(name) for name in more]
     first = words[0]

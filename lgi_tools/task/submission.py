@@ -63,8 +63,10 @@ def script_of(words: Sequence[str]) -> str:
     """Return the script that runs a command line in the copy of the folder.
 
     A single word with blanks is run by the shell; several words are not interpreted by it. Files from a
-    repository are not executable, so that a program of the folder is made so.
+    repository are not executable, so that a program of the folder is made so. Raises ValueError without one.
     """
+    if not words or not words[0].strip():
+        raise ValueError("the command line has no program: its first word is the program to run")
     if len(words) == 1 and len(words[0].split()) > 1:
         return f"#!/bin/sh\n{words[0]}\n"
     lines = [f"exec {shlex.join(words)}"]

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lgi_tools.client import command_line
+from lgi_tools.task import submission
 
 WORDS = st.lists(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")), max_size=5)
 
@@ -24,6 +25,15 @@ def test_no_word_is_read_by_a_shell(words: list[str]) -> None:
     ran = subprocess.run(["/bin/sh", "-c", line.input], capture_output=True, check=True, encoding="utf-8")
 
     assert [bytes(word) for word in json.loads(ran.stdout)] == [word.encode() for word in words]
+
+
+@pytest.mark.parametrize("words", [[], [""]])
+def test_a_command_line_without_a_program_is_refused(words: list[str]) -> None:
+    """For jobs of LGI_run and of folders."""
+    with pytest.raises(ValueError, match="has no program"):
+        command_line.of_words(words)
+    with pytest.raises(ValueError, match="has no program"):
+        submission.script_of(words)
 
 
 def test_a_program_with_a_relative_path_goes_along() -> None:

@@ -24,6 +24,7 @@ from lgi_tools.client.job_progress import Progress
 from lgi_tools.client.job_request import JobRequest
 from lgi_tools.client.polling import poll_until
 from lgi_tools.client.result import Result, result_of
+from lgi_tools.client.text import shortened
 
 if TYPE_CHECKING:
     from lgi_tools.client.project import Project
@@ -90,6 +91,8 @@ class JobExecutor(Executor):
         The result is that of `Project.result`, whatever the exit code. Raises ValueError for words that
         cannot be sent.
         """
+        if isinstance(words, str):
+            raise ValueError(f"{shortened(words)!r} is one text: give a list of words, as ['ls', '-l']")
         line = command_line.of_words(list(words), [str(name) for name in files])
         more = tuple(name for name in self._template.paths() if name not in line.files)
         return self.submit_request(replace(self._template, input=line.input, files=(*more, *line.files)))
