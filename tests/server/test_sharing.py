@@ -153,3 +153,19 @@ def test_an_array_is_listed_by_who_may_read_all_of_it(grid: Grid) -> None:
     assert some == (0, True, False)
     assert everything == (1, made)
     assert arrays() == 0
+
+
+def test_the_history_is_in_order_of_time_where_changes_are_in_the_same_second(grid: Grid) -> None:
+    """A job that has changed several times within a second has a time that lies ahead."""
+    grid.resource()
+    user = grid.user()
+    job_id = user.submit()
+    grid.set_job(job_id, state_time_stamp=4_000_000_000, state="finished")
+
+    share(user, job_id, read_access=BOB)
+    user.delete(job_id)
+
+    changes = user.post("interface_job_history", job_id=str(job_id)).all("change")
+    times = [int(xml.value(one, "time")) for one in changes]
+    assert len(times) == 3
+    assert times == sorted(times)

@@ -36,7 +36,9 @@ def record_change(transaction: Transaction, old: JobRow, new: JobRow, by: str, w
 
 def record_event(transaction: Transaction, job: JobRow, by: str, why: str, now: int) -> None:
     """Record what happened to a job, at ``now`` in seconds, that does not change its state."""
-    event = _change(job.state, replace(job, state_time_stamp=now), by, why)
+    # Changes within a second have later times, so that they can be told apart: this came behind them.
+    when = max(now, job.state_time_stamp)
+    event = _change(job.state, replace(job, state_time_stamp=when), by, why)
     job_history.record(transaction, _submit(job), event)
 
 
