@@ -20,11 +20,14 @@ def interface_share_jobs(call: InterfaceContext) -> Elements:
     outcomes = sharing.share_by_user(
         call.transaction, call.user, numbers, change, admin_group=config.admin_group, now=call.now
     )
-    return job_outcomes.answer(call, numbers, outcomes, _access)
+    unknown = sharing.unknown_names(call.transaction, call.user, change, config.admin_group)
+    more = (Element("unknown_names", comma_lists.join(unknown)),) if unknown else ()
 
+    def access(job: JobRow) -> Elements:
+        return (
+            Element("read_access", comma_lists.join(job.read_access)),
+            Element("write_access", comma_lists.join(job.write_access)),
+            *more,
+        )
 
-def _access(job: JobRow) -> Elements:
-    return (
-        Element("read_access", comma_lists.join(job.read_access)),
-        Element("write_access", comma_lists.join(job.write_access)),
-    )
+    return job_outcomes.answer(call, numbers, outcomes, access)

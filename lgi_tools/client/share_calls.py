@@ -11,12 +11,16 @@ from lgi_tools.client.numbered_calls import Call, job_answers, refusal
 
 @dataclass(frozen=True)
 class ShareOutcome:
-    """Who may read and who may change a job, users and groups; or the ``error`` of the server."""
+    """Who may read and who may change a job, users and groups; or the ``error`` of the server.
+
+    ``unknown`` are those of the given names that the project has not seen yet: they may be misspelt.
+    """
 
     job_id: int
     readers: tuple[str, ...] = ()
     writers: tuple[str, ...] = ()
     error: ServerError | None = None
+    unknown: tuple[str, ...] = ()
 
 
 def change_access(
@@ -42,7 +46,6 @@ def _outcome(answer: str) -> ShareOutcome:
     job_id = leading_number(xml.value(answer, "job_id"))
     if refused := refusal(answer):
         return ShareOutcome(job_id, error=refused)
-    lists = xml.values(answer, "read_access", "write_access")
-    return ShareOutcome(
-        job_id, comma_lists.split(lists["read_access"]), comma_lists.split(lists["write_access"])
-    )
+    texts = xml.values(answer, "read_access", "write_access", "unknown_names").values()
+    readers, writers, unknown = map(comma_lists.split, texts)
+    return ShareOutcome(job_id, readers, writers, unknown=unknown)

@@ -61,6 +61,8 @@ def command(given: str, write: bool, removed: str, as_json: bool, **chosen: obje
             outcomes = [one for one in outcomes if one.error] + project.share(
                 [job_id for job_id in job_ids if job_id not in failed], names, write=write
             )
+    for name in dict.fromkeys(name for one in outcomes for name in one.unknown):
+        terminal.warn(NAME, f"warning: no job and no rule of the project has {name!r}: is it spelt right?")
     _show(outcomes, as_json)
     return 1 if any(one.error for one in outcomes) else 0
 

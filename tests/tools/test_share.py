@@ -41,6 +41,18 @@ def test_a_selection_is_shared_and_unshared(grid: Grid, tool: Run) -> None:
     assert access(grid)[0] == (f"{own}, bob@x, eve@y", f"{own}, bob@x")
 
 
+def test_a_name_that_the_project_does_not_know_is_warned_of(grid: Grid, tool: Run) -> None:
+    """It is shared all the same: somebody new has no job yet. Groups and users with jobs are known."""
+    jobs = [submitted(grid) for _ in range(2)]
+    grid.user("eve@desk", ("evil",)).submit(application="command")
+
+    code, _, err = tool(share, *map(str, jobs), "--with", "eve@desk,theor,any,eve@dsek")
+
+    warning = "no job and no rule of the project has 'eve@dsek': is it spelt right?"
+    assert (code, err) == (0, f"LGI_share: warning: {warning}\n")
+    assert all("eve@dsek" in str(readers) for readers, _ in access(grid)[:2])
+
+
 def test_a_job_that_is_not_ones_own_is_an_error_and_the_others_are_shared(grid: Grid, tool: Run) -> None:
     """The exit code is 1, and the message has the number of the job."""
     own = submitted(grid)

@@ -9,7 +9,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.services.jobs import event_log, history
-from lgi_server.tables import job_access, job_arrays
+from lgi_server.tables import job_access, job_arrays, known_names
 from lgi_server.tables.job_queue import batches, jobs
 from lgi_server.tables.job_queue.jobs import JobRow
 
@@ -75,6 +75,19 @@ def shares_of(job: JobRow, admin_group: str) -> list[Share]:
         for name in comma_lists.unique((*job.read_access, *job.write_access))
         if name not in fixed
     ]
+
+
+def unknown_names(
+    transaction: Transaction, user: UserPrincipal, change: AccessChange, admin_group: str
+) -> tuple[str, ...]:
+    """Return the names that get access and that no job, no rule and no group of the user has.
+
+    They may be misspelt, or of somebody new: only certificates say who there is.
+    """
+    names = comma_lists.unique((*change.readers, *change.writers))
+    others = [name for name in names if name not in {comma_lists.ANY, admin_group, *user.names}]
+    known = known_names.known(transaction, others)
+    return tuple(name for name in others if name not in known)
 
 
 def share_by_user(
