@@ -14,12 +14,16 @@ HOLD, RELEASE = "hold_jobs", "release_jobs"
 
 @dataclass(frozen=True)
 class HoldOutcome:
-    """The outcome of a hold or a release of one job: its state and holds, or the ``error`` of the server."""
+    """The outcome of a hold or a release of one job: its state and holds, or the ``error`` of the server.
+
+    ``is_released`` says whether a release has taken away a hold; None where an older server does not say so.
+    """
 
     job_id: int
     state: str = ""
     holds: tuple[Hold, ...] = ()
     error: ServerError | None = None
+    is_released: bool | None = None
 
 
 def change_holds(
@@ -36,4 +40,6 @@ def _outcome(answer: str) -> HoldOutcome:
     job_id = leading_number(xml.value(answer, "job_id"))
     if refused := refusal(answer):
         return HoldOutcome(job_id, error=refused)
-    return HoldOutcome(job_id, xml.value(answer, "state"), read_holds(answer))
+    said = xml.value(answer, "released")
+    released = bool(leading_number(said)) if said else None
+    return HoldOutcome(job_id, xml.value(answer, "state"), read_holds(answer), is_released=released)

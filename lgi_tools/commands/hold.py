@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from lgi_tools.client.project import Project
 
 HOLD, RELEASE = "LGI_hold", "LGI_release"
+# The reasons of holds that --now takes away too.
+_WAITS = {"after", "retry"}
 
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
@@ -73,12 +75,27 @@ def _change(
     for one in outcomes:
         if one.error:
             terminal.warn(name, f"job {one.job_id}: {one.error}")
-        elif name == RELEASE and one.holds:
-            held = "; ".join(hold.summary for hold in one.holds)
-            terminal.warn(name, f"job {one.job_id} is still held: {held}")
+        elif name == RELEASE:
+            _warn(one)
     if as_json:
         output_json.show({"jobs": [_shown(one) for one in outcomes]})
-    return 1 if any(one.error for one in outcomes) else 0
+    return 1 if any(one.error or (name == RELEASE and _is_useless(one)) for one in outcomes) else 0
+
+
+def _is_useless(one: "HoldOutcome") -> bool:
+    """Return whether a release has taken nothing away from a job that is held."""
+    return bool(one.holds) and one.is_released is False
+
+
+def _warn(one: "HoldOutcome") -> None:
+    """Say what still holds a job after a release, and how that ends; or that it was not held."""
+    if one.holds:
+        held = "; ".join(hold.summary for hold in one.holds)
+        ends = any(hold.reason in _WAITS for hold in one.holds)
+        advice = f"; LGI_release --now {one.job_id} ends that" if ends else ""
+        terminal.warn(RELEASE, f"job {one.job_id} is still held: {held}{advice}")
+    elif one.is_released is False:
+        terminal.warn(RELEASE, f"job {one.job_id} is not held")
 
 
 def _shown(one: "HoldOutcome") -> dict[str, Any]:
@@ -93,5 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def release_main(arguments: Sequence[str] | None = None) -> int:
-    """Run LGI_release and return its exit code: 0 only when users hold none of the selected jobs."""
+    """Run LGI_release and return its exit code: 0 only when users hold none of the selected jobs.
+
+    It is 1 too when something else holds a job, and nothing was released of it.
+    """
     return program.run(release_command, RELEASE, arguments)

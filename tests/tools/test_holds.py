@@ -133,6 +133,22 @@ def test_a_job_follows_others(grid: Grid, tool: Run) -> None:
     ]
 
 
+def test_a_release_says_of_what_else_holds_a_job(grid: Grid, tool: Run) -> None:
+    """It has failed if it has released nothing; a job that is not held is no failure."""
+    first = submitted(grid)
+    waiting = grid.user().submit(application="command", after=str(first))
+    both = grid.user().submit(application="command", after=str(first), hold="1")
+
+    useless, useful, free = (tool(release, str(job)) for job in (waiting, both, first))
+    forced = tool(release, "--now", str(waiting))
+
+    why = f"is still held: job {first}: until it has succeeded"
+    assert useless == (1, "", f"LGI_release: job {waiting} {why}; LGI_release --now {waiting} ends that\n")
+    assert useful == (0, "", f"LGI_release: job {both} {why}; LGI_release --now {both} ends that\n")
+    assert free == (0, "", f"LGI_release: job {first} is not held\n")
+    assert forced == (0, "", "")
+
+
 @pytest.mark.parametrize(
     "words",
     [
