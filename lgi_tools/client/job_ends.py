@@ -28,7 +28,7 @@ class JobEnds:
         self.pending = dict.fromkeys(job_ids)
         self._since = 0
         self._asked_all = -_ALL
-        self._notice = HoldNotice(on_held)
+        self._notice = HoldNotice(on_held, project)
 
     def follow(
         self,
@@ -44,7 +44,7 @@ class JobEnds:
         """
         end = None if timeout is None else time.monotonic() + timeout
         if on_held:
-            self._notice = HoldNotice(on_held)
+            self._notice = HoldNotice(on_held, self._project)
         while self.pending:
             left = None if end is None else max(0.0, end - time.monotonic())
             yield self.next_ended(left, on_outage)

@@ -134,9 +134,10 @@ class Project(ProjectSubmits, JobCalls):
 
         Raises OutageError when a server that had answered before has not answered for ten minutes; the job
         continues. With ``on_outage``, which is called with the error, a server that is down at first is
-        waited for too. ``on_held`` is called with the job when somebody, or the scheduler, holds it.
+        waited for too. ``on_held`` is called with the job when somebody, or the scheduler, holds it, or with
+        one that it follows.
         """
-        job_id, notice = id_of(job), HoldNotice(on_held)
+        job_id, notice = id_of(job), HoldNotice(on_held, self)
         return poll_until(
             lambda held: notice.look(self._details(job_id, held_for(held))),
             lambda found: found.ended,

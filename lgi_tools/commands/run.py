@@ -217,7 +217,7 @@ def until_end(project: "Project", job: "Details") -> int:
     from lgi_tools.commands.wait import line_of, warn_of_outage
 
     try:
-        ended = project.wait(job, on_held=hold_warning.warning(NAME))
+        ended = project.wait(job, on_held=hold_warning.warning(NAME, {job.id}))
     except KeyboardInterrupt:
         terminal.warn(
             NAME,

@@ -134,7 +134,7 @@ def _ends(
     from lgi_tools.client.selection import UnknownFilterError
 
     end = None if timeout is None else time.monotonic() + timeout
-    warning, warn_of_hold = outage.warning(NAME, project), hold_warning.warning(NAME)
+    warning, warn_of_hold = outage.warning(NAME, project), hold_warning.warning(NAME, frozenset(wanted))
     if len(wanted) > 1:
         try:
             yield from JobEnds(project, wanted).follow(timeout, warning, warn_of_hold)

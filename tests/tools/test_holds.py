@@ -13,6 +13,7 @@ from lgi_tools.commands.hold import main as hold
 from lgi_tools.commands.hold import release_main as release
 from lgi_tools.commands.qstat import main as qstat
 from lgi_tools.commands.qsub import main as qsub
+from lgi_tools.commands.wait import main as wait
 from tests.support.canned_server import Answer, CannedServer
 from tests.support.grid import Grid
 from tests.tools.test_selection import submitted, tool
@@ -147,6 +148,22 @@ def test_a_release_says_of_what_else_holds_a_job(grid: Grid, tool: Run) -> None:
     assert useful == (0, "", f"LGI_release: job {both} {why}; LGI_release --now {both} ends that\n")
     assert free == (0, "", f"LGI_release: job {first} is not held\n")
     assert forced == (0, "", "")
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_wait_for_a_job_that_follows_a_held_one_says_so(grid: Grid, tool: Run, number: int) -> None:
+    """Also if others are between them."""
+    submitted(grid)
+    held = grid.user().submit(application="command", hold="1")
+    between = grid.user().submit(application="command", after=str(held))
+    last = [grid.user().submit(application="command", after_any=str(between)) for _ in range(number)]
+
+    code, _, err = tool(wait, "--timeout", "1", *map(str, last))
+
+    one = f"job {last[0]} waits" if number == 1 else "others wait"
+    told = f"job {held}, for which {one}, is held by user mark@laptop; LGI_release {held} releases it\n"
+    assert code == 124
+    assert err.count(told) == err.count("is held") == 1
 
 
 @pytest.mark.parametrize(
