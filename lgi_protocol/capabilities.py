@@ -28,7 +28,9 @@ UNITS = {
 GPUS = "gpus"
 _LONGEST = 200
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9_-]*([./][a-z0-9_-]+)*:[A-Za-z0-9_][A-Za-z0-9._-]*\Z")
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
+_NUMBER, _TOO_LONG = re.compile(r"[1-9][0-9]{0,8}\Z"), re.compile(r"[1-9][0-9]{9,}\Z", re.ASCII)
+# What a number of more digits is read as: no resource gives as much.
+_HUGE = 10**9
 _CLOCK = re.compile(r"([0-9]{2,3}):([0-5][0-9]):([0-5][0-9])\Z")
 
 
@@ -101,10 +103,15 @@ def requested(specifics: str, tag: str) -> str:
 
 
 def requested_number(specifics: str, tag: str) -> int:
-    """Return the number a job requests (``walltime`` in seconds); 0 when there is none or it is not one."""
+    """Return the number a job requests (``walltime`` in seconds); 0 when there is none or it is not one.
+
+    Of GPUs more than nine digits are a number too, which no resource has: no job runs without those it needs.
+    """
     text = requested(specifics, tag)
     if tag == "walltime" and (clock := _CLOCK.match(text)):
         return int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3])
+    if tag == GPUS and _TOO_LONG.match(text):
+        return _HUGE
     return _positive(text)
 
 

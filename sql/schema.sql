@@ -220,6 +220,8 @@ CREATE TABLE event_queue (
 -- A job that wants licences has a row too (role uses, name licences), whose state is the job's. A job with a name or labels
 -- has, for each reader and each of these, a row like the reader's (role label), whose name is a digest of the two.
 -- An urgent job has two rows (role urgent): one with its urgent_group, and one with the name any.
+-- A resource that is not to get a job has a row with the role not_on; one on which it has just failed has one with the role
+-- failed, whose state_time_stamp is until when others get the job first.
 -- The readers of an element of an array have the role part in the place of read, so that a list without elements is one
 -- range too.
 -- No name has more than 254 bytes, and a key of MariaDB no more than 3072; it has the primary key's columns at the end

@@ -151,7 +151,9 @@ PRIORITY = _field("priority", INTEGER, E.STATE)
 DEADLINE = Field("deadline", 16, E.STATE, E.STATE)
 # Ours: whether a job comes before all others.
 URGENT = _field("urgent", INTEGER, E.STATE)
-_PLANS = (HOLD, AFTER, AFTER_ANY, KEEP, RETRIES, RETRY_ON, BACKOFF_WAIT, PRIORITY, DEADLINE, URGENT)
+# Ours: the resources that are not to get a job.
+NOT_ON = Field("not_on", SHORT, E.TARGETS_TOO_BIG, E.TARGETS)
+_PLANS = (HOLD, AFTER, AFTER_ANY, KEEP, RETRIES, RETRY_ON, BACKOFF_WAIT, PRIORITY, DEADLINE, URGENT, NOT_ON)
 PLANS = frozenset(one.name for one in _PLANS)
 HOLD_REASONS = _field("reasons", SHORT, E.STATE)
 # Ours: a token: its name, what it is for, for how many seconds; the numbers of several.

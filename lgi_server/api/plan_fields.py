@@ -1,6 +1,6 @@
 """The fields of a submit that say when the job is given out (wire.md 7, ours)."""
 
-from lgi_protocol import job_priority, job_references, retry_rule, whole_number
+from lgi_protocol import comma_lists, job_priority, job_references, retry_rule, whole_number
 from lgi_protocol.job_references import ArrayReference
 from lgi_server.api import fields
 from lgi_server.api.fields import Field
@@ -31,6 +31,7 @@ def posted(form: Form) -> JobPlan:
         posted_deadline(form) or None,
         (*arrays, *more),
         is_urgent(form),
+        posted_exclusions(form),
     )
 
 
@@ -85,6 +86,15 @@ def _number(form: Form, field: Field, default: int, most: int) -> int:
     if number is None:
         raise field.refusal(field.malformed, f"{text[:20]!r} is not a number from 0 to {most}")
     return number
+
+
+def posted_exclusions(form: Form) -> tuple[str, ...]:
+    """Return the posted names of resources that are not to get a job, each once; LGIError."""
+    names = comma_lists.unique(form.names(fields.NOT_ON))
+    if comma_lists.ANY in names:
+        why = f"{comma_lists.ANY} is no resource: name those that are not to get the job"
+        raise fields.NOT_ON.refusal(fields.NOT_ON.malformed, why)
+    return names
 
 
 def is_urgent(form: Form) -> bool:

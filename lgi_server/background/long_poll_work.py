@@ -73,7 +73,7 @@ def _never_gone() -> bool:
 
 
 _Waiter = LongPollWaiter[WorkSubscription]
-_JobKey = tuple[int, str]
+_JobKey = tuple[object, ...]
 
 
 @dataclass(frozen=True)
@@ -175,13 +175,13 @@ class WorkLongPolls:
 
     def notify(self, jobs: Sequence[PendingJob]) -> None:
         """Wake resources for these jobs, which are all that are pending now."""
-        keys = {(job.job_id, job.state) for job in jobs}
+        keys = {job.key for job in jobs}
         self._notifications = {key: one for key, one in self._notifications.items() if key in keys}
         now = self._clock()
         for job in jobs:
-            last = self._notifications.get((job.job_id, job.state))
+            last = self._notifications.get(job.key)
             if last is None and self._is_for_others(job):
-                self._notifications[job.job_id, job.state] = _Notification(0, now + LEAVE_SECONDS)
+                self._notifications[job.key] = _Notification(0, now + LEAVE_SECONDS)
             elif last is None or now >= last.next_time:
                 self._wake_more(job, last or _Notification(0, now), jobs)
             elif last.is_refused:
@@ -230,7 +230,7 @@ class WorkLongPolls:
         self, job: PendingJob, waiters: Sequence[_Waiter], made: _Notification, jobs: Sequence[PendingJob]
     ) -> None:
         """Wake these for a job; what is stored about that is there before a call comes back."""
-        key, is_queued = (job.job_id, job.state), job.state == State.QUEUED
+        key, is_queued = job.key, job.state == State.QUEUED
         callers = {waiter.subscription.caller for waiter in waiters}
         self._notifications[key] = replace(made, woken=made.woken | callers)
         for waiter in waiters:

@@ -51,6 +51,7 @@ class WorkSubscription:
         return (
             not self.is_drained
             and job.job_id not in self.queued
+            and self.resource not in job.excluded
             and comma_lists.contains_any(job.target_resources, [self.resource])
         )
 

@@ -13,8 +13,8 @@ from lgi_server.basic_interface import deadline_fields, filters, responses
 from lgi_server.basic_interface.registry import AfterCommit, Answer, Download, PageContext, Template
 from lgi_server.runtime import Runtime
 from lgi_server.services.jobs import explanation, history, holds, live_output, sharing, updates
-from lgi_server.services.jobs.explanation import ResourceVerdict
 from lgi_server.services.jobs.live_output import OutputView
+from lgi_server.services.jobs.verdicts import MESSAGES, Reason, ResourceVerdict
 from lgi_server.storage import repository
 from lgi_server.tables import job_retries
 from lgi_server.tables.job_holds import USER
@@ -119,7 +119,7 @@ def _explanation(visit: PageContext, found: JobRow) -> dict[str, object]:
     said = explanation.explain(visit.transaction, visit.user, found.job_id, project, visit.now)
     closed = [(one.resource.resource_name, why) for one in said.verdicts if (why := _closure(one))]
     return {
-        "reason": explanation.MESSAGES[said.reason],
+        "reason": MESSAGES[said.reason],
         "before": said.before,
         "most": said.before >= MOST,
         "closed": closed[:MOST_CLOSED],
@@ -128,10 +128,14 @@ def _explanation(visit: PageContext, found: JobRow) -> dict[str, object]:
 
 def _closure(one: ResourceVerdict) -> str:
     """Return why a resource that could take a job takes none now; empty for others."""
-    if one.reason is explanation.Reason.DRAINED:
+    if one.reason is Reason.NOT_ON:
+        return "its user does not want it there"
+    if one.reason is Reason.FAILED:
+        return "it has failed there: others get it first"
+    if one.reason is Reason.DRAINED:
         reason = one.resource.drain_reason
         return f"it is drained: {reason}" if reason else "it is drained"
-    return one.unavailable if one.reason is explanation.Reason.UNAVAILABLE else ""
+    return one.unavailable if one.reason is Reason.UNAVAILABLE else ""
 
 
 def _tries(visit: PageContext, found: JobRow) -> list[tuple[Try, str, filters.Content, Mapping[str, str]]]:

@@ -15,7 +15,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import fields, plan_fields, uploads
 from lgi_server.api.form import Form
 from lgi_server.background.timestamp_batcher import Timestamp
-from lgi_server.basic_interface import array_form, array_submit, deadline_fields, filters
+from lgi_server.basic_interface import array_form, array_submit, deadline_fields, filters, gpu_field
 from lgi_server.basic_interface.array_submit import ArrayCutError, ReadRequest
 from lgi_server.basic_interface.job import seen
 from lgi_server.basic_interface.registry import Answer, PageContext, Redirect, Template
@@ -34,7 +34,7 @@ _NAMED = ("job_name", "labels")
 _ACCESS = ("read_access", "write_access")
 _PLAIN = (
     *("application", "job_specifics", "input", *_ACCESS, *_NAMED),
-    *(*fields.PLANS, deadline_fields.ZONE.name, *array_form.NAMES),
+    *(*fields.PLANS, deadline_fields.ZONE.name, *array_form.NAMES, gpu_field.NAME),
 )
 _BOXES = ("target_resources", "groups")
 _FIELDS = (
@@ -42,7 +42,10 @@ _FIELDS = (
     *(fields.SPECIFICS, fields.READ_ACCESS, fields.WRITE_ACCESS),
 )
 # Fields of ours, which are named at the begin of a message.
-_OURS = (fields.JOB_NAME.name, *(one.name for one in array_form.WRITTEN), *fields.PLANS, *array_form.NAMES)
+_OURS = (
+    *(fields.JOB_NAME.name, *(one.name for one in array_form.WRITTEN), *fields.PLANS),
+    *(*array_form.NAMES, gpu_field.NAME),
+)
 LIKE = fields.Field("like", fields.INTEGER, fields.E.JOB_ID_TOO_BIG, fields.E.JOB_ID)
 # Set for all elements of its array.
 WHOLE = fields.Field("whole", fields.INTEGER, fields.E.LIMIT_TOO_BIG, fields.E.LIMIT_TOO_BIG)
@@ -84,7 +87,7 @@ def submit_form(visit: PageContext) -> Answer:
         "labels": job.labels if array_id else resubmission.labels_of(job),
         "like": str(job.job_id),
         "with_files": "1",
-        **_retries(visit, job),
+        **_plan(visit, job),
         **deadline_fields.values(job, visit.now),
         **(array_form.values(visit.transaction, array_id) if array_id else {}),
     }
@@ -93,11 +96,13 @@ def submit_form(visit: PageContext) -> Answer:
     return replace(shown, values={**shown.values, "lacks_input": not is_text, "element": element})
 
 
-def _retries(visit: PageContext, job: JobRow) -> dict[str, str]:
-    if not job.retries:
-        return {}
+def _plan(visit: PageContext, job: JobRow) -> dict[str, str]:
     plan = retries.plan_of(visit.transaction, job)
-    return {"retries": str(plan.retries), "retry_on": plan.retry_on, "backoff": str(plan.backoff)}
+    shown = {fields.NOT_ON.name: comma_lists.join(plan.not_on)}
+    if not job.retries:
+        return shown
+    tries = {"retries": str(plan.retries), "retry_on": plan.retry_on, "backoff": str(plan.backoff)}
+    return {**shown, **tries}
 
 
 def _form(
@@ -193,7 +198,7 @@ def _details(form: Form, source: str, files: Callable[[], tuple[Upload, ...]]) -
         read_access=form.names(fields.READ_ACCESS),
         write_access=form.names(fields.WRITE_ACCESS),
         uploads=files(),
-        job_specifics=form.markup(fields.SPECIFICS, reserved=fields.DAEMON_REFERENCE),
+        job_specifics=gpu_field.specifics(form),
         input=form.typed(fields.INPUT),
         output=b"",
         job_name=form.checked(fields.JOB_NAME, labels.check_name),

@@ -19,7 +19,7 @@ from lgi_server.config.model import Config
 from lgi_server.config.source import ConfigError
 from lgi_server.db import open_database, schema
 from lgi_server.db.pool import Database
-from lgi_server.services.jobs import array_limits, dependencies, holds, licences
+from lgi_server.services.jobs import array_limits, dependencies, exclusions, holds, licences
 from lgi_server.services.project import orphans, peers
 from lgi_server.services.scheduling import accounting, ordering, reaper, retention
 from lgi_server.services.scheduling.ordering import Rule
@@ -135,6 +135,8 @@ def periodic_tasks(
     def release(now: int) -> None:
         if released := holds.release_due(database, now):
             log.info("project %s: the holds of %d jobs have ended", project, released)
+        if released := exclusions.release_due(database, now):
+            log.info("project %s: %d jobs may go again where they have failed", project, released)
 
     def settle(now: int) -> None:
         if settled := dependencies.settle_left(database, now):

@@ -6,7 +6,8 @@ from lgi_server.api import fields, job_elements, project_elements, responses
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.responses import Elements
 from lgi_server.services.jobs import explanation
-from lgi_server.services.jobs.explanation import Explanation, LicenceNeed, ResourceVerdict
+from lgi_server.services.jobs.explanation import Explanation, LicenceNeed
+from lgi_server.services.jobs.verdicts import MESSAGES, Reason, ResourceVerdict
 from lgi_server.tables.job_dependencies import Predecessor
 from lgi_server.tables.job_queue.positions import MOST
 
@@ -37,8 +38,8 @@ def _job(found: Explanation) -> Element:
 
 
 def _message(found: Explanation) -> str:
-    end = f": {found.job.end.text(found.job.state)}" if found.reason is explanation.Reason.ENDED else ""
-    return f"{explanation.MESSAGES[found.reason]}{end}"
+    end = f": {found.job.end.text(found.job.state)}" if found.reason is Reason.ENDED else ""
+    return f"{MESSAGES[found.reason]}{end}"
 
 
 def _explanation(found: Explanation) -> Elements:
@@ -86,6 +87,8 @@ def _resource(one: ResourceVerdict, number: int) -> Element:
         Element("reason", one.reason.value),
         Element("offers_application", int(one.is_offering)),
         Element("is_target", int(one.is_target)),
+        *((Element("excluded", 1),) if one.is_excluded else ()),
+        *((Element("failed_until", one.failed_until),) if one.failed_until else ()),
         *((Element("lacks", one.lacks),) if one.lacks else ()),
         *((Element("unavailable", one.unavailable),) if one.unavailable else ()),
         Element("running_jobs", one.running),

@@ -13,7 +13,7 @@ from itertools import chain
 from lgi_protocol import labels
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction, placeholders
-from lgi_server.tables import licence_wishes, urgent_jobs
+from lgi_server.tables import job_exclusions, licence_wishes, urgent_jobs
 from lgi_server.tables.job_queue.jobs import JobRow
 
 Names = list[tuple[str, str]]
@@ -27,6 +27,9 @@ PART, READ, LABEL = "part", "read", "label"
 # The roles of the rows from which lists are read.
 _LISTED = frozenset({READ, PART, LABEL})
 _LISTED_SQL = ", ".join(f"'{role}'" for role in sorted(_LISTED))
+# The roles of rows by whose state nothing is found.
+_STATELESS = ("target", *job_exclusions.ROLES)
+_STATELESS_SQL = ", ".join(f"'{role}'" for role in _STATELESS)
 # Hexadecimal digits of the digest of a reader and a label.
 _DIGITS = 32
 
@@ -84,8 +87,9 @@ def _insert(transaction: Transaction, rows: Sequence[tuple[str | int, ...]]) -> 
 
 # What a change of a job sets in its rows, by column: only what queries use for a role. Roles never change.
 _SETTINGS = {
-    "state": "CASE role WHEN 'target' THEN '' ELSE {} END",
-    "state_time_stamp": f"CASE WHEN role IN ({_LISTED_SQL}) THEN {{}} ELSE 0 END",
+    "state": f"CASE WHEN role IN ({_STATELESS_SQL}) THEN '' ELSE {{}} END",
+    "state_time_stamp": f"CASE WHEN role IN ({_LISTED_SQL}) THEN {{}}"
+    f" WHEN role = '{job_exclusions.FAILED}' THEN state_time_stamp ELSE 0 END",
     "ended": f"CASE WHEN role IN ({_LISTED_SQL}) THEN {{}} ELSE '' END",
     "name": "CASE role WHEN 'target' THEN {} ELSE name END",
 }

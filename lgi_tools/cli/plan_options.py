@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lgi_tools.client.job_plan import JobPlan
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_ORDER = ("priority", "deadline", "urgent")
+_ORDER = ("priority", "deadline", "urgent", "not_on")
 # The arguments of a command that these options are.
 NAMES = ("hold", "after", "after_any", "keep", "retries", "retry_on", "backoff", *_ORDER)
 # The fields of a submit that they become.
@@ -37,8 +37,14 @@ def followed(text: str) -> "tuple[int | str, ...]":
 
 
 def plan_options(command: _Command) -> _Command:
-    """Add --priority, --hold, --after, --keep-after-failure, --retries and what belongs to these."""
+    """Add --priority, --hold, --after, --keep-after-failure, --retries and what belongs to them, --not-on."""
     for option in (
+        click.option(
+            "--not-on",
+            multiple=True,
+            metavar="RESOURCE[,RESOURCE]",
+            help="Resources that are not to get the job; may be repeated (default: none).",
+        ),
         click.option(
             "--urgent",
             is_flag=True,
@@ -108,7 +114,7 @@ def plan_options(command: _Command) -> _Command:
 
 def of_options(given: Options) -> "JobPlan":
     """Return the plan that the options make. Raises ValueError."""
-    from lgi_tools.client.job_plan import JobPlan
+    from lgi_tools.client.job_plan import JobPlan, names_of
 
     after, after_any = (tuple(one for some in given[name] for one in some) for name in ("after", "after_any"))
     return JobPlan(
@@ -122,6 +128,7 @@ def of_options(given: Options) -> "JobPlan":
         priority=given["priority"],
         deadline=given["deadline"] or 0,
         urgent=given["urgent"],
+        not_on=names_of(given["not_on"]),
     )
 
 

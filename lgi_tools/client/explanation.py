@@ -1,7 +1,7 @@
 """The reason for the state of a job, as explained by a project server."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from lgi_protocol import xml
@@ -34,7 +34,8 @@ class Explanation:
 
     ``locked_by`` is the resource that has locked the job, ``locked_since`` is known from newer servers only.
     ``holds`` keep the job from being given out; it ``waits`` for other jobs, of which a server names the
-    first of ``count_of_waits``.
+    first of ``count_of_waits``. Resources in ``excluded`` are not to get the job; on those in
+    ``failed_until`` it has just failed: others get it first, until then.
     """
 
     message: str
@@ -47,6 +48,8 @@ class Explanation:
     holds: tuple[Hold, ...] = ()
     waits: tuple[AwaitedJob, ...] = ()
     count_of_waits: int = 0
+    excluded: frozenset[str] = frozenset()
+    failed_until: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def read_explanation(content: str) -> Explanation:
@@ -76,4 +79,10 @@ def read_explanation(content: str) -> Explanation:
             for found in xml.find_all(content, "after")
         ),
         count_of_waits=number(content, "number_of_after"),
+        excluded=frozenset(xml.value(one, "resource_name") for one in resources if number(one, "excluded")),
+        failed_until={
+            xml.value(one, "resource_name"): parse_time(until)
+            for one in resources
+            if (until := xml.value(one, "failed_until"))
+        },
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from lgi_protocol import job_priority, job_references
+from lgi_protocol import comma_lists, job_priority, job_references
 from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply
 from lgi_protocol.retry_rule import MOST_BACKOFF, MOST_RETRIES, normalize_rule
@@ -23,6 +23,7 @@ _KNOWN = {
     "priority": "plans_priority",
     "deadline": "plans_deadline",
     "urgent": "plans_urgent",
+    "not_on": "plans_not_on",
 }
 _FOLLOWED, _WITH_ARRAYS = ("after", "after_any"), "plans_after_arrays"
 # The most numbers that servers take which know no ranges and arrays there.
@@ -39,7 +40,8 @@ class JobPlan:
     ``retries`` times, after ends that ``retry_on`` names (any failure by default), at first after ``backoff``
     seconds (60 by default), then after twice as many. Of one's own queued jobs those with the highest
     ``priority`` are started first, from -100 to 100; it rises as the ``deadline`` comes nearer, in Unix
-    seconds (0: none). An ``urgent`` job is started before those of all users, if a group may have it.
+    seconds (0: none). An ``urgent`` job is started before those of all users, if a group may have it. No
+    resource of ``not_on`` gets the job.
     """
 
     hold: bool = False
@@ -52,6 +54,7 @@ class JobPlan:
     priority: int = 0
     deadline: int = 0
     urgent: bool = False
+    not_on: tuple[str, ...] = ()
 
     def fields(self) -> dict[str, str]:
         """Return the fields of a submit, those with a value. Raises ValueError."""
@@ -74,6 +77,7 @@ class JobPlan:
             "backoff": "" if self.backoff is None else str(self.backoff),
             "hold": "1" if self.hold else "",
             "urgent": "1" if self.urgent else "",
+            "not_on": comma_lists.join(self.not_on),
             "after": ", ".join(map(str, self.after)),
             "after_any": ", ".join(map(str, self.after_any)),
             "keep_after_failure": "1" if self.keep_after_failure else "",
@@ -97,6 +101,7 @@ class PlanArguments(TypedDict, total=False):
     priority: int
     deadline: int
     urgent: bool
+    not_on: "Iterable[str]"
 
 
 def plan_of(**given: Unpack[PlanArguments]) -> JobPlan:
@@ -117,7 +122,14 @@ def plan_of(**given: Unpack[PlanArguments]) -> JobPlan:
         priority=given.get("priority", 0),
         deadline=given.get("deadline", 0),
         urgent=given.get("urgent", False),
+        not_on=names_of(given.get("not_on", ())),
     )
+
+
+def names_of(given: "Iterable[str]") -> tuple[str, ...]:
+    """Return the names of comma lists, or of one, each once."""
+    texts = [given] if isinstance(given, str) else given
+    return comma_lists.unique(name for text in texts for name in comma_lists.split(text))
 
 
 def reference_of(job: "AnyJob | JobArray") -> int | str:

@@ -125,6 +125,7 @@ def explained(
         one
         for one in resources
         if can_take(job, one)
+        and not (explanation and explain_waits.exclusion(explanation, one.name, now))
         and one.drained_since is None
         and not is_silent(one, now)
         and not capabilities.unavailable_reason(one.capabilities, job.application)
@@ -151,7 +152,8 @@ def explained(
     for one in sorted(resources, key=lambda one: (one not in able, one.name)):
         runs = explanation.running.get(one.name, 0) if explanation else 0
         at_work = f"; currently runs {runs} jobs of {job.application}" if runs else ""
-        yield f"  {one.name}: {reason(job, one, now)}{at_work}"
+        why = (explanation and explain_waits.exclusion(explanation, one.name, now)) or reason(job, one, now)
+        yield f"  {one.name}: {why}{at_work}"
 
 
 def summary(job: "Job", resources: "Sequence[Resource]", able: int) -> str:

@@ -48,6 +48,15 @@ def in_its_way(found: "Explanation") -> Iterator[str]:
         yield f"  licence {one.name}: needs {one.requested}, {one.used} of {one.total} in use"
 
 
+def exclusion(found: "Explanation", resource: str, now: datetime) -> str:
+    """Return why a resource that might take a job does not get it, now or at all; empty for no reason."""
+    if resource in found.excluded:
+        return "is excluded by the job's --not-on"
+    if until := found.failed_until.get(resource):
+        return f"gets it in {age(until - now)}: it has just failed there, and others come first"
+    return ""
+
+
 def age(span: timedelta) -> str:
     """Return a time span in its largest unit, as ``3 hours``."""
     seconds = max(0, int(span.total_seconds()))

@@ -37,6 +37,7 @@ _KEYS: Mapping[str, tuple[type, str]] = {
     "priority": (int, "priority"),
     "deadline": (str, "deadline"),
     "urgent": (bool, "urgent"),
+    "not_on": (list, "not_on"),
     "keep_after_failure": (bool, "keep"),
     "env": (dict, environment_options.NAME),
     "read_access": (str, "read_access"),
@@ -45,7 +46,8 @@ _KEYS: Mapping[str, tuple[type, str]] = {
 _USUAL: Mapping[str, Any] = {
     **dict.fromkeys(("cpus", "gpus", "mem", "seconds", "image", "retries", "backoff", "deadline")),
     **dict.fromkeys(("targets", "output", "errors", "name", "retry_on", *access_options.NAMES), ""),
-    **dict.fromkeys(("resources", "files", "labels", "after", "after_any", environment_options.NAME), ()),
+    **dict.fromkeys(("resources", "files", "labels", "after", "after_any", "not_on"), ()),
+    environment_options.NAME: (),
     **dict.fromkeys(("hold", "keep", "urgent"), False),
     "priority": 0,
 }

@@ -19,7 +19,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 # The requests that resources announce limits for, by the name of the option.
 _REQUESTS = {"cpus": "cpus", "gpus": "gpus", "mem": "memory", "seconds": "walltime", "image": "image"}
 # The options that describe a job; to these lists a line adds to those of the command line.
-_LISTS = ("resources", "files", "labels", "after", "after_any", environment_options.NAME)
+_LISTS = ("resources", "files", "labels", "after", "after_any", "not_on", environment_options.NAME)
 _NAMES = (
     *_REQUESTS,
     *_LISTS,

@@ -118,7 +118,8 @@ def test_the_budgets_of_all_calls_hold(grid: Grid) -> None:
         "count": 2,
         "detail": 2,
         "job state": 2,
-        "lock": 4,
+        # Of which one reads which resources are not to get the job: it is queued.
+        "lock": 5,
         "details": 2,
         "update": 5,
         "finish": 5,

@@ -28,15 +28,18 @@ FIELDS = {
     "priority": "-7",
     "deadline": "4000000000",
     "urgent": "1",
+    "not_on": "res2@cluster",
 }
 END = {"exit_code": "0"}
 
 
 @pytest.fixture(autouse=True)
 def _urgent(request: pytest.FixtureRequest) -> None:
-    """The user may have urgent jobs."""
+    """The user may have urgent jobs, and there is a resource to exclude."""
     if "grid" in request.fixturenames:
-        permit(request.getfixturevalue("grid"), 5, "mark@laptop")
+        grid = request.getfixturevalue("grid")
+        permit(grid, 5, "mark@laptop")
+        grid.resource("res2@cluster")
 
 
 def test_all_fields_of_a_submit_are_tried_here() -> None:

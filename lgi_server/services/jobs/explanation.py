@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-from lgi_protocol import capabilities, comma_lists, states
+from lgi_protocol import comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.config.model import ProjectConfig
@@ -12,77 +11,16 @@ from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.services.jobs import holds, licences, locking, project_limits
 from lgi_server.services.jobs.licences import Amounts
-from lgi_server.services.jobs.targets import offers as is_offered
-from lgi_server.tables import active_resources, job_dependencies
+from lgi_server.services.jobs.verdicts import Reason, ResourceVerdict, judge
+from lgi_server.tables import active_resources, job_dependencies, job_exclusions
 from lgi_server.tables.active_resources import NO_SERVER, ResourceRow
 from lgi_server.tables.job_dependencies import Predecessor
 from lgi_server.tables.job_queue import jobs, positions
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.running_locks import Lock
 
-# A resource that has not called for so long may be down.
-SILENT_SECONDS = 1800
-
-
-class Reason(StrEnum):
-    """Why a job does not run, or why a resource does not take it."""
-
-    ENDED = "ended"
-    RUNNING = "running"
-    ABORTING = "aborting"
-    LOCKED = "locked"
-    HELD = "held"
-    ON_HOLD = "on_hold"
-    NO_LICENCES = "no_licences"
-    PROJECT_FULL = "project_full"
-    NO_OFFER = "no_offer"
-    NO_TARGET = "no_target"
-    LACKS = "lacks"
-    DRAINED = "drained"
-    SILENT = "silent"
-    UNAVAILABLE = "unavailable"
-    MAY_TAKE = "may_take"
-
-
-MESSAGES = {
-    Reason.ENDED: "it has ended",
-    Reason.RUNNING: "it runs",
-    Reason.ABORTING: "it is being aborted",
-    Reason.LOCKED: "a resource has it locked at this moment",
-    Reason.HELD: "the server was restored from a backup: a daemon that has the job may take it back first",
-    Reason.ON_HOLD: "it is held",
-    Reason.NO_LICENCES: "not all of the licences that it requests are free",
-    Reason.PROJECT_FULL: "the project runs as many jobs at once as its administrators allow",
-    Reason.NO_OFFER: "no resource offers its application now",
-    Reason.NO_TARGET: "none of its target resources offers its application now",
-    Reason.LACKS: "none of its target resources has what it requests",
-    Reason.DRAINED: "the resources that could take it are drained: they get no new jobs",
-    Reason.SILENT: "no resource that could take it has called for half an hour",
-    Reason.UNAVAILABLE: "the resources that could take it say that they take no jobs of its application now",
-    Reason.MAY_TAKE: "eligible resources have not taken it: they are full, or their local limits refuse it",
-}
-
-
-@dataclass(frozen=True)
-class ResourceVerdict:
-    """Whether a resource could take a job; ``running`` is the number of its jobs of the same application.
-
-    ``lacks`` is a capability that it has too little of for the job, ``unavailable`` its reason for taking no
-    jobs of the application now; both are empty if there is none.
-    """
-
-    resource: ResourceRow
-    is_offering: bool
-    is_target: bool
-    lacks: str
-    reason: Reason
-    running: int
-    unavailable: str = ""
-
-    @property
-    def is_able(self) -> bool:
-        """Whether the resource could take the job, whenever it last called."""
-        return self.is_offering and self.is_target and not self.lacks
+# Verdicts on resources that could take a job, and have called lately.
+_CALLING = frozenset({Reason.MAY_TAKE, Reason.UNAVAILABLE, Reason.FAILED})
 
 
 @dataclass(frozen=True)
@@ -131,7 +69,8 @@ def explain(
         return Explanation(job, _not_queued(job), *_holder(lock, everyone), 0, (), needs)
     running = positions.count_running(transaction, job.application)
     resources = [one for one in everyone if one.project_server == NO_SERVER]
-    verdicts = [_verdict(job, one, running.get(one.resource_name, 0), now) for one in resources]
+    excluded = job_exclusions.of_job(transaction, job_id)
+    verdicts = [judge(job, one, running.get(one.resource_name, 0), now, excluded) for one in resources]
     reason = _queued(job, lock, needs, verdicts)
     if reason is Reason.MAY_TAKE and project_limits.is_full(transaction, project.max_running_jobs):
         reason = Reason.PROJECT_FULL
@@ -162,39 +101,18 @@ def _queued(
     for reason, passed in (
         (Reason.NO_OFFER, [one.is_offering for one in verdicts]),
         (Reason.NO_TARGET, [one.is_offering and one.is_target for one in verdicts]),
+        (Reason.NOT_ON, [one.is_offering and one.is_target and not one.is_excluded for one in verdicts]),
         (Reason.LACKS, [one.is_able for one in verdicts]),
         (Reason.DRAINED, [one.is_able and not one.resource.is_drained for one in verdicts]),
-        (Reason.SILENT, [one.reason in {Reason.MAY_TAKE, Reason.UNAVAILABLE} for one in verdicts]),
-        (Reason.UNAVAILABLE, [one.reason is Reason.MAY_TAKE for one in verdicts]),
+        (Reason.SILENT, [one.reason in _CALLING for one in verdicts]),
+        (Reason.UNAVAILABLE, [one.reason in {Reason.MAY_TAKE, Reason.FAILED} for one in verdicts]),
+        (Reason.FAILED, [one.reason is Reason.MAY_TAKE for one in verdicts]),
     ):
         if not any(passed):
             return reason
     if any(need.used + need.number > need.total for need in needs):
         return Reason.NO_LICENCES
     return Reason.MAY_TAKE
-
-
-def _verdict(job: JobRow, resource: ResourceRow, running: int, now: int) -> ResourceVerdict:
-    is_offering = is_offered(resource, job.application)
-    is_target = comma_lists.contains_any(job.target_resources, [resource.resource_name])
-    lacks = capabilities.missing_capability(
-        resource.resource_capabilities, job.application, job.job_specifics
-    )
-    unavailable = capabilities.unavailable_reason(resource.resource_capabilities, job.application)
-    reason = Reason.MAY_TAKE
-    if not is_offering:
-        reason = Reason.NO_OFFER
-    elif not is_target:
-        reason = Reason.NO_TARGET
-    elif lacks:
-        reason = Reason.LACKS
-    elif resource.is_drained:
-        reason = Reason.DRAINED
-    elif resource.last_call_time < now - SILENT_SECONDS:
-        reason = Reason.SILENT
-    elif unavailable:
-        reason = Reason.UNAVAILABLE
-    return ResourceVerdict(resource, is_offering, is_target, lacks, reason, running, unavailable)
 
 
 def _needs(transaction: Transaction, job: JobRow, totals: Amounts) -> list[LicenceNeed]:

@@ -9,6 +9,7 @@ from lgi_server.services.jobs import (
     array_submission,
     dependencies,
     event_log,
+    exclusions,
     predecessors,
     retries,
 )
@@ -77,6 +78,7 @@ def _store_related(
     plans = {job.job_id: one.plan for one, job in zip(prepared, made, strict=True) if one.plan != NO_PLAN}
     if plans:
         retries.store(context.transaction, list(plans.items()))
+        exclusions.store(context.transaction, made, plans)
     changed = dependencies.store(context.transaction, plans, context.now) if plans else {}
     return [changed.get(job.job_id, job) for job in made]
 

@@ -16,7 +16,7 @@ from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import licences, project_limits
 from lgi_server.services.jobs.licences import Amounts
-from lgi_server.tables import active_resources, job_holds, restorations, running_locks
+from lgi_server.tables import active_resources, job_exclusions, job_holds, restorations, running_locks
 from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import jobs, lock_states
 from lgi_server.tables.job_queue.jobs import JobRow
@@ -87,6 +87,8 @@ def lock(
         raise LGIError(ErrorNumber.CANNOT_LOCK, f"job {job_id}")
     elif job.state == State.QUEUED and resource.is_drained and not job.daemon_reference:
         raise LGIError(ErrorNumber.CANNOT_LOCK, f"job {job_id}", message="The resource is drained")
+    elif job.state == State.QUEUED and not job.daemon_reference:
+        _check_not_excluded(transaction, resource, job_id)
     if job.state == State.QUEUED and not licences.grant(transaction, [job], totals):
         message = "The job's licences are all in use"
         raise LGIError(ErrorNumber.CANNOT_LOCK, f"{job.licences}, job {job_id}", message=message)
@@ -95,6 +97,11 @@ def lock(
     lock_id = running_locks.insert(transaction, job_id, resource.resource_id, session_id, now)
     lock_states.mark_locked(transaction, [job_id])
     return Lock(lock_id, job_id, resource.resource_id, now, session_id)
+
+
+def _check_not_excluded(transaction: Transaction, resource: ResourceRow, job_id: int) -> None:
+    if resource.resource_name in job_exclusions.of_job(transaction, job_id):
+        raise LGIError(ErrorNumber.CANNOT_LOCK, f"job {job_id}", message="The job is not for this resource")
 
 
 def lock_all(

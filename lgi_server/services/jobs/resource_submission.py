@@ -11,6 +11,7 @@ from lgi_server.services.access import submit_rules
 from lgi_server.services.access.submit_rules import JobCounter
 from lgi_server.services.jobs import (
     event_log,
+    exclusions,
     history,
     licences,
     locking,
@@ -96,6 +97,7 @@ def _prepare_for_owners(
     if not allowed:
         raise LGIError(ErrorNumber.OWNERS_REFUSED, request.application)
     details = request.details()
+    exclusions.check(facts.everyone, request.application, targets, details.plan.not_on)
     plan = predecessors.resolve(context, details.plan, allowed)
     known = replace(details, plan=plan)
     job = submission.new_job(context, request, state, allowed, targets, details=known)

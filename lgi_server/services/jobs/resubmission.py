@@ -45,9 +45,8 @@ def _request(
         why = "Only a job that has ended can be submitted again"
         raise LGIError(ErrorNumber.STATE, f"job {job_id} is {job.state}", message=why)
     targets = history.first_targets(transaction, job)
-    plan = retries.plan_of(transaction, job) if job.retries else NO_PLAN
     # Each urgent job is asked for by itself: this one is a usual one.
-    plan = replace(plan, priority=job.user_priority, deadline=job.deadline)
+    plan = replace(retries.plan_of(transaction, job), priority=job.user_priority, deadline=job.deadline)
     return SubmitRequest(job.application, targets, partial(payload, job, user, plan), key)
 
 

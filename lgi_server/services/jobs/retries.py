@@ -12,9 +12,10 @@ from lgi_protocol.daemon_reference import without_reference
 from lgi_protocol.job_end import NO_END, Result
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.jobs import history, holds
+from lgi_server.services.jobs import exclusions, history, holds
+from lgi_server.services.jobs.exclusions import Failure
 from lgi_server.services.jobs.submit_request import JobPlan
-from lgi_server.tables import event_queue, job_holds, job_retries
+from lgi_server.tables import event_queue, job_exclusions, job_holds, job_retries
 from lgi_server.tables.job_holds import Hold
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.job_retries import RetryPolicy, Try
@@ -25,11 +26,12 @@ KEPT = 1024
 
 @dataclass(frozen=True)
 class Retry:
-    """A failed job as it is queued again, why, and until when it is held, in seconds."""
+    """A failed job as it is queued again, why, until when it is held, in seconds, and where it has failed."""
 
     job: JobRow
     why: str
     until: int
+    resource: str = ""
 
 
 def after(
@@ -62,7 +64,8 @@ def after(
         started=None,
         tried=number,
     )
-    return Retry(queued, f"try {number} of {most}: {how}; the next in {wait} s", now + wait)
+    why = f"try {number} of {most}: {how}; the next in {wait} s"
+    return Retry(queued, why, now + wait, comma_lists.join(old.target_resources))
 
 
 def _try_of(old: JobRow, ended: JobRow, number: int) -> Try:
@@ -84,7 +87,12 @@ def _try_of(old: JobRow, ended: JobRow, number: int) -> Try:
 
 
 def wait(transaction: Transaction, retries: Sequence[Retry], now: int, *, is_locked: bool = False) -> None:
-    """Hold jobs, which are stored as queued, until their next try; ``is_locked``: by a session."""
+    """Hold jobs, which are stored as queued, until their next try; ``is_locked``: by a session.
+
+    Then the resource on which each has failed comes last for it.
+    """
+    failed = [(Failure(one.job, one.resource), one.until) for one in retries]
+    exclusions.pass_over(transaction, failed, now)
     later = [one for one in retries if one.until > now]
     if not later:
         return
@@ -108,8 +116,9 @@ def store(transaction: Transaction, plans: Sequence[tuple[int, JobPlan]]) -> Non
 
 
 def plan_of(transaction: Transaction, job: JobRow) -> JobPlan:
-    """Return the plan of a job like this one: when it is tried again."""
+    """Return the plan of a job like this one: when it is tried again, and where it is not to run."""
     policy = job_retries.find(transaction, job.job_id) if job.retries else None
+    plan = JobPlan(not_on=job_exclusions.known_of(transaction, job.job_id))
     if policy is None:
-        return JobPlan()
-    return JobPlan(retries=job.retries, retry_on=policy.retry_on, backoff=policy.backoff)
+        return plan
+    return replace(plan, retries=job.retries, retry_on=policy.retry_on, backoff=policy.backoff)

@@ -11,6 +11,7 @@ from lgi_server.services.access import submit_rules
 from lgi_server.services.access.principals import ProjectServers, UserPrincipal, servers_among
 from lgi_server.services.access.submit_rules import JobCounter
 from lgi_server.services.jobs import (
+    exclusions,
     idempotency,
     job_storage,
     licences,
@@ -115,6 +116,7 @@ def prepare_for_user(
     details = request.details()
     plan = details.plan
     if plan != NO_PLAN:
+        exclusions.check(facts.everyone, request.application, targets, plan.not_on)
         plan = predecessors.resolve(context, plan, user.names)
     known = replace(details, plan=plan)
     job = new_job(context, request, State.QUEUED.value, owners, targets, details=known)

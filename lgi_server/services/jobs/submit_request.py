@@ -47,7 +47,8 @@ class JobPlan:
     former fails it is aborted, with ``keep`` held for its users. It is tried again
     ``retries`` times when it fails as ``retry_on`` says, at first after ``backoff`` seconds. Of the queued
     jobs of one user that with the highest ``priority`` comes first; it rises before the ``deadline``, in
-    seconds since 1970. It follows elements of ``arrays`` too. An ``urgent`` one comes before all others.
+    seconds since 1970. It follows elements of ``arrays`` too. An ``urgent`` one comes before all others. No
+    resource in ``not_on`` gets it.
     """
 
     hold: bool = False
@@ -61,14 +62,18 @@ class JobPlan:
     deadline: int | None = None
     arrays: tuple[FollowedArray, ...] = ()
     urgent: bool = False
+    not_on: tuple[str, ...] = ()
 
     def values(self) -> tuple[object, ...]:
         """Return what differs between plans.
 
-        Without urgent, arrays, priority and deadline this is what it was before there were any: so a submit
-        can be repeated after an upgrade.
+        Without not_on, urgent, arrays, priority and deadline this is what it was before there were any: so a
+        submit can be repeated after an upgrade.
         """
         values = astuple(self)
+        if self.not_on:
+            return values
+        values = values[:-1]
         if self.urgent:
             return values
         values = values[:-1]

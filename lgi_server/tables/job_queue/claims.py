@@ -5,6 +5,7 @@ from functools import partial
 
 from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Transaction, placeholders
+from lgi_server.tables import job_exclusions
 from lgi_server.tables.job_queue.jobs import NEEDS_NO_GPUS, SHORT, USUAL, JobRow, job_in, prefixed
 
 # When other transactions hold some of the jobs, a second search reads this many times as many.
@@ -40,7 +41,8 @@ def _offered(
         "application = %s AND queued_for = %s AND lock_state = 0 AND licences = %s"
         " AND NOT EXISTS (SELECT 1 FROM running_locks AS held WHERE held.job_id = job.job_id)"
     )
-    parameters: list[str | int] = []
+    where += f" AND {job_exclusions.ALLOWS}"
+    parameters: list[str | int] = [resource]
     if skips_gpus:
         # No index has it: it is asked for where jobs for GPUs were in the way only.
         where += f" AND {NEEDS_NO_GPUS}"

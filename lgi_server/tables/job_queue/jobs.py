@@ -94,8 +94,10 @@ class JobRow:
         return reference_of(self.job_specifics)
 
 
-# A condition on jobs, which reads their specifics: those that request no GPUs.
-NEEDS_NO_GPUS = "INSTR(job_specifics, '<gpus>') = 0"
+# A condition on jobs, which reads their specifics: those that request no GPUs, or 0.
+NEEDS_NO_GPUS = (
+    "(INSTR(job_specifics, '<gpus>') = 0 OR INSTR(REPLACE(job_specifics, ' ', ''), '<gpus>0</gpus>') > 0)"
+)
 SHORT = (
     "job_id, state, application, owners, read_access, write_access, target_resources, job_specifics,"
     " lock_state, state_time_stamp, repository, licences, exit_code, exit_signal, end_reason,"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Transaction, placeholders
+from lgi_server.tables import job_exclusions
 from lgi_server.tables.job_queue.jobs import NEEDS_NO_GPUS
 
 # NEWEST: jobs read of each application and target; older ones a resource was offered already.
@@ -16,13 +17,22 @@ MOST_NAMED = 100
 
 @dataclass(frozen=True)
 class PendingJob:
-    """A job that the resources in ``target_resources`` may wait for, those with GPUs if it ``needs_gpus``."""
+    """A job that the resources in ``target_resources`` may wait for, those with GPUs if it ``needs_gpus``.
+
+    Those in ``excluded`` do not get it.
+    """
 
     job_id: int
     state: str
     application: str
     target_resources: tuple[str, ...]
     needs_gpus: bool = False
+    excluded: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What makes it another one for those that wait."""
+        return self.job_id, self.state, self.excluded
 
 
 # The state of a PendingJob whose output a user watches.
@@ -56,8 +66,11 @@ def find_pending(
     return found
 
 
-_COLUMNS = "job_id, state, application, target_resources, needs_gpus"
-_READ = f"job_id, state, application, target_resources, NOT ({NEEDS_NO_GPUS}) AS needs_gpus"
+_COLUMNS = "job_id, state, application, target_resources, needs_gpus, excluded"
+_READ = (
+    f"job_id, state, application, target_resources, NOT ({NEEDS_NO_GPUS}) AS needs_gpus,"
+    f" {job_exclusions.NAMES} AS excluded"
+)
 _Query = tuple[str, Sequence[object]]
 
 
@@ -110,6 +123,7 @@ def _run(transaction: Transaction, queries: Sequence[_Query]) -> list[PendingJob
             row["application"],
             comma_lists.split(row["target_resources"]),
             bool(row["needs_gpus"]),
+            comma_lists.split(row["excluded"] or ""),
         )
         for row in transaction.rows(" UNION ALL ".join(parts), *values)
     ]
