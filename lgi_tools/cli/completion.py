@@ -1,10 +1,15 @@
-"""Completion of job ids, names, states and applications, from the jobs of the user, by shells."""
+"""Completion of job ids, names, states, applications and resources, as the server knows them, by shells."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import click
 
 from lgi_protocol.states import State
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need it import it.
+    from lgi_tools.client.interface_calls import Caller
 
 # The newest jobs that are offered, and the seconds that a person waits for them.
 _MOST = 200
@@ -32,6 +37,15 @@ def complete_ids(context: click.Context, _option: click.Parameter, begun: str) -
     return _begun((_value(text, "job_id") for text in _jobs(context)), begun)
 
 
+def complete_resources(context: click.Context, _option: click.Parameter, begun: str) -> list[str]:
+    """Return the resources of the project that begin so."""
+
+    def read(caller: "Caller") -> Iterator[str]:
+        yield from caller.call("project_resource_list", {}).all("resource")
+
+    return _begun((_value(text, "resource_name") for text in _asked(context, read)), begun)
+
+
 def _begun(texts: Iterable[str], begun: str) -> list[str]:
     return sorted({text for text in texts if text and text.startswith(begun)})
 
@@ -43,7 +57,18 @@ def _value(text: str, name: str) -> str:
 
 
 def _jobs(context: click.Context) -> Iterator[str]:
-    """Yield the newest jobs of the user; none without an answer in time, or without a setting."""
+    """Yield the newest jobs of the user."""
+
+    def read(caller: "Caller") -> Iterator[str]:
+        total = caller.call("job_state", {"limit": "0"}).number("number_of_jobs")
+        page = {"start": str(max(0, total - _MOST)), "limit": str(_MOST), "show": "labels"}
+        yield from caller.call("job_state", page).all("job")
+
+    yield from _asked(context, read)
+
+
+def _asked(context: click.Context, read: "Callable[[Caller], Iterator[str]]") -> Iterator[str]:
+    """Yield what ``read`` reads; nothing without an answer in time, or without a setting."""
     from contextlib import closing, suppress
     from dataclasses import replace
 
@@ -61,7 +86,4 @@ def _jobs(context: click.Context) -> Iterator[str]:
         with closing(
             Client(chosen.server, chosen.credentials(), answer_seconds=_SECONDS, direct=True)
         ) as client:
-            caller = Caller(client, chosen, replace(DEFAULT, retry_seconds=0.0))
-            total = caller.call("job_state", {"limit": "0"}).number("number_of_jobs")
-            page = {"start": str(max(0, total - _MOST)), "limit": str(_MOST), "show": "labels"}
-            yield from caller.call("job_state", page).all("job")
+            yield from read(Caller(client, chosen, replace(DEFAULT, retry_seconds=0.0)))

@@ -26,6 +26,7 @@ from lgi_tools.commands.priority import main as priority
 from lgi_tools.commands.qdel import main as qdel
 from lgi_tools.commands.qstat import main as qstat
 from lgi_tools.commands.qsub import main as qsub
+from lgi_tools.commands.resource import main as resource
 from lgi_tools.commands.resubmit import main as resubmit
 from lgi_tools.commands.run import main as run_command
 from lgi_tools.commands.share import main as share
@@ -59,6 +60,7 @@ TOOLS = {
     "LGI_priority": priority,
     "LGI_top": top,
     "LGI_token": token,
+    "LGI_resource": resource,
     "LGI_explain": explain,
     "LGI_join": join,
     "LGI_task": task,
