@@ -162,7 +162,13 @@ def selection(chosen: Options, user: str, default_all: bool = False) -> "Selecti
     if chosen.get("failed") and chosen.get("succeeded"):
         raise click.UsageError("--failed cannot be combined with --succeeded")
     words = _words(chosen.get("words", ()))
+    plain = [word for word in words if "[" not in word]
+    arrays = [word for word in words if "[" in word]
+    # Beside numbers an array is selected too, beside an option only what is in both.
+    first = chosen.get("array", "") or next(iter(arrays[: not plain]), "")
     try:
+        if arrays and chosen.get("array"):
+            raise ValueError(f"--array cannot be combined with {arrays[0]}")
         found = Selection(
             state=chosen.get("state", ""),
             application=chosen.get("application", ""),
@@ -172,8 +178,9 @@ def selection(chosen: Options, user: str, default_all: bool = False) -> "Selecti
             owner=user if chosen.get("mine") else chosen.get("group", ""),
             resource=chosen.get("resource", ""),
             since=chosen.get("since") or 0,
-            numbers=read_numbers(word for word in words if "[" not in word),
-            array=_array(chosen.get("array", ""), [word for word in words if "[" in word]),
+            numbers=read_numbers(plain),
+            array=first,
+            more_arrays=tuple(arrays[bool(first) :]),
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
@@ -205,14 +212,6 @@ def only_own(chosen: Options, user: str, found: "Sequence[Job]") -> "list[Job]":
     if not found:
         raise click.ClickException("no job is selected")
     return own
-
-
-def _array(option: str, words: Sequence[str]) -> str:
-    """Return the array of an option or of a word as ``7[]`` or ``7[1-3]``. Raises ValueError for several."""
-    given = [*([option] if option else []), *words]
-    if len(given) > 1:
-        raise ValueError(f"only one array can be selected, not {' and '.join(given[:3])}")
-    return given[0] if given else ""
 
 
 def _words(words: Sequence[str]) -> list[str]:

@@ -26,7 +26,8 @@ class Selection:
     ``state`` and ``application`` may begin with ``!`` for all others. ``ended`` is ``succeeded``, ``failed``
     or ``unknown``. ``labels`` are written ``key=value``. ``since`` is the earliest last change, in Unix
     seconds. ``numbers`` are ranges of job ids, each with its last one. ``array`` is an array as ``7``, or
-    elements of it as ``7[1-3,9]`` or ``7[][1-3,9]``; ``single`` passes no elements of arrays.
+    elements of it as ``7[1-3,9]`` or ``7[][1-3,9]``; ``single`` passes no elements of arrays. Those of
+    ``more_arrays`` that pass the filters other than ``numbers`` and ``array`` are selected too.
     """
 
     state: str = ""
@@ -40,15 +41,19 @@ class Selection:
     numbers: tuple[tuple[int, int], ...] = ()
     array: str = ""
     single: bool = False
+    more_arrays: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError for a name or label that no job can have, or an array that cannot be read."""
-        check_array(self.array)
+        for array in (self.array, *self.more_arrays):
+            check_array(array)
         labels.check_name(self.name)
         labels.read_labels(self.labels)
 
     def fields(self) -> dict[str, str]:
-        """Return the fields of a call that lists these jobs."""
+        """Return the fields of a call that lists these jobs. Raises ValueError for more than one array."""
+        if self.more_arrays:
+            raise ValueError("several arrays cannot be listed at once: give one, or a name or label of all")
         numbers = (f"{first}-{last}" if last != first else str(first) for first, last in self.numbers)
         fields = {
             "state": self.state,
@@ -68,12 +73,14 @@ class Selection:
     @property
     def is_everything(self) -> bool:
         """Whether no filter is set."""
-        return not self.fields()
+        return not self.more_arrays and not self.fields()
 
     def parts(self) -> Iterator["Selection"]:
-        """Yield selections of no more ranges than a call may have; together they are this one."""
+        """Yield selections of no more ranges and arrays than a call may have; together they are this one."""
         for begin in range(0, max(1, len(self.numbers)), MOST_RANGES):
-            yield replace(self, numbers=self.numbers[begin : begin + MOST_RANGES])
+            yield replace(self, numbers=self.numbers[begin : begin + MOST_RANGES], more_arrays=())
+        for array in self.more_arrays:
+            yield replace(self, numbers=(), array=array, more_arrays=())
 
 
 class Filters(TypedDict, total=False):

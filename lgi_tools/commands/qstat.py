@@ -8,7 +8,7 @@ from lgi_tools.cli import completion, options, output_json, program, selection_o
 from lgi_tools.cli.numeric_options import COUNT
 from lgi_tools.cli.output_json import OutputFormat, Values
 from lgi_tools.cli.program import CallError
-from lgi_tools.cli.session import UserCalls
+from lgi_tools.cli.session import UserCalls, translate_errors
 
 NAME = "LGI_qstat"
 
@@ -119,7 +119,8 @@ def command(
     wanted = {"state": state, "application": application, "ended": "".join(outcomes)}
     fields = {name: text for name, text in wanted.items() if text}
     if more or total:
-        fields |= selection_options.selection(words, chosen.user, default_all=total).fields()
+        with translate_errors():
+            fields |= selection_options.selection(words, chosen.user, default_all=total).fields()
     if arrays or total:
         qstat_arrays.show(calls, fields, shape, arrays=arrays)
     elif is_long and shape is OutputFormat.TEXT:

@@ -1,7 +1,7 @@
 """LGI_run: run a command line on any resource that offers `command`."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +15,7 @@ from lgi_tools.cli.request_options import warn_of_unmet
 from lgi_tools.cli.session import open_project
 from lgi_tools.client import command_line
 from lgi_tools.client.timing import DEFAULT, Timing
-from lgi_tools.commands import run_array, run_options
+from lgi_tools.commands import run_array, run_follow, run_options
 from lgi_tools.commands.run_options import Plan
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ _LARGE = 100
     " (default: random).",
 )
 @run_array.array_options
+@run_follow.follow_options
 @output_json.option
 @options.project_options
 @options.version
@@ -89,11 +90,14 @@ def command(
         raise click.UsageError("--at-most is for --array, --each-line and --each")
     if as_json and (wait or batch is not None):
         raise click.UsageError("--json cannot be combined with --wait and --batch: LGI_wait has it too")
+    follows = {name: given.pop(name) for name in run_follow.NAMES}
+    if any(follows.values()) and not is_array:
+        raise click.UsageError("--after-each is for arrays: a job follows others with --after")
     job = run_options.split(given)
     if batch is not None:
         return _submit_batch(batch, batch_id, job, given)
     if is_array:
-        return _submit_array(words, job, given, at_most=at_most or 0, batch_id=batch_id, as_json=as_json)
+        return _submit_array(words, job, given, follows, (at_most or 0, batch_id), as_json=as_json)
     try:
         plan = run_options.plan(words, job)
     except ValueError as error:
@@ -146,11 +150,12 @@ def _submit_array(
     words: Sequence[str],
     job: options.Options,
     given: options.Options,
+    follows: Mapping[str, Sequence[int]],
+    limits: tuple[int, str],
     *,
-    at_most: int,
-    batch_id: str,
     as_json: bool,
 ) -> int:
+    """Submit an array; ``limits`` are how many elements run at once, and the batch id."""
     from lgi_tools.client import idempotent_submit
 
     dimensions, size = run_array.dimensions()
@@ -158,11 +163,12 @@ def _submit_array(
         if size > _LARGE or job["urgent"]:
             # Before the work on each element, which takes as long as the submit itself.
             project.check_array(command_line.APPLICATION, size, urgent=job["urgent"])
-        found = run_array.plans(words, job, dimensions)
+        own = run_array.plans(words, job, dimensions)
+        found = run_follow.followers(project, own, follows)
         run_array.warn(words, found, NAME)
-        batch_id = batch_id or idempotent_submit.new_id()
+        at_most, batch_id = limits[0], limits[1] or idempotent_submit.new_id()
         code = run_array.submit(project, found, NAME, at_most=at_most, batch_id=batch_id, as_json=as_json)
-        _warn(project, list(found.values()))
+        _warn(project, list(own.values()))
         return code
 
 

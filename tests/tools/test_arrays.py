@@ -247,6 +247,45 @@ def test_elements_are_selected_by_what_a_shell_makes_of_an_array(grid: Grid, too
         assert [job.id for job in project.jobs(array=f"{made}[][1]")] == [made]
 
 
+def test_elements_follow_the_like_elements_of_another_array(grid: Grid, tool: Run) -> None:
+    """As far as that has them; of another order of indexes too."""
+    made = array(tool, "--array", "1-4", "--", "echo", "{}")
+    after = array(tool, "--array", "4,2", "--after-each", f"{made}[]", "--keep-after-failure", "--", "echo", "{}")
+    other = array(tool, "--array", "3", "--after-any-each", str(made), "--", "echo", "{}")
+
+    lacking = tool(run_command, "--array", "4-5", "--after-each", str(made), "--", "echo", "{}")
+    missing = tool(run_command, "--array", "1", "--after-each", "999[]", "--", "echo", "{}")
+    alone = tool(run_command, "--after-each", str(made), "--", "echo")
+
+    rows = grid.rows(
+        "SELECT one.job_id, array_index, after_id, kind, kept FROM job_dependencies AS one"
+        " JOIN job_queue AS job ON job.job_id = one.job_id ORDER BY one.job_id, array_index"
+    )
+    follows = {(row["array_index"], row["after_id"], row["kind"], row["kept"]) for row in rows}
+    assert follows == {(4, made + 3, "ok", 1), (2, made + 1, "ok", 1), (3, made + 2, "any", 0)}
+    assert {after, other} <= {row["job_id"] for row in rows}
+    assert "element 5 is to follow that of array" in lacking[2]
+    assert "there is no array 999" in missing[2]
+    assert "--after-each is for arrays" in alone[2]
+    assert lacking[0] == missing[0] == alone[0] == 1
+    assert len(grid.rows("SELECT job_id FROM job_queue WHERE application = 'command'")) == 7
+
+
+def test_several_arrays_are_selected_at_once(grid: Grid, tool: Run) -> None:
+    """And jobs beside them, each once; with other options what is in both."""
+    first = array(tool, "--array", "1-2", "--name", "a", "--", "echo", "{}")
+    second = array(tool, "--array", "1-2", "--name", "b", "--hold", "--", "echo", "{}")
+    alone = int(tool(run_command, "--name", "a", "--", "true")[1])
+
+    held = json.loads(tool(hold, f"{first}[]", f"{second}[2]", f"{second}[]", str(alone), "--json")[1])
+    some = json.loads(tool(hold, f"{first}[]", f"{second}[]", "--name", "b", "--json")[1])
+    refused = tool(qstat, f"{first}[]", f"{second}[]")
+
+    assert sorted(one["job_id"] for one in held["jobs"]) == [first, first + 1, second, second + 1, alone]
+    assert sorted(one["job_id"] for one in some["jobs"]) == [second, second + 1]
+    assert (refused[0], "several arrays cannot be listed at once" in refused[2]) == (1, True)
+
+
 def test_a_job_follows_a_whole_array(grid: Grid, tool: Run) -> None:
     """As it was printed; what it waits for is counted where that is long."""
     made = array(tool, "--array", "1-40", "--", "echo", "{}")
