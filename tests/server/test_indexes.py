@@ -182,7 +182,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "pulses": lambda one: heartbeats.store(one, [7, 8], 1),
     "repository": lambda one: repositories.find_job(one, "JOB_7"),
     "reader by a job": lambda one: job_access.runs_for(one, "res1", ["user7"]),
-    "delete": lambda one: states.delete(one, 1),
+    "delete": lambda one: states.delete(one, [1, 2]),
     "locks of a session": lambda one: running_locks.of_session(one, 1),
     "locks of no session": lambda one: (
         running_locks.abandoned(one, 1),
