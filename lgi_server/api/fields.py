@@ -95,6 +95,8 @@ ARRAY_INDEX = _field("array_index", INTEGER, E.LIMIT_TOO_BIG, E.LIMIT_TOO_BIG)
 ARRAY_ID = Field("array_id", 16384, E.JOB_ID_TOO_BIG, E.JOB_ID)
 BEFORE = _field("before", INTEGER, E.START_TOO_BIG)
 SINGLE = _field("single", INTEGER, E.LIMIT_TOO_BIG)
+# Ours: only queued jobs that something holds.
+HELD = _field("held", INTEGER, E.LIMIT_TOO_BIG)
 # Ours: usage of users or groups, the columns to group it by, and the month.
 USAGE_KIND = _field("kind", SHORT, E.STATE_TOO_BIG)
 USAGE_BY = _field("by", SHORT, E.STATE_TOO_BIG)

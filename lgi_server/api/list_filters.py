@@ -23,6 +23,7 @@ FILTERS = (
     fields.SINCE,
     fields.JOB_IDS,
     *ARRAYS,
+    fields.HELD,
 )
 
 

@@ -23,6 +23,7 @@ def read(call: InterfaceContext, ended: str) -> Selection:
         list_filters.number_ranges(form),
         *list_filters.array(form),
         form.has(fields.SINGLE.name) and form.number(fields.SINGLE) > 0,
+        is_held=form.has(fields.HELD.name) and form.number(fields.HELD) > 0,
     )
 
 

@@ -19,7 +19,8 @@ _GIVEN = ("server", "project", "user", "groups", "key", "certificate", "ca")
 
 def complete_states(_context: click.Context, _option: click.Parameter, begun: str) -> list[str]:
     """Return the states, and all others (``!queued``), that begin so."""
-    return [name for state in State for name in (state, f"!{state}") if name.startswith(begun)]
+    names = [name for state in State for name in (state, f"!{state}")]
+    return [name for name in (*names, "held") if name.startswith(begun)]
 
 
 def complete_names(context: click.Context, _option: click.Parameter, begun: str) -> list[str]:

@@ -11,7 +11,7 @@ import click
 
 from lgi_tools.cli.completion import complete_applications, complete_ids, complete_names, complete_states
 from lgi_tools.cli.options import Options
-from lgi_tools.cli.param_types import TextParamType
+from lgi_tools.cli.param_types import STATE, TextParamType
 from lgi_tools.client import command_line
 
 if TYPE_CHECKING:
@@ -56,10 +56,12 @@ def since(text: str) -> int:
 _STATE = click.option(
     "-s",
     "--state",
+    type=STATE,
     default="",
     shell_complete=complete_states,
     metavar="STATE",
-    help="Only jobs in this state; !STATE: in all others (default: any).",
+    help="Only jobs in this state: queued, held, running, aborting, finished or aborted; !STATE: in all"
+    " others (default: any).",
 )
 _APPLICATION = click.option(
     "-a",

@@ -16,14 +16,17 @@ MOST_RANGES = 500
 # What a call asks to be told of each job: servers read over words they do not know.
 SHOW = {"show": "labels, times, holds, tries, array, usage, priority, fetched"}
 # The fields that older servers read over.
-_OURS = ("job_name", "labels", "owner", "resource", "since", "job_ids", "array_id", "single")
+_OURS = ("job_name", "labels", "owner", "resource", "since", "job_ids", "array_id", "single", "held")
+# The state that lists show of a queued job which something holds.
+HELD = "held"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """The jobs that pass all filters; an empty filter passes every job.
 
-    ``state`` and ``application`` may begin with ``!`` for all others. ``ended`` is ``succeeded``, ``failed``
+    ``state`` and ``application`` may begin with ``!`` for all others; ``held`` are queued jobs that are not
+    given out. ``ended`` is ``succeeded``, ``failed``
     or ``unknown``. ``labels`` are written ``key=value``. ``since`` is the earliest last change, in Unix
     seconds. ``numbers`` are ranges of job ids, each with its last one. ``array`` is an array as ``7``, or
     elements of it as ``7[1-3,9]`` or ``7[][1-3,9]``; ``single`` passes no elements of arrays. Those of
@@ -47,6 +50,7 @@ class Selection:
         """Raise ValueError for a name or label that no job can have, or an array that cannot be read."""
         for array in (self.array, *self.more_arrays):
             check_array(array)
+        state_fields(self.state)
         labels.check_name(self.name)
         labels.read_labels(self.labels)
 
@@ -56,7 +60,7 @@ class Selection:
             raise ValueError("several arrays cannot be listed at once: give one, or a name or label of all")
         numbers = (f"{first}-{last}" if last != first else str(first) for first, last in self.numbers)
         fields = {
-            "state": self.state,
+            **state_fields(self.state),
             "application": self.application,
             "ended": self.ended,
             "job_name": labels.check_name(self.name),
@@ -81,6 +85,13 @@ class Selection:
             yield replace(self, numbers=self.numbers[begin : begin + MOST_RANGES], more_arrays=())
         for array in self.more_arrays:
             yield replace(self, numbers=(), array=array, more_arrays=())
+
+
+def state_fields(state: str) -> dict[str, str]:
+    """Return the fields for the jobs in a state, which may be ``held``. Raises ValueError for ``!held``."""
+    if state == f"!{HELD}":
+        raise ValueError("!held cannot be selected: held jobs are queued")
+    return {"state": "queued", "held": "1"} if state == HELD else {"state": state}
 
 
 class Filters(TypedDict, total=False):

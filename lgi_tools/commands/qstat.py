@@ -7,6 +7,7 @@ import click
 from lgi_tools.cli import completion, options, output_json, program, selection_options, terminal
 from lgi_tools.cli.numeric_options import COUNT
 from lgi_tools.cli.output_json import OutputFormat, Values
+from lgi_tools.cli.param_types import STATE
 from lgi_tools.cli.program import CallError
 from lgi_tools.cli.session import UserCalls, translate_errors
 
@@ -25,10 +26,12 @@ NAME = "LGI_qstat"
 @click.option(
     "-s",
     "--state",
+    type=STATE,
     default="",
     shell_complete=completion.complete_states,
     metavar="STATE",
-    help="Only jobs in this state; !STATE: in all others (default: any).",
+    help="Only jobs in this state: queued, held, running, aborting, finished or aborted; !STATE: in all"
+    " others (default: any).",
 )
 @click.option("--succeeded", is_flag=True, help="Only finished jobs with exit code 0.")
 @click.option(
@@ -94,6 +97,7 @@ def command(
     Example: LGI_qstat --failed --label kind=sweep --long
     """
     from lgi_tools.client.job_end import Outcome
+    from lgi_tools.client.selection import state_fields
     from lgi_tools.commands import qstat_arrays, qstat_list, qstat_long
 
     shape = output_json.shape(raw, as_json)
@@ -116,8 +120,8 @@ def command(
     if job_ids and not (more or total):
         # As LGI: of several ids the last one counts.
         return show_job(calls, job_ids[-1], shape)
-    wanted = {"state": state, "application": application, "ended": "".join(outcomes)}
-    fields = {name: text for name, text in wanted.items() if text}
+    wanted = {"application": application, "ended": "".join(outcomes)}
+    fields = {name: text for name, text in (wanted | state_fields(state)).items() if text}
     if more or total:
         with translate_errors():
             fields |= selection_options.selection(words, chosen.user, default_all=total).fields()

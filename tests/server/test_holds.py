@@ -382,3 +382,23 @@ def test_a_call_without_numbers_that_can_be_read_is_refused(grid: Grid, jobs: st
     """As a whole."""
     user = grid.user()
     assert user.refusal(HOLD, job_ids=jobs) == user.refusal(RELEASE, job_ids=jobs) == number
+
+
+def test_held_jobs_are_listed_and_counted(grid: Grid) -> None:
+    """Whatever holds them, and with other filters; an answer repeats the filter, as it does others."""
+    grid.resource()
+    user = grid.user()
+    plain, held = user.submit(), user.submit(hold="1", job_name="sweep")
+    waiting = user.submit(after=str(plain))
+    grid.set_job(user.submit(hold="1"), state="finished")
+
+    def listed(**more: str) -> list[int]:
+        reply = user.post("interface_job_state", **{"held": "1", "state": "queued"} | more)
+        assert reply.value("held") == "1"
+        return [int(xml.value(one, "job_id")) for one in reply.all("job")]
+
+    assert listed() == [held, waiting]
+    assert listed(job_name="sweep") == [held]
+    assert listed(state="") == [held, waiting]
+    count = user.post("interface_job_state", held="1", limit="0")
+    assert count.number("number_of_jobs") == 2

@@ -237,7 +237,7 @@ def calls() -> list[Call]:
             echoes=("state", "application"),
         ),
         _user(
-            *("interface_job_state", f.ARRAY_ID, f.SINGLE, f.JOB_IDS),
+            *("interface_job_state", f.ARRAY_ID, f.SINGLE, f.HELD, f.JOB_IDS),
             good={"array_id": "1"},
             errors={19, 47, 49},
             echoes=("array_id",),

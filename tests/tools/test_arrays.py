@@ -250,7 +250,9 @@ def test_elements_are_selected_by_what_a_shell_makes_of_an_array(grid: Grid, too
 def test_elements_follow_the_like_elements_of_another_array(grid: Grid, tool: Run) -> None:
     """As far as that has them; of another order of indexes too."""
     made = array(tool, "--array", "1-4", "--", "echo", "{}")
-    after = array(tool, "--array", "4,2", "--after-each", f"{made}[]", "--keep-after-failure", "--", "echo", "{}")
+    after = array(
+        tool, "--array", "4,2", "--after-each", f"{made}[]", "--keep-after-failure", "--", "echo", "{}"
+    )
     other = array(tool, "--array", "3", "--after-any-each", str(made), "--", "echo", "{}")
 
     lacking = tool(run_command, "--array", "4-5", "--after-each", str(made), "--", "echo", "{}")

@@ -351,7 +351,7 @@ def test_licences_are_listed_with_the_resources(run: Run, server: CannedServer) 
     [
         ("7", "-l"),
         ("7", "-l", "-L"),
-        ("-l", "-s", "x"),
+        ("-l", "-s", "queued"),
         ("-L", "-cnt"),
         ("x7",),
         ("-q",),

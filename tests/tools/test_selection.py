@@ -86,6 +86,42 @@ def listed(tool: Run, *words: str) -> list[int]:
     return [job["job_id"] for job in json.loads(out)["jobs"]]
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("finnished", "finished"), ("!RUNNING", "running"), ("pending", "queued"), ("failed", "--failed")],
+)
+def test_a_state_that_is_misspelt_is_refused(run: Run, server: CannedServer, word: str, meant: str) -> None:
+    """By all commands, before any call: the list would be empty. The message says what may be meant."""
+    for command in (qstat, wait):
+        code, out, err = run(command, "-s", word)
+
+        assert (code, out, server.requests) == (1, "", [])
+        assert f"{word.removeprefix('!')!r} is no state of a job: did you mean {meant}?" in err
+
+
+def test_a_state_of_a_site_of_its_own_is_warned_of_and_asked_for(run: Run, server: CannedServer) -> None:
+    """Old daemons may have some; the message has the usual ones."""
+    server.will_answer_call("interfaces/interface_job_state", lgi("<number_of_jobs> 0 </number_of_jobs>"))
+
+    code, _, err = run(qstat, "-s", "simmering")
+
+    assert code == 0
+    assert err.startswith("LGI_qstat: warning: 'simmering' is no state that is known here; these are queued,")
+    assert server.requests[0].fields["state"] == "simmering"
+
+
+def test_held_jobs_are_selected_as_they_are_listed(grid: Grid, tool: Run) -> None:
+    """By their state, in commands and in Python; an older server says that it cannot."""
+    submitted(grid)
+    held = submitted(grid, hold="1")
+
+    assert listed(tool, "-s", "held") == listed(tool, "-s", "held", f"1-{held}") == [held]
+    assert "Number of jobs found  : 1" in tool(qstat, "-s", "held", "-cnt")[1]
+    assert "!held cannot be selected" in tool(qstat, "-s", "!held")[2]
+    with Project() as project:
+        assert [job.id for job in project.jobs(state="held")] == [held]
+
+
 def test_a_job_is_submitted_with_name_and_labels(tool: Run) -> None:
     """By LGI_run, its batch, and LGI_qsub; a line of a batch may have a name of its own."""
     Path("lines").write_text("--label T=300 echo 1\n--name other echo 2\n")

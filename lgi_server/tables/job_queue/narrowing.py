@@ -9,7 +9,7 @@ from dataclasses import replace
 from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Transaction, placeholders
 from lgi_server.tables.job_access import LABEL, PART, READ, label_key
-from lgi_server.tables.job_queue.selection import Parameters, Selection
+from lgi_server.tables.job_queue.selection import HELD, Parameters, Selection
 
 # Jobs of each label that are counted to find the label of the fewest.
 _COUNTED = 1000
@@ -49,17 +49,18 @@ def _rarest_first(transaction: Transaction, selection: Selection) -> Selection:
 
 
 def _looked_up(transaction: Transaction, selection: Selection) -> Selection:
-    """Return a selection that begins with its owner or target if few jobs have it."""
+    """Return a selection that begins with its owner, its target or the held jobs if these are few."""
     filters = {"owner": selection.owner, "target": selection.target}
-    given = {role: name for role, name in filters.items() if name}
+    names = {role: name for role, name in filters.items() if name}
+    sources = {role: f"job_access WHERE role = '{role}' AND name = %s" for role in names}
+    given = sources | ({HELD: "job_holds"} if selection.is_held else {})
     if not given:
         return selection
     counts = [
-        f"(SELECT COUNT(*) FROM (SELECT 1 FROM job_access WHERE role = '{role}' AND name = %s"
-        f" LIMIT {_FEW + 1}) AS some_{role}) AS {role}"
-        for role in given
+        f"(SELECT COUNT(*) FROM (SELECT 1 FROM {source} LIMIT {_FEW + 1}) AS some_{begin}) AS {begin}"
+        for begin, source in given.items()
     ]
-    row = transaction.row(f"SELECT {', '.join(counts)}", *given.values())
+    row = transaction.row(f"SELECT {', '.join(counts)}", *names.values())
     number, role = min((int(row[role]), role) for role in given) if row else (0, "")
     return replace(selection, begin=role) if number <= _FEW else selection
 

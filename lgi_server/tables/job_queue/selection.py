@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from lgi_server.db.transaction import placeholders
 from lgi_server.tables.job_access import LABEL, PART, READ, label_key
 
+# The filter that passes held jobs, as the begin of a list.
+HELD = "held"
 # How many numbers are looked up one by one.
 _LISTED = 1000
 Parameters = list[str | int]
@@ -14,6 +16,8 @@ _HAS = (
     "EXISTS (SELECT 1 FROM job_access AS more WHERE more.job_id = one.job_id"
     " AND more.role = %s AND more.name = %s)"
 )
+_IS_HELD = "EXISTS (SELECT 1 FROM job_holds AS hold WHERE hold.job_id = one.job_id)"
+_FEW_HELD = "one.job_id IN (SELECT hold.job_id FROM job_holds AS hold)"
 _FEW = "one.job_id IN (SELECT few.job_id FROM job_access AS few WHERE few.role = %s AND few.name = %s)"
 
 
@@ -26,8 +30,9 @@ class Selection:
     job has, ``owner`` and ``target`` are among its owners and target resources, ``since`` is the earliest
     last change in seconds, and ``numbers`` are ranges of numbers, each with its last one. ``array`` selects
     the elements of an array, whose indexes are in the ranges ``elements``; ``single`` the jobs of none.
-    ``begin`` is "owner" or "target" when so few jobs pass that filter that each of them is looked up, and
-    "application" when few are of it.
+    ``is_held`` passes queued jobs that something holds.
+    ``begin`` is "owner", "target" or `HELD` when so few jobs pass that filter that each of them is looked
+    up, and "application" when few are of it.
     """
 
     readers: tuple[str, ...]
@@ -45,6 +50,7 @@ class Selection:
     elements: tuple[tuple[int, int], ...] = ()
     single: bool = False
     begin: str = ""
+    is_held: bool = False
 
     @property
     def source(self) -> str:
@@ -54,7 +60,7 @@ class Selection:
 
     @property
     def _is_looked_up(self) -> bool:
-        return self.begin in {"owner", "target"} or (bool(self.numbers) and _are_few(self.numbers))
+        return self.begin in {"owner", "target", HELD} or (bool(self.numbers) and _are_few(self.numbers))
 
     def rows_of(self, reader: str) -> list[tuple[str, Parameters]]:
         """Return conditions on the rows of a reader that are read; each is the begin of an index."""
@@ -105,6 +111,8 @@ class Selection:
         for role, name in others:
             conditions.append(_FEW if role == self.begin else _HAS)
             parameters += [role, name]
+        if self.is_held:
+            conditions += ["one.state = 'queued'", _FEW_HELD if self.begin == HELD else _IS_HELD]
         if self.numbers:
             condition, values = _among(self.numbers, "one.job_id + 0" if self.begin else "one.job_id")
             conditions.append(condition)
