@@ -52,6 +52,10 @@ class Files:
             self._repository.download(name, path, check)
             return path.read_bytes()
 
+    def modified(self, name: str) -> int | None:
+        """Return when a file was changed, in nanoseconds since 1970; older servers tell whole seconds."""
+        return self._repository.modified(name)
+
     def upload(self, source: str | Path, name: str = "") -> None:
         """Stream a local file into the repository, under its own name or another."""
         self._repository.upload(name or Path(source).name, Path(source))

@@ -7,6 +7,7 @@ from pathlib import Path
 from lgi_protocol import comma_lists, hexcode, labels
 from lgi_protocol.errors import ServerError
 from lgi_tools.client.job_plan import NO_PLAN, JobPlan
+from lgi_tools.client.result_patterns import ALL, ResultPatterns
 from lgi_tools.client.selection import SHOW
 from lgi_tools.client.specifics import as_xml
 
@@ -18,7 +19,7 @@ class JobRequest:
     ``request_id`` has 1 to 64 letters, digits or characters of ``_.:-``. For a day, a submit that is repeated
     with the same id creates no second job, also after the program has ended. Without one each submit is new.
     ``name`` and ``labels`` are what the job is found by; older servers do not keep them. ``plan`` says when
-    it is started.
+    it is started, ``results`` which of its files are kept.
     """
 
     application: str
@@ -32,14 +33,16 @@ class JobRequest:
     name: str = field(default="", kw_only=True)
     labels: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     plan: JobPlan = field(default=NO_PLAN, kw_only=True)
+    results: ResultPatterns = field(default=ALL, kw_only=True)
 
     def fields(self) -> dict[str, str]:
         """Return the fields of a submit that have a value. Raises ValueError for an invalid value."""
         specifics, data = self.specifics, self.input
+        own = specifics if isinstance(specifics, str) else as_xml(specifics)
         fields = {
             "application": self.application,
             "target_resources": comma_lists.join(self.targets),
-            "job_specifics": specifics if isinstance(specifics, str) else as_xml(specifics),
+            "job_specifics": f"{own} {self.results.as_xml()}".strip(),
             "input": hexcode.encode(data.encode() if isinstance(data, str) else data),
             "read_access": comma_lists.join(self.read_access),
             "write_access": comma_lists.join(self.write_access),

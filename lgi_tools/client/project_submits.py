@@ -15,6 +15,7 @@ from lgi_tools.client.interface_calls import SUBMIT, Caller, is_unknown_call
 from lgi_tools.client.job import Details, read_details
 from lgi_tools.client.job_plan import PlanArguments, plan_of
 from lgi_tools.client.job_request import JobRequest, Submission
+from lgi_tools.client.result_patterns import ResultPatterns
 from lgi_tools.client.submission import submit_array, submit_many
 from lgi_tools.client.timing import Timing
 
@@ -46,6 +47,8 @@ class ProjectSubmits:
         write_access: Iterable[str] = (),
         name: str = "",
         labels: Mapping[str, str] | None = None,
+        output_files: Iterable[str] = (),
+        exclude_files: Iterable[str] = (),
         **plan: Unpack[PlanArguments],
     ) -> Details:
         """Queue a job; its files are streamed into its repository.
@@ -56,7 +59,8 @@ class ProjectSubmits:
         have ended: jobs, arrays, or text as ``"12-40"`` and ``"102[]"``. If a job of ``after`` fails it is
         aborted, with ``keep_after_failure`` held.
         It is started again ``retries`` times when it fails, and before the user's jobs of lower ``priority``
-        (`JobPlan`).
+        (`JobPlan`). Of its files those are kept that match ``output_files``, as ``results/**``, but not
+        ``exclude_files``.
         TransportError from a server that is too old for that.
         """
         request = JobRequest(
@@ -70,6 +74,7 @@ class ProjectSubmits:
             name=name,
             labels=labels or {},
             plan=plan_of(**plan),
+            results=ResultPatterns(tuple(output_files), tuple(exclude_files)),
         )
         return self.submit_request(request)
 

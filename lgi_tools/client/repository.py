@@ -99,6 +99,13 @@ class Repository:
         finally:
             partial.close()
 
+    def modified(self, name: str) -> int | None:
+        """Return when a file was changed, in nanoseconds since 1970. Raises TransferError."""
+        with self._request("HEAD", self.file_url(name)) as answer:
+            if answer.status_code != DONE:
+                raise TransferError(f"the server answered {status_line(answer)}", answer.status_code)
+            return file_properties.of_headers(answer.headers).modified
+
     def _pauses(self) -> Iterator[float | None]:
         """Yield the pause after each failed attempt of a download, None after the last one."""
         retries = self._timing.download_retries

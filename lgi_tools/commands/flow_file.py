@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lgi_tools.cli import access_options, environment_options
+from lgi_tools.cli import access_options, environment_options, result_options
 from lgi_tools.client import command_line
 
 # Jobs of one file.
@@ -42,12 +42,14 @@ _KEYS: Mapping[str, tuple[type, str]] = {
     "env": (dict, environment_options.NAME),
     "read_access": (str, "read_access"),
     "write_access": (str, "write_access"),
+    "output": (list, "output_files"),
+    "exclude": (list, "exclude_files"),
 }
 _USUAL: Mapping[str, Any] = {
     **dict.fromkeys(("cpus", "gpus", "mem", "seconds", "image", "retries", "backoff", "deadline")),
     **dict.fromkeys(("targets", "output", "errors", "name", "retry_on", *access_options.NAMES), ""),
     **dict.fromkeys(("resources", "files", "labels", "after", "after_any", "not_on"), ()),
-    environment_options.NAME: (),
+    **dict.fromkeys((environment_options.NAME, *result_options.NAMES), ()),
     **dict.fromkeys(("hold", "keep", "urgent"), False),
     "priority": 0,
 }

@@ -31,18 +31,16 @@ _SHOWN = 20
     "-d",
     "--directory",
     type=options.DIRECTORY,
-    default=".",
-    show_default=True,
     metavar="DIR",
-    help="Write below this directory, which is created if it is missing.",
+    help="Write below this directory, which is created if it is missing (default: that of LGI_run -d, for"
+    " other jobs the current one).",
 )
 @click.option(
     "--as",
     "pattern",
-    default=get_paths.DEFAULT,
-    show_default=True,
     metavar="PATTERN",
-    help="Where each file goes: {id}, {name} and {application} are those of its job, {file} is its own name.",
+    help="Where each file goes: {id}, {name} and {application} are those of its job, {file} is its own name"
+    f" (default: {get_paths.DEFAULT}).",
 )
 @click.option(
     "--only",
@@ -65,8 +63,8 @@ _SHOWN = 20
 @output_json.json_errors
 def command(
     *,
-    directory: str,
-    pattern: str,
+    directory: str | None,
+    pattern: str | None,
     only: tuple[str, ...],
     exclude: tuple[str, ...],
     force: bool,
@@ -84,22 +82,29 @@ def command(
 
     Example: LGI_get --name sweep --only '*.dat' -d results
     """
+    from lgi_tools.client import result_directory
     from lgi_tools.commands.get_results import Getter
 
     try:
-        places = get_paths.PathPattern(pattern)
+        places = get_paths.PathPattern(pattern or get_paths.DEFAULT)
     except ValueError as error:
         raise click.UsageError(f"--as: {error}") from None
     words = selection_options.split(given)
     with open_project(dict(given), NAME) as project:
         numbers = selected(project, words, lambda job: job.ended)
-        getter = Getter(places, Path(directory), only, exclude, force, partial(warn_of_first, NAME, words))
-        Path(directory).mkdir(parents=True, exist_ok=True)
+        getter = Getter(
+            places,
+            Path(directory or "."),
+            only,
+            exclude,
+            force,
+            partial(warn_of_first, NAME, words),
+            own=result_directory.known() if directory is None and pattern is None else {},
+        )
+        getter.directory.mkdir(parents=True, exist_ok=True)
         found = list(_fetch(options.resolve(given), numbers, hands, getter))
         if not only and not exclude:
-            # Where jobs share a place, what is there already may be of another job.
-            own = "{id}" in pattern
-            _confirm(project, [one.job_id for one in found if not one.faults and (own or not one.kept)])
+            _confirm(project, [one.job_id for one in found if not one.faults])
     found.sort(key=lambda one: numbers.index(one.job_id))
     return _show(found, as_json) or _warn_of_none(found, only, getter.matched)
 

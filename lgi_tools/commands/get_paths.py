@@ -1,9 +1,7 @@
 """Where LGI_get writes the files of jobs: a pattern such as ``{id}/{file}``, below one directory."""
 
-import os
 import re
-import stat
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from lgi_protocol.common_name import has_control
 from lgi_tools.client.job import Job
@@ -11,10 +9,6 @@ from lgi_tools.client.job import Job
 DEFAULT = "{id}/{file}"
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _NAMES = ("id", "name", "application", "file")
-
-
-class UnsafePathError(Exception):
-    """A file cannot be written where the pattern puts it; the text says why."""
 
 
 class PathPattern:
@@ -32,6 +26,11 @@ class PathPattern:
             raise ValueError(f"{text!r} leads out of the directory: give that with -d")
         self._text = text
 
+    @property
+    def is_of_one_job(self) -> bool:
+        """Whether no other job, now or later, can have the same path."""
+        return any("{id}" in part and part.count("{") == 1 for part in self._text.split("/"))
+
     def path(self, job: Job, file: str) -> str:
         """Return the relative path of a file. Raises UnsafePathError for one that leads elsewhere."""
         values = {"id": str(job.id), "name": job.name or str(job.id), "application": job.application}
@@ -39,6 +38,8 @@ class PathPattern:
         found = _FIELD.sub(lambda field: values[field[1]], self._text)
         parts = found.split("/")
         if "\0" in found or any(part in {"", ".", ".."} for part in parts):
+            from lgi_tools.client.local_path import UnsafePathError
+
             raise UnsafePathError("its name is not that of a file in a directory")
         return str(PurePosixPath(*parts))
 
@@ -47,26 +48,3 @@ def _part(value: str) -> str:
     """Return a value as part of a file name."""
     safe = "".join("_" if char == "/" or has_control(char) else char for char in value)
     return "_" if safe in {"", ".", ".."} else safe
-
-
-def prepare(directory: Path, relative: str) -> Path:
-    """Create the directories of a path below ``directory``, and return it.
-
-    Raises UnsafePathError where a symbolic link or something else is in the way: a link in a directory that
-    others may write to could lead anywhere.
-    """
-    place = directory
-    *parents, name = relative.split("/")
-    for parent in parents:
-        place /= parent
-        try:
-            place.mkdir(exist_ok=True)
-        except FileExistsError:
-            raise UnsafePathError(f"{place} is not a directory") from None
-        if place.is_symlink():
-            raise UnsafePathError(f"{place} is a symbolic link: move it away")
-    target = place / name
-    if os.path.lexists(target) and not stat.S_ISREG(target.lstat().st_mode):
-        kind = "a symbolic link" if target.is_symlink() else "not a regular file"
-        raise UnsafePathError(f"{target} is {kind}: move it away")
-    return target

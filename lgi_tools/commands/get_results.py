@@ -1,7 +1,7 @@
 """Fetches the files of ended jobs for LGI_get."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -9,12 +9,17 @@ from threading import Lock
 
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_tools.cli import job_streams
+from lgi_tools.client import result_patterns
 from lgi_tools.client.files import Files
 from lgi_tools.client.job import Details
+from lgi_tools.client.local_path import UnsafePathError, prepare
 from lgi_tools.client.project import Project
+from lgi_tools.client.result_directory import ResultDirectory
 from lgi_tools.client.stored_file import STREAMS, StoredFile
 from lgi_tools.client.transfer_error import TransferError
-from lgi_tools.commands.get_paths import PathPattern, UnsafePathError, prepare
+from lgi_tools.commands.get_paths import PathPattern
+
+_FLAT = PathPattern("{file}")
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Getter:
     """What is fetched, and where to. One for all threads: no two jobs write the same file.
 
     ``only`` and ``exclude`` are patterns of file names; ``force`` replaces files that differ; ``seen`` gets
-    each job with its project.
+    each job with its project. Jobs that have a directory of ``own``, by id and repository, go there.
     """
 
     pattern: PathPattern
@@ -43,6 +48,7 @@ class Getter:
     seen: Callable[[Project, Details], object] = lambda _project, _job: None
     # Those patterns of ``only`` that a file has matched.
     matched: set[str] = field(default_factory=set)
+    own: Mapping[tuple[int, str], ResultDirectory] = field(default_factory=dict)
     _taken: dict[str, int] = field(default_factory=dict)
     _guard: Lock = field(default_factory=Lock)
 
@@ -59,6 +65,10 @@ class Getter:
             return Fetched(job_id, faults=(f"it is {job.state}: LGI_wait waits until it has ended",))
         return _Job(self, project, job).fetch()
 
+    def own_directory(self, job: Details) -> ResultDirectory | None:
+        """Return the directory that LGI_run was told for a job, if there is one."""
+        return self.own.get((job.id, job.repository_url))
+
     def wants(self, name: str) -> bool:
         """Return whether a file is to be fetched."""
         chosen = not self.only or any(fnmatchcase(name, one) for one in self.only)
@@ -66,13 +76,20 @@ class Getter:
 
     def place(self, job: Details, name: str) -> Path:
         """Return where a file of a job is written. Raises UnsafePathError."""
-        relative = self.pattern.path(job, name)
+        own = self.own_directory(job)
+        relative = (_FLAT if own else self.pattern).path(job, name)
+        directory = Path(own.directory) if own else self.directory
         with self._guard:
             self.matched.update(one for one in self.only if fnmatchcase(name, one))
-            owner = self._taken.setdefault(relative, job.id)
+            owner = self._taken.setdefault(str(directory / relative), job.id)
         if owner != job.id:
             raise UnsafePathError(f"job {owner} has the same path {relative}: use a pattern with {{id}}")
-        return prepare(self.directory, relative)
+        directory.mkdir(parents=True, exist_ok=True)
+        return prepare(directory, relative)
+
+    def shares_paths(self, job: Details) -> bool:
+        """Return whether another job may have the paths of a job."""
+        return self.own_directory(job) is not None or not self.pattern.is_of_one_job
 
 
 class _Job:
@@ -88,23 +105,38 @@ class _Job:
 
     def fetch(self) -> Fetched:
         stored = self._job.files if self._job.repository_url else ()
+        if own := self._getter.own_directory(self._job):
+            stored = tuple(one for one in stored if own.takes(one))
         files = self._project.files(self._job) if stored else None
+        has_paths = result_patterns.read(self._job.specifics).has_paths
         for one in stored:
-            if files and self._getter.wants(one.name):
-                self._attempt(one.name, files, one)
-        self._streams({one.name for one in stored})
+            path = result_patterns.path_of(one.name) if has_paths else one.name
+            if files and self._getter.wants(path):
+                self._attempt(path, files, one)
+        self._streams({one.name for one in self._job.files})
         return Fetched(self._job.id, tuple(self._files), self._kept, tuple(self._faults))
 
     def _attempt(self, name: str, files: Files, one: StoredFile) -> None:
+        """Fetch a file; ``name`` is its path in the job's directory."""
         try:
             target = self._getter.place(self._job, name)
-            if _is_same(target, one):
+            if self._is_here(target, one, files):
                 self._kept += 1
             elif self._may_write(name, target):
-                job_streams.fetch(files, name, target, self._project.timing)
+                job_streams.fetch(files, one.name, target, self._project.timing)
                 self._files.append(target)
         except (TransferError, UnsafePathError) as error:
             self._faults.append(f"{name}: {error}")
+
+    def _is_here(self, target: Path, one: StoredFile, files: Files) -> bool:
+        """Return whether a file was fetched before.
+
+        Where jobs share a path, files of two of them may have the size and the second in common.
+        """
+        if not _is_same(target, one):
+            return False
+        is_shared = self._getter.shares_paths(self._job)
+        return not is_shared or files.modified(one.name) == os.lstat(target).st_mtime_ns
 
     def _may_write(self, name: str, target: Path) -> bool:
         if target.exists() and not self._getter.force:

@@ -2,13 +2,13 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lgi_protocol import comma_lists
 from lgi_protocol.errors import ServerError, TransportError
-from lgi_protocol.states import State
 from lgi_tools.cli import label_options, options, output_json, program, terminal
 from lgi_tools.cli.param_types import unmet_request
 from lgi_tools.cli.request_options import warn_of_unmet
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
     from lgi_tools.client.job import Details
     from lgi_tools.client.project import Project
+    from lgi_tools.client.result_directory import ResultDirectory
 
 NAME = "LGI_run"
 # Elements of an array for which the server is asked first whether it would take so many.
@@ -38,6 +39,14 @@ _LARGE = 100
     "--wait",
     is_flag=True,
     help="Wait until the job has ended, print its output and exit with its exit code.",
+)
+@click.option(
+    "-d",
+    "--directory",
+    type=options.DIRECTORY,
+    metavar="DIR",
+    help="Bring the results into this directory, with --wait at once, else by LGI_get without -d"
+    " (default: they stay on the server).",
 )
 @click.option(
     "--batch",
@@ -63,6 +72,7 @@ _LARGE = 100
 def command(
     *,
     wait: bool,
+    directory: str | None,
     batch: str | None,
     batch_id: str,
     at_most: int | None,
@@ -73,7 +83,7 @@ def command(
     """Run COMMAND on any resource of the project that runs commands, and print the job id.
 
     A program with a relative path, as ./my_script.py, is sent with the files of -f. It runs in a directory
-    of its own; the files it writes there are stored in the job's repository (see LGI_filetransfer).
+    of its own; the files it writes there are stored in the job's repository (see LGI_get, and -d).
 
     Each line of --batch is a COMMAND with its arguments, in quotes where they contain blanks; options of
     the job may precede it. If a line is wrong, nothing is submitted.
@@ -86,6 +96,10 @@ def command(
     """
     is_array = run_array.is_asked()
     _check_choice(wait, batch, batch_id, words, is_array)
+    if directory is not None and (is_array or batch is not None):
+        raise click.UsageError(
+            "-d is for one job: LGI_get -d DIR brings the results of many, each to a folder of its own"
+        )
     if at_most and not is_array:
         raise click.UsageError("--at-most is for --array, --each-line and --each")
     if as_json and (wait or batch is not None):
@@ -105,7 +119,7 @@ def command(
     for warning in plan.warnings:
         terminal.warn(NAME, f"warning: {warning}")
     with open_project(given, NAME) as project:
-        return _submit(project, plan, wait, as_json)
+        return _submit(project, plan, wait, as_json, directory)
 
 
 def _check_choice(
@@ -172,7 +186,7 @@ def _submit_array(
         return code
 
 
-def _submit(project: "Project", plan: Plan, wait: bool, as_json: bool) -> int:
+def _submit(project: "Project", plan: Plan, wait: bool, as_json: bool, directory: str | None) -> int:
     """Submit one job. Returns the exit code: with ``wait`` that of the job."""
     from lgi_tools.cli import output_jobs
 
@@ -187,8 +201,21 @@ def _submit(project: "Project", plan: Plan, wait: bool, as_json: bool) -> int:
     else:
         with terminal.naming(NAME, job.id):
             output_json.show(output_jobs.of_job(job)) if as_json else terminal.show(f"{job.id}\n")
+    own = _promise(job, directory, request.paths()) if directory is not None else None
     _warn(project, [plan])
-    return until_end(project, job) if wait else 0
+    return _until_end(project, job, own) if wait else 0
+
+
+def _promise(job: "Details", directory: str, files: tuple[Path, ...]) -> "ResultDirectory":
+    from lgi_tools.commands import run_results
+
+    return run_results.promise(NAME, job, directory, files)
+
+
+def _until_end(project: "Project", job: "Details", own: "ResultDirectory | None") -> int:
+    from lgi_tools.commands import run_results
+
+    return run_results.until_end(NAME, project, job, own)
 
 
 def _warn(project: "Project", plans: Sequence[Plan]) -> None:
@@ -213,33 +240,6 @@ def _warn_of_unmet(project: "Project", plans: Sequence[Plan]) -> None:
     reasons = {unmet_request(resources, command_line.APPLICATION, *wish) for wish in sorted(wishes)}
     for reason in sorted(reasons):
         warn_of_unmet(NAME, reason)
-
-
-def until_end(project: "Project", job: "Details") -> int:
-    """Wait until a job has ended, print its output and return its exit code."""
-    from lgi_tools.cli import hold_warning, job_streams
-    from lgi_tools.client import job_end
-    from lgi_tools.client.polling import OutageError
-    from lgi_tools.commands.wait import line_of, warn_of_outage
-
-    try:
-        ended = project.wait(job, on_held=hold_warning.warning(NAME, {job.id}))
-    except KeyboardInterrupt:
-        terminal.warn(
-            NAME,
-            f"job {job.id} continues; wait for it with LGI_wait {job.id}, or abort it with LGI_qdel {job.id}",
-        )
-        return job_end.INTERRUPTED
-    except OutageError as error:
-        return warn_of_outage(NAME, project, f"job {job.id}", error)
-    code = ended.end.code
-    for fault in job_streams.show(project, ended):
-        terminal.warn(NAME, fault)
-        code = code or job_end.FAILED
-    # An exit code alone is not printed, as for a program that runs locally.
-    if ended.exit_code is None or ended.end_reason or ended.state != State.FINISHED:
-        terminal.warn(NAME, f"job {line_of(ended)}")
-    return code
 
 
 def main(arguments: Sequence[str] | None = None, timing: Timing = DEFAULT) -> int:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from lgi_protocol import comma_lists
-from lgi_tools.cli import access_options, environment_options, label_options, options, plan_options
+from lgi_tools.cli import (
+    access_options,
+    environment_options,
+    label_options,
+    options,
+    plan_options,
+    result_options,
+)
 from lgi_tools.cli.request_options import request_options
 from lgi_tools.client import command_line
 
@@ -19,7 +26,16 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 # The requests that resources announce limits for, by the name of the option.
 _REQUESTS = {"cpus": "cpus", "gpus": "gpus", "mem": "memory", "seconds": "walltime", "image": "image"}
 # The options that describe a job; to these lists a line adds to those of the command line.
-_LISTS = ("resources", "files", "labels", "after", "after_any", "not_on", environment_options.NAME)
+_LISTS = (
+    "resources",
+    "files",
+    "labels",
+    "after",
+    "after_any",
+    "not_on",
+    environment_options.NAME,
+    *result_options.NAMES,
+)
 _NAMES = (
     *_REQUESTS,
     *_LISTS,
@@ -44,6 +60,7 @@ def job_options(command: _Command) -> _Command:
     for option in reversed(_OPTIONS):
         command = option(command)
     command = access_options.access_options(plan_options.plan_options(command))
+    command = result_options.result_options(command)
     return request_options()(label_options.label_options(environment_options.environment_option(command)))
 
 
@@ -126,8 +143,14 @@ def plan(
         name=given["name"],
         labels=label_options.read(given["labels"]),
         plan=plan_options.of_options(given),
+        results=result_options.patterns(given, _stream_files(given)),
         **access_options.lists(given),
     )
     left = (f"the local file {word} is not sent: use -f {word} to send it" for word in line.left_here)
     warnings = (*left, *([line.flaw] if line.flaw else []))
     return Plan(request, command_line.as_specifics(specifics, {}), warnings)
+
+
+def _stream_files(given: options.Options) -> list[str]:
+    """Return the files in which a job stores its streams itself."""
+    return [given[name] for name in ("output", "errors") if given[name] not in {"", command_line.NULL}]

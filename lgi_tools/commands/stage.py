@@ -23,13 +23,15 @@ NAME = "LGI_stage"
 def command(job_directory: str, direction: str) -> int:
     """Fetch all files of a job's repository (in), or store the job's new and changed files there (out).
 
-    Files whose names begin with LGI_ or .LGI_, symbolic links and directories are not stored. An interrupted
-    run continues where it stopped. The exit code is 0 on success, 1 when a retry may succeed, 2 when a retry
-    cannot succeed, 75 when the server cannot be reached. Files that can never be stored do not change it:
-    they are listed on standard error and in the file not_stored of the directory $LGI_STATE_DIRECTORY.
+    Files whose names begin with LGI_ or .LGI_ and symbolic links are not stored, files in directories only
+    if the job has patterns that choose them (LGI_run --output). An interrupted run continues where it
+    stopped. The exit code is 0 on success, 1 when a retry may succeed, 2 when a retry cannot succeed, 75 when
+    the server cannot be reached. Files that can never be stored do not change it: they are listed on standard
+    error and in the file not_stored of the directory $LGI_STATE_DIRECTORY.
 
     Example: LGI_stage -j /var/lib/lgi/job7 out
     """
+    from lgi_tools.client import result_patterns
     from lgi_tools.client.repository import Repository
     from lgi_tools.staging.fetch import fetch
     from lgi_tools.staging.marks import Marks
@@ -41,8 +43,9 @@ def command(job_directory: str, direction: str) -> int:
     except settings.SettingsError as error:
         raise click.UsageError(str(error)) from None
     url = repository_url(job)
+    patterns = result_patterns.read(job.text("LGI_job_specifics"))
     if not url and direction == "out":
-        return store(job.path, None)
+        return store(job.path, None, patterns)
     if not url:
         Marks(job.path).note({})
         return 0
@@ -55,7 +58,9 @@ def command(job_directory: str, direction: str) -> int:
     except ValueError as error:
         terminal.warn(NAME, str(error))
         return PERMANENT
-    return fetch(job.path, repository) if direction == "in" else store(job.path, repository)
+    if direction == "in":
+        return fetch(job.path, repository, has_paths=patterns.has_paths)
+    return store(job.path, repository, patterns)
 
 
 _ADVICE = "the administrator can make it readable, or set stage=no"

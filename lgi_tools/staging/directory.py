@@ -9,6 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from lgi_protocol.job_directory import HASHED, OUTPUT
+from lgi_tools.client.result_patterns import ALL, ResultPatterns
 from lgi_tools.client.stored_file import STREAMS
 from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.staging.marks import Fingerprint, fingerprint
@@ -28,6 +29,8 @@ class LocalFile:
     name: str
     path: Path
     fingerprint: Fingerprint
+    # A directory above it: no link is followed from there on.
+    top: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -43,23 +46,43 @@ def is_staged(name: str) -> bool:
     return name not in {"", ".", ".."} and "/" not in name and not name.startswith(RESERVED)
 
 
+def is_staged_path(path: str) -> bool:
+    """Return whether a path is that of a user's file, below the directory of its job."""
+    parts = path.split("/")
+    return is_staged(parts[0]) and not {"", ".", ".."} & set(parts) and "\0" not in path
+
+
 def contents(
-    directory: Path, state: Path, fetched: Mapping[str, Fingerprint]
+    directory: Path,
+    state: Path,
+    fetched: Mapping[str, Fingerprint],
+    patterns: ResultPatterns = ALL,
 ) -> Iterator[LocalFile | Omitted]:
     """Yield the user's files in the order of their names, then both streams of the job.
 
     A file in the place of a stream that is as it was ``fetched`` is the stream of an earlier try.
     """
+    from lgi_tools.staging.result_tree import chosen_files
+
     streams = [_examine(name, state / place) for name, place in STREAMS.items() if (state / place).exists()]
     taken = {stream.name for stream in streams}
-    for name in sorted(os.listdir(directory)):
-        if name in taken and _is_unchanged(directory / name, fetched.get(name)):
-            continue
-        if name in taken:
-            yield Omitted(name, "a stream of the job is stored under this name")
-        elif one := _entry(name, directory / name):
+    found = chosen_files(directory, patterns) if patterns.has_paths else _entries(directory, patterns)
+    for one in found:
+        if one.name not in taken:
             yield one
+        elif not _is_unchanged(directory / one.name, fetched.get(one.name)):
+            yield Omitted(one.name, "a stream of the job is stored under this name")
     yield from streams
+
+
+def _entries(directory: Path, patterns: ResultPatterns) -> Iterator[LocalFile | Omitted]:
+    """Yield what is in a directory itself, but for what the patterns leave out."""
+    for pattern in patterns.invalid:
+        yield Omitted(pattern, "not a pattern of result files")
+    for name in sorted(os.listdir(directory)):
+        one = None if patterns.leaves_out([name]) else _entry(name, directory / name)
+        if one:
+            yield one
 
 
 def _is_unchanged(path: Path, fetched: Fingerprint | None) -> bool:
@@ -83,12 +106,19 @@ def _examine(name: str, path: Path) -> LocalFile | Omitted:
         status = path.lstat()
     except OSError as error:
         return Omitted(name, reason(error))
+    return examined(name, path, status)
+
+
+def examined(name: str, path: Path, status: os.stat_result, below: str = "") -> LocalFile | Omitted:
+    """Return an entry whose status is known; ``below`` is its path below the directory of the job."""
     mode = status.st_mode
     if stat.S_ISREG(mode):
-        return LocalFile(name, path, fingerprint(status))
+        top = path.parents[below.count("/")] if below else None
+        return LocalFile(name, path, fingerprint(status), top)
     if stat.S_ISDIR(mode):
         return Omitted(f"{name}/", "directory")
-    return Omitted(name, next((kind for is_kind, kind in _KINDS if is_kind(mode)), "device"))
+    kind = next((kind for is_kind, kind in _KINDS if is_kind(mode)), "device")
+    return Omitted(below or name, kind)
 
 
 def reason(error: TransferError | OSError) -> str:
@@ -106,12 +136,29 @@ def refusal(name: str, error: TransferError | OSError) -> str:
 
 
 @contextmanager
-def plain_file(path: Path) -> Iterator[int]:
-    """Open a regular file without following links, because a link could lead to a key."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+def plain_file(path: Path, top: Path | None = None) -> Iterator[int]:
+    """Open a regular file without following links, because a link could lead to a key.
+
+    With ``top``, a directory above it, no directory from there on may be a link either.
+    """
+    descriptor = _open(path, top or path.parent)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise TransferError("it is no longer a regular file")
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _open(path: Path, top: Path) -> int:
+    *parents, name = path.relative_to(top).parts
+    at = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for parent in parents:
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            inner = os.open(parent, flags, dir_fd=at)
+            os.close(at)
+            at = inner
+        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
+    finally:
+        os.close(at)

@@ -6,17 +6,19 @@ from pathlib import Path
 from lgi_protocol import xml
 from lgi_tools.cli import terminal
 from lgi_tools.client.repository import Repository
+from lgi_tools.client.result_patterns import path_of
 from lgi_tools.client.stored_file import file_name
 from lgi_tools.client.transfer_error import TransferError
-from lgi_tools.staging.directory import is_staged
+from lgi_tools.staging.directory import is_staged, is_staged_path
 from lgi_tools.staging.marks import FETCHED, Marks, fingerprint
 from lgi_tools.staging.outcome import RETRY, UNREACHABLE, answers, transfer
 
 
-def fetch(directory: Path, repository: Repository) -> int:
+def fetch(directory: Path, repository: Repository, *, has_paths: bool = False) -> int:
     """Fetch all files of the repository and record them. Returns the exit code.
 
-    An interrupted run continues where it stopped.
+    An interrupted run continues where it stopped. Where names are paths (``has_paths``), results of an
+    earlier try are put into their directories.
     """
     try:
         content = repository.content()
@@ -27,20 +29,32 @@ def fetch(directory: Path, repository: Repository) -> int:
     marks = Marks(directory)
     done = marks.lines(FETCHED)
     codes = set()
-    for name in filter(is_staged, listed):
+    places = {name: _place(directory, name, has_paths) for name in filter(is_staged, listed)}
+    for name, place in places.items():
         there = [xml.value(listed[name], "size"), xml.value(listed[name], "date")]
-        if name in done and done[name] == [*_here(directory / name), *there]:
+        if name in done and done[name] == [*_here(place), *there]:
             continue
-        code = transfer(name, partial(repository.download, name, directory / name))
+        code = transfer(name, partial(_download, repository, name, place))
         if code == RETRY and not answers(repository):
             return UNREACHABLE
         codes.add(code)
         if code == 0:
-            marks.add(FETCHED, [name, *_here(directory / name), *there])
+            marks.add(FETCHED, [name, *_here(place), *there])
     if codes - {0}:
         return RETRY
-    marks.note({name: _here(directory / name) for name in filter(is_staged, listed)})
+    marks.note({name: _here(place) for name, place in places.items()})
     return 0
+
+
+def _place(directory: Path, name: str, has_paths: bool) -> Path:
+    """Return where a file goes: below the directory of the job, whatever its name says."""
+    path = path_of(name) if has_paths else name
+    return directory / (path if is_staged_path(path) else name)
+
+
+def _download(repository: Repository, name: str, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    repository.download(name, place)
 
 
 def _here(path: Path) -> list[int]:

@@ -10,6 +10,7 @@ from lgi_tools.cli import terminal
 from lgi_tools.client import bulk_upload
 from lgi_tools.client.bulk_upload import Most, Small
 from lgi_tools.client.repository import Repository
+from lgi_tools.client.result_patterns import ALL, ResultPatterns
 from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.staging import omissions
 from lgi_tools.staging.directory import LocalFile, contents, plain_file, refusal
@@ -26,14 +27,14 @@ class _UnreachableError(Exception):
     """The server no longer answers."""
 
 
-def store(directory: Path, repository: Repository | None) -> int:
-    """Store all new and changed files and the streams. Returns the exit code.
+def store(directory: Path, repository: Repository | None, patterns: ResultPatterns = ALL) -> int:
+    """Store all new and changed files that the patterns choose, and the streams. Returns the exit code.
 
     Files that an earlier run has stored are not sent again. Entries that can never be stored are listed;
     without a repository nothing else is done.
     """
     marks = Marks(directory)
-    storage = _Storage(marks, repository)
+    storage = _Storage(marks, repository, patterns)
     code = storage.store(directory)
     line = omissions.line(storage.omitted)
     if line:
@@ -45,8 +46,9 @@ def store(directory: Path, repository: Repository | None) -> int:
 class _Storage:
     """The transfer of one job's files."""
 
-    def __init__(self, marks: Marks, repository: Repository | None) -> None:
+    def __init__(self, marks: Marks, repository: Repository | None, patterns: ResultPatterns) -> None:
         self._marks = marks
+        self._patterns = patterns
         self._repository = repository
         self._fetched = marks.noted()
         self._stored = marks.lines(STORED)
@@ -77,7 +79,7 @@ class _Storage:
 
     def _changed(self, directory: Path) -> Iterator[LocalFile]:
         """Yield the files that differ from those in the repository."""
-        for one in contents(directory, self._marks.state, self._fetched):
+        for one in contents(directory, self._marks.state, self._fetched, self._patterns):
             if not isinstance(one, LocalFile):
                 self._others.append((one.name, one.reason))
                 continue
@@ -108,7 +110,7 @@ class _Storage:
 
     def _store_alone(self, repository: Repository, one: LocalFile) -> None:
         try:
-            upload(repository, one.name, one.path)
+            upload(repository, one.name, one.path, one.top)
         except (TransferError, OSError) as error:
             self._fail(one, error)
             self._check_answers(repository, error)
@@ -191,7 +193,7 @@ def _is_text(name: str) -> bool:
 
 def _read(one: LocalFile) -> Small:
     """Read as much of a file as it had when it was opened. Raises TransferError, OSError."""
-    with plain_file(one.path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as opened:
+    with plain_file(one.path, one.top) as descriptor, os.fdopen(os.dup(descriptor), "rb") as opened:
         status = os.fstat(descriptor)
         data = opened.read(status.st_size)
     if len(data) < status.st_size:
@@ -199,7 +201,7 @@ def _read(one: LocalFile) -> Small:
     return Small(one.name, data, file_properties.of_file(status))
 
 
-def upload(repository: Repository, name: str, path: Path) -> None:
-    """Store a regular file. Raises TransferError, OSError."""
-    with plain_file(path) as descriptor:
+def upload(repository: Repository, name: str, path: Path, top: Path | None = None) -> None:
+    """Store a regular file, opened as by `plain_file`. Raises TransferError, OSError."""
+    with plain_file(path, top) as descriptor:
         repository.upload(name, Path(f"/proc/self/fd/{descriptor}"))

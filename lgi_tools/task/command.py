@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 import click
 
 from lgi_protocol import comma_lists
-from lgi_tools.cli import access_options, label_options, options, plan_options, program, terminal
+from lgi_tools.cli import (
+    access_options,
+    label_options,
+    options,
+    plan_options,
+    program,
+    result_options,
+    terminal,
+)
 from lgi_tools.cli.param_types import unmet_request
 from lgi_tools.cli.request_options import request_options, warn_of_unmet
 from lgi_tools.client import command_line
@@ -40,6 +48,7 @@ def command() -> None:
 @label_options.label_options
 @plan_options.plan_options
 @access_options.access_options
+@result_options.result_options
 @click.option(
     "-f", "--force", is_flag=True, help="Submit this folder again; cannot be combined with --batch."
 )
@@ -82,14 +91,17 @@ def submit(
     names = (
         label_options.pop_fields(given) | plan_options.pop_fields(given) | access_options.pop_fields(given)
     )
+    results = {name: given.pop(name) for name in result_options.NAMES}
     requests = {"cpus": cpus, "gpus": gpus, "memory": mem, "walltime": seconds}
     try:
+        kept = result_options.patterns(results)
         wanted = images.image(code, version)
         specifics = {"image": wanted} | {name: value for name, value in requests.items() if value is not None}
+        wishes = command_line.as_specifics(specifics, command_line.licences(resources))
         order = Order(
             wanted,
             submission.script_of(words),
-            command_line.as_specifics(specifics, command_line.licences(resources)),
+            f"{wishes} {kept.as_xml()}".strip(),
             comma_lists.join(comma_lists.split(targets)) or comma_lists.ANY,
             tuple(names.items()),
         )

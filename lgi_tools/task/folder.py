@@ -80,7 +80,8 @@ def _goes_along(entry: os.DirEntry[str], previous: TaskRecord | None) -> bool:
     except OSError as error:
         raise RecordError(f"{name!r} cannot be sent: {error.strerror}") from None
     if stat.S_ISDIR(status.st_mode):
-        if name.startswith("."):
+        results = previous.fetched if previous else ()
+        if name.startswith(".") or any(path.startswith(f"{name}/") for path in results):
             return False
         raise RecordError(
             f"{name!r} cannot be sent: it is a directory; pack it into an archive file, or move it away"

@@ -10,13 +10,15 @@ from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_tools.cli import job_streams
+from lgi_tools.client import result_patterns
 from lgi_tools.client.files import Files
 from lgi_tools.client.job import Details
+from lgi_tools.client.local_path import UnsafePathError, prepare
 from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
 from lgi_tools.client.stored_file import StoredFile
 from lgi_tools.client.transfer_error import TransferError
-from lgi_tools.staging.directory import is_staged
+from lgi_tools.staging.directory import is_staged, is_staged_path
 from lgi_tools.task import folder, identity, omission, parallel, record
 from lgi_tools.task import status as task_status
 from lgi_tools.task.record import Fetched, RecordError, TaskRecord
@@ -77,11 +79,10 @@ def _get(project: Project, place: Path, found: TaskRecord, replaced: Replace) ->
         raise RecordError(f"its job has not ended: it is {job.state}")
     found = task_status.note_ending(project, place, found, job)
     arriving = _Arriving(place, found, project.files(job) if job.repository_url else None, replaced)
-    # A repository may hold files that must not be written into a folder.
-    stored = [one for one in job.files if is_staged(one.name)]
-    for one in stored:
+    arriving.has_paths = result_patterns.read(job.specifics).has_paths
+    for one in job.files:
         arriving.take(one)
-    if not {one.name for one in stored} & set(folder.STREAMS):
+    if not {one.name for one in job.files} & set(folder.STREAMS):
         arriving.streams(job)
     got = not arriving.faults
     record.write(place, replace(found, fetched=arriving.fetched, got=got))
@@ -101,11 +102,26 @@ class _Arriving:
         self.files: list[str] = []
         self.faults: list[str] = []
         self.notes: list[str] = []
+        # The names in the repository stand for paths.
+        self.has_paths = False
+        self._names: dict[str, str] = {}
 
-    def take(self, one: StoredFile) -> None:
-        """Fetch a file, unless it exists or its name is taken."""
+    def take(self, stored: StoredFile) -> None:
+        """Fetch a file, unless it exists or its name is taken.
+
+        A repository may hold files that must not be written into a folder.
+        """
+        path = result_patterns.path_of(stored.name) if self.has_paths else stored.name
+        if not (is_staged_path(path) if self.has_paths else is_staged(path)):
+            return
+        self._names[path] = stored.name
+        self._take(replace(stored, name=path))
+
+    def _take(self, one: StoredFile) -> None:
         path = self._place / one.name
         try:
+            if "/" in one.name:
+                prepare(self._place, one.name)
             if path.is_dir():
                 self.faults.append(f"{one.name} is a directory here: move it away")
             elif not os.path.lexists(path):
@@ -115,7 +131,7 @@ class _Arriving:
                     self._fetch(one, path)
             else:
                 self._meet(one, path)
-        except TransferError as failure:
+        except (TransferError, UnsafePathError) as failure:
             self.faults.append(f"{one.name}: {failure}")
 
     def _meet(self, one: StoredFile, path: Path) -> None:
@@ -140,11 +156,11 @@ class _Arriving:
     def _digest_of(self, one: StoredFile) -> str:
         assert self._stored is not None  # noqa: S101 - what is in no repository has no name
         with tempfile.TemporaryDirectory(prefix="LGI_task.") as directory:
-            return folder.digest(self._stored.download(one.name, Path(directory, "there")))
+            return folder.digest(self._stored.download(self._names[one.name], Path(directory, "there")))
 
     def _fetch(self, one: StoredFile, path: Path) -> None:
         assert self._stored is not None  # noqa: S101 - as above
-        self._stored.download(one.name, path)
+        self._stored.download(self._names[one.name], path)
         self._note(one.name, one.size, int(one.changed.timestamp()))
 
     def _note(self, name: str, size: int = 0, changed: int = 0) -> None:

@@ -70,6 +70,32 @@ def test_a_stream_comes_back_as_a_file(home: Path) -> None:  # noqa: F811
     assert (home / "both.txt").read_text() == "out\noops\n"
 
 
+@pytest.mark.usefixtures("offered")
+def test_chosen_results_come_back_with_their_directories(home: Path) -> None:  # noqa: F811
+    """With their times and modes, to where the job was submitted; what is not chosen is not stored."""
+    script = (
+        "mkdir -p results/deep && echo 42 > results/energy.dat && echo x > results/deep/run.sh"
+        " && chmod +x results/deep/run.sh && touch -d @1000000000 results/deep/run.sh"
+        " && touch results/a.tmp other && ln -s /etc/passwd results/link"
+    )
+    words = ("--output", "results/**", "--exclude", "*.tmp", "-d", "here")
+
+    ran = run(home, "LGI_run", *words, "--wait", "--", "sh", "-c", script)
+
+    job = ran.stderr.partition("job ")[2].partition("\n")[0]
+    url = json.loads(run(home, "LGI_qstat", "--json", job).stdout)["job"]["repository_url"]
+    listed = run(home, "LGI_filetransfer", "list", url).stdout
+    here = home / "here"
+    assert ran.returncode == 0, ran.stderr
+    assert "not stored: results/link (link)" in ran.stderr
+    names = ["results/deep/run.sh", "results/energy.dat"]
+    assert sorted(str(path.relative_to(here)) for path in here.rglob("*") if path.is_file()) == names
+    status = (here / names[0]).stat()
+    assert (status.st_mtime, bool(status.st_mode & 0o100)) == (1_000_000_000, True)
+    assert all(name.replace("/", "%2F") in listed for name in names)
+    assert "other" not in listed
+
+
 def test_output_is_seen_while_it_comes(offered: CommandDaemon, home: Path) -> None:  # noqa: F811
     """The job waits until its first output was read with LGI_tail, so this happens while it runs."""
     job = run(

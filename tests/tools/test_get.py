@@ -181,7 +181,7 @@ def test_a_pattern_that_makes_no_sense_is_refused(run: Run, pattern: str, why: s
 def test_a_name_of_a_server_does_not_lead_elsewhere(name: str) -> None:
     """Whatever the server says, files are written below the directory."""
     from lgi_tools.client.job import Job
-    from lgi_tools.commands.get_paths import UnsafePathError
+    from lgi_tools.client.local_path import UnsafePathError
 
     job = Job.__new__(Job)
     for field, value in (("id", 7), ("name", ""), ("application", "command")):
@@ -189,3 +189,22 @@ def test_a_name_of_a_server_does_not_lead_elsewhere(name: str) -> None:
 
     with pytest.raises(UnsafePathError):
         PathPattern("{id}/{file}").path(job, name)
+
+
+def test_files_of_two_jobs_are_told_apart(grid: Grid, tool: Run, tmp_path: Path) -> None:
+    """By their exact times, where paths are shared: those of a sweep have size and second in common."""
+    jobs = []
+    for text in ("one", "two"):
+        path = tmp_path / text / "energy.dat"
+        path.parent.mkdir()
+        path.write_text(text)
+        os.utime(path, ns=(10**18 + len(jobs), 10**18 + len(jobs)))
+        jobs.append(str(finished(grid, path)))
+    words = ("--as", "{file}", "--only", "energy.dat")
+
+    first, again, other = (tool(get, job, *words) for job in (jobs[0], jobs[0], jobs[1]))
+
+    assert (first, again) == ((0, "energy.dat\n", ""), (0, "", ""))
+    assert other[0] == 1
+    assert f"job {jobs[1]}: energy.dat: energy.dat exists and differs: --force replaces it" in other[2]
+    assert Path("energy.dat").read_text() == "one"

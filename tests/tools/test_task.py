@@ -539,6 +539,25 @@ def test_a_file_that_was_removed_here_comes_again(grid: Grid, task: Run) -> None
     assert (Path("made").read_text(), Path("input.dat").read_text()) == ("of the job", "of mine")
 
 
+def test_results_in_directories_come_into_the_folder(grid: Grid, task: Run) -> None:
+    """With their paths, none of which leads elsewhere; the folder can be submitted again with them."""
+    words = [word for word in SUBMIT if word != "submit"]
+    task("submit", "--output", "results/**", *words, "psi4")
+    names = ("results%2Fdeep%2Fa", "..%2Fup", "%2Fetc%2Fx", "link%2Fa", "results%2F.%2Fa")
+    ended(grid, **dict.fromkeys(names, "of the job"))
+
+    Path("link").symlink_to("..")
+    code, out, err = task("get")
+    Path("link").unlink()
+    again = task("submit", "--force", *words, "psi4")
+
+    assert (code, set(out.split())) == (1, {"results/deep/a", "joblog.txt", "joberr.txt"})
+    assert err == "LGI_task: link/a: link is a symbolic link: move it away\n"
+    assert Path("results/deep/a").read_text() == "of the job"
+    assert not Path("../a").exists()
+    assert again[0] == 0
+
+
 def test_a_file_that_was_edited_here_is_not_replaced(grid: Grid, task: Run) -> None:
     """Inputs since the submit, results since they came, what was made here: --force names each."""
     for name in ("edited", "both", "changed"):
