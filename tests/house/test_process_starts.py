@@ -21,6 +21,7 @@ ALLOWED = {
     "lgi_server/db/backup.py",
     "lgi_server/serving/scheduler_process.py",
     "lgi_server/storage/ssh.py",
+    "lgi_tools/commands/resources_ssh.py",
     "lgi_tools/joining/daemon_check.py",
     "lgi_tools/joining/registration.py",
 }

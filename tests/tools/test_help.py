@@ -27,6 +27,7 @@ from lgi_tools.commands.qdel import main as qdel
 from lgi_tools.commands.qstat import main as qstat
 from lgi_tools.commands.qsub import main as qsub
 from lgi_tools.commands.resource import main as resource
+from lgi_tools.commands.resources import main as resources
 from lgi_tools.commands.resubmit import main as resubmit
 from lgi_tools.commands.run import main as run_command
 from lgi_tools.commands.share import main as share
@@ -61,6 +62,7 @@ TOOLS = {
     "LGI_top": top,
     "LGI_token": token,
     "LGI_resource": resource,
+    "LGI_resources": resources,
     "LGI_explain": explain,
     "LGI_join": join,
     "LGI_task": task,
