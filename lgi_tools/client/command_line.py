@@ -25,6 +25,9 @@ NULL = "null"
 # The names of licences that servers accept.
 _LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}\Z")
 _AMOUNT = re.compile(r"[1-9][0-9]{0,5}\Z")
+# The line of a script that `_redirection` makes, with its files as words of a shell.
+_FILE = r"""((?:'[^']*'|"'"|[^\s'"&|;<>])+)"""
+_REDIRECTION = re.compile(rf"exec(?: > {_FILE})?(?: 2>(&1| {_FILE}))?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -93,6 +96,19 @@ def _redirection(output: str, errors: str) -> list[str]:
     sent = [f"> {_stream(output)}"] if output else []
     sent += ["2>&1" if both else f"2> {_stream(errors)}"] if errors else []
     return [f"exec {' '.join(sent)}"] if sent else []
+
+
+def error_file(script: bytes) -> str:
+    """Return the file in which the script of a job stores its standard error, as `of_words` has made it.
+
+    `NULL` for an error that is discarded; empty for one that is stored as usual, and of any other script.
+    """
+    for line in script.decode("utf-8", "replace").splitlines():
+        if match := _REDIRECTION.fullmatch(line):
+            word = match[1] if match[2] == "&1" else match[3]
+            name = "".join(shlex.split(word or ""))
+            return NULL if name == "/dev/null" else name
+    return ""
 
 
 def _stream(name: str) -> str:

@@ -1,8 +1,10 @@
 """The last lines of the standard error of a job that has failed, as LGI_explain shows them."""
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from lgi_tools.client import command_line
 from lgi_tools.client.job_end import Outcome
 from lgi_tools.client.text import shortened
 
@@ -37,10 +39,15 @@ def _standard_error(project: "Project", job: "Details") -> tuple[bytes, str]:
     from lgi_tools.client.stored_file import STREAMS
     from lgi_tools.client.transfer_error import TransferError
 
-    reported, name = job_streams.reported(job)[1], tuple(STREAMS)[1]
-    if reported.is_whole:
+    reported, name = job_streams.reported(job)[1], command_line.error_file(job.input)
+    if name == command_line.NULL:
+        return b"", "its standard error was discarded"
+    if reported.is_whole and (reported.size or not name):
         return reported.data, ""
     sizes = {file.name: file.size for file in job.files} if job.repository_url else {}
+    if name and name not in sizes:
+        return b"", f"its standard error is in {name}, which is not on the server"
+    name = name or tuple(STREAMS)[1]
     if name not in sizes:
         return reported.data, f"only its first {len(reported.data)} of {reported.size} bytes are known"
     if sizes[name] <= MOST:
@@ -48,5 +55,5 @@ def _standard_error(project: "Project", job: "Details") -> tuple[bytes, str]:
             return project.files(job).read(name), ""
         except TransferError as error:
             return reported.data, f"its end cannot be fetched: {error}"
-    advice = f"LGI_get {job.id} --only {name} fetches all of it"
-    return reported.data, f"it has {reported.size} bytes: {advice}"
+    advice = f"LGI_get {job.id} --only {shlex.quote(name)} fetches all of it"
+    return reported.data, f"it has {max(reported.size, sizes[name])} bytes: {advice}"

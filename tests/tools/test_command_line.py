@@ -50,6 +50,21 @@ def test_a_program_with_a_relative_path_goes_along() -> None:
     assert ran.stdout == b"got 2\n"
 
 
+@pytest.mark.parametrize("output", ["", "out", "it's", "null"])
+@pytest.mark.parametrize("errors", ["", "err", "it's", "a b", "$(x)", '"', "null"])
+def test_the_file_of_the_standard_error_is_read_from_the_script(output: str, errors: str) -> None:
+    """As it was given; the command itself may look like that."""
+    line = command_line.of_words(["true", "2>", "other"], output=output, errors=errors)
+
+    assert command_line.error_file(line.input) == errors
+
+
+@pytest.mark.parametrize("script", [b"", b"exec", b"exec 2>&1", b"exec > a; id 2> x", b"exec > 'a", b"\xff"])
+def test_another_script_has_no_file_of_the_standard_error(script: bytes) -> None:
+    """Anybody may have written it."""
+    assert command_line.error_file(script) == ""
+
+
 def test_a_word_may_be_longer_than_a_name_and_no_utf8() -> None:
     """It may be too long for a file name; its bytes arrive unchanged."""
     words = ["sh", "-c", f"printf '%s' \"$1\"; : {'x' * 60_000}", "sh", "caf\udce9\udcff"]

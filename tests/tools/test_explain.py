@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from lgi_tools.client import command_line
 from lgi_tools.client.job import Details, read_details
 from lgi_tools.client.project import Project
 from lgi_tools.client.resource import Resource
@@ -189,6 +191,29 @@ def test_the_end_of_the_standard_error_of_a_failed_job_is_shown(grid: Grid, tool
     assert last.startswith("    \\x1b[2Jboom \\u202exxx")
     assert len(last) < 300
     assert tool(main, str(well))[1] == f"job {well} finished, exit code 0\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("err.txt", ["  the end of its standard error:", "    no convergence"]),
+        ("gone.txt", ["  its standard error is in gone.txt, which is not on the server"]),
+        ("null", ["  its standard error was discarded"]),
+    ],
+)
+def test_the_end_of_a_standard_error_in_a_file_of_its_own_is_shown(
+    grid: Grid, tool: Run, tmp_path: Path, name: str, said: list[str]
+) -> None:
+    """Of a job that was submitted with --stderr."""
+    file = tmp_path / "err.txt"
+    file.write_text("one\n" * 20 + "no convergence\n")
+    script = command_line.of_words(["false"], errors=name).input.hex()
+    failed = grid.user().submit((file,), application="command", input=script)
+    grid.set_job(failed, state="finished", exit_code=3, output=b"out\n")
+
+    lines = tool(main, str(failed))[1].splitlines()[1:]
+
+    assert (lines[0], lines[-1]) == (said[0], said[-1])
 
 
 def test_a_deleted_job_of_several_is_told_and_the_others_are_explained(grid: Grid, tool: Run) -> None:
