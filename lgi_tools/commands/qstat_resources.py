@@ -10,7 +10,7 @@ from lgi_protocol.time_span import span
 from lgi_tools.cli import terminal
 from lgi_tools.cli.output_text import date_and_number, line
 
-HEADER = ("resource", "slots", "cores", "memory", "GPUs", "load", "up", "called", "system")
+HEADER = ("resource", "slots", "cores", "memory", "GPUs", "load", "up", "report", "called", "system")
 # Seconds without a call after which a resource is silent, as on its page.
 SILENT_SECONDS = 900
 
@@ -41,7 +41,14 @@ def _drain(text: str) -> str:
 def _machine(text: str) -> str:
     machine = xml.find(text, "machine")
     found = machine_state.read(machine.inside).lines(time.time()) if machine else {}
-    return "".join(line(f"Resource {name}", value) for name, value in found.items())
+    told = {"report": _told(text, int(time.time()))} if machine else {}
+    return "".join(line(f"Resource {name}", value) for name, value in (found | told).items())
+
+
+def _told(text: str, now: int) -> str:
+    """Return how old what a resource says of its machine is; empty where an older server does not say so."""
+    when = leading_number(xml.value(text, "machine", "told_at"))
+    return f"{span(max(0, now - when))} ago" if when else ""
 
 
 def table(resources: Sequence[str]) -> str:
@@ -68,6 +75,7 @@ def _cells(text: str, now: int) -> tuple[str, ...]:
         said.get("GPUs", ""),
         "" if machine.load is None else f"{machine.load:.2f}",
         "" if machine.booted_at is None else span(now - machine.booted_at),
+        _told(text, now),
         called,
         machine.system,
     )

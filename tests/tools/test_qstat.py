@@ -303,7 +303,7 @@ def test_a_machine_is_shown_with_its_resource(run: Run, server: CannedServer) ->
     told, table, as_json = run(main, "-L"), run(main, "-L", "--long"), run(main, "-L", "--json")
 
     assert "Resource cores        : 5 of 8 free, load 2.50\nResource memory       : 16 GB\n" in told[1]
-    assert told[1].count("Resource system") == 1
+    assert told[1].count("Resource system") == told[1].count("Resource report       : ") == 1
     heading, first, second = table[1].strip().splitlines()[-3:]
     assert heading.split() == [
         "resource",
@@ -313,10 +313,12 @@ def test_a_machine_is_shown_with_its_resource(run: Run, server: CannedServer) ->
         "GPUs",
         "load",
         "up",
+        "report",
         "called",
         "system",
     ]
     assert first.split()[:5] == ["r@h", "17", "of", "20", "free"]
+    assert first.count(" ago") == 2
     assert "ago, silent" in first
     assert first.endswith("Debian 12")
     assert second.startswith("s@h")
