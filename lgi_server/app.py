@@ -20,6 +20,7 @@ from lgi_server.basic_interface import blueprint, filters
 from lgi_server.basic_interface import responses as basic_interface_responses
 from lgi_server.config import parser
 from lgi_server.config.model import Config
+from lgi_server.json_api import blueprint as json_blueprint
 from lgi_server.public import documents, metrics
 from lgi_server.repository import views
 from lgi_server.runtime import Runtime, build_runtime
@@ -54,6 +55,9 @@ def create_app(config: Config | str) -> Flask:
     app.register_blueprint(views.blueprint(server), url_prefix=config.prefix or None)
     if config.basic_interface:
         app.register_blueprint(blueprint.blueprint(server), url_prefix=f"{config.prefix}/basic_interface")
+    app.register_blueprint(
+        json_blueprint.blueprint(server), url_prefix=f"{config.prefix}{json_blueprint.PATH}"
+    )
     app.jinja_env.filters.update(filters.FILTERS)
     app.jinja_env.globals.update(filters.template_globals(config.prefix))
     app.jinja_env.trim_blocks = True
@@ -130,6 +134,9 @@ def _add_guards(app: Flask, server: Runtime) -> None:
         """Everything but the public pages needs a certificate, even an address that does not exist."""
         if request.endpoint in public or request.blueprint == "repository" or request.blueprint in CALLS:
             return None
+        if json_blueprint.is_below(request.path, server.config.prefix):
+            # Its operations check who calls, and its description is public.
+            return None
         try:
             client_certificate.require_user_certificate(request.environ, server.trust, time.time())
         except LGIError as refused:
@@ -151,7 +158,8 @@ def _add_guards(app: Flask, server: Runtime) -> None:
     @app.errorhandler(Exception)
     def fault(error: Exception) -> Response | HTTPException:
         """Answer an unexpected exception: with a traceback in the log and a plain error outside."""
+        is_json = json_blueprint.is_below(request.path, server.config.prefix)
         if isinstance(error, HTTPException):
-            return error
+            return json_blueprint.unanswered(error) if is_json else error
         answer = faults.internal_error(f"{request.method} {request.path!r}")
         return Response(responses.document(server.config, answer), 500, content_type=headers.CONTENT_TYPE)

@@ -20,7 +20,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import bulk_manifest, form_parser, responses, token_admission, uploads
 from lgi_server.api.call_record import Caller, CallRecord, log_account
 from lgi_server.api.context import CallRequest
-from lgi_server.api.faults import internal_error
+from lgi_server.api.faults import INTERNAL_ERROR, internal_error
 from lgi_server.api.form import Form
 from lgi_server.api.form_parser import FormRequest
 from lgi_server.api.headers import CONTENT_TYPE, SECURITY_HEADERS
@@ -71,23 +71,31 @@ class Endpoint:
 
     def answer(self, environ: "WSGIEnvironment") -> bytes:
         """Return the document that answers a request; other exceptions than LGIError are internal errors."""
-        runtime, record = self._runtime, CallRecord(self._name)
-        request = self._request(environ)
-        error = 0
+        elements, refused = self.outcome(self._request(environ))
+        if refused is not None and refused.number == ErrorNumber.BACK_OFF:
+            time.sleep(BACK_OFF_DELAY)
+        return responses.document(self._runtime.config, elements)
+
+    def outcome(self, request: FormRequest) -> tuple[Elements, LGIError | None]:
+        """Return the elements that answer a request, and the error if it is refused."""
+        record = CallRecord(self._name)
+        refused: LGIError | None = None
         try:
             elements = self._steps(request, record)
             log.debug("%s", record)
-        except LGIError as refused:
-            elements, error = (responses.error(refused),), int(refused.number)
+        except LGIError as error:
+            refused, elements = error, (responses.error(error),)
             log.warning("%s refused: %s", record, ascii(str(refused)), extra=log_account(record.who))
         except Exception:  # noqa: BLE001 - the boundary of a request
-            elements, error = internal_error(record.name), int(ErrorNumber.DATABASE)
+            refused, elements = INTERNAL_ERROR, internal_error(record.name)
         finally:
             request.remove_arrived_files()
-        runtime.metrics.answered(record.name, error, record.timer)
-        if error == ErrorNumber.BACK_OFF:
-            time.sleep(BACK_OFF_DELAY)
-        return responses.document(runtime.config, elements)
+        self._runtime.metrics.answered(record.name, int(refused.number) if refused else 0, record.timer)
+        return elements, refused
+
+    def read_fields(self, request: FormRequest, _who: Caller) -> Mapping[str, str]:
+        """Return the fields of a request; LGIError POST_TOO_BIG, FILE_TOO_BIG or UPLOAD."""
+        return form_parser.posted_fields(request)
 
     def _request(self, environ: "WSGIEnvironment") -> FormRequest:
         # An urlencoded form has no files.
@@ -110,7 +118,7 @@ class Endpoint:
             with receive(runtime, who, request) as account:
                 if isinstance(request, SpoolingRequest):
                     request.budget = runtime.store.budget(account)
-                record.posted = form_parser.posted_fields(request)
+                record.posted = self.read_fields(request, who)
             with admit(runtime, who, account):
                 call = _parse(runtime, route, who, request, record.posted)
                 return _run(route, call)
@@ -191,7 +199,7 @@ def _parse(
     form = Form(posted)
     files = partial(uploads.uploads_of, request) if isinstance(request, SpoolingRequest) else tuple
     checked = route.context.check(form, who, runtime)
-    if route.writes and request.method != "POST":
+    if route.writes and request.method not in request.changing_methods:
         # Whoever follows a link, or fetches a page in advance, means no change.
         raise LGIError(ErrorNumber.FORGERY, message="This call changes something: it has to be posted")
     project = runtime.projects[route.context.project_name(form, who, runtime)]
@@ -274,7 +282,7 @@ def add_shortcut(app: flask.Flask) -> None:
     The URLs are those of ``url_map``. Paths are normalized, since old clients send ``/../`` (clients.md 1.4).
     """
     views = {rule.rule: app.view_functions[rule.endpoint] for rule in app.url_map.iter_rules()}
-    endpoints = {path: view for path, view in views.items() if isinstance(view, Endpoint)}
+    endpoints = {path: view for path, view in views.items() if type(view) is Endpoint}
     pages: WSGIApplication = app.wsgi_app
 
     def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

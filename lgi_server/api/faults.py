@@ -7,12 +7,12 @@ from lgi_server.api import responses
 from lgi_server.api.responses import Elements
 
 log = logging.getLogger("lgi.api")
-INTERNAL_ERROR = responses.error(
-    LGIError(ErrorNumber.DATABASE, message="Internal error of the server: its log has the reason")
+INTERNAL_ERROR = LGIError(
+    ErrorNumber.DATABASE, message="Internal error of the server: its log has the reason"
 )
 
 
 def internal_error(what: str) -> Elements:
     """Log the exception that is being handled, and return the answer to it."""
     log.exception("internal error while answering %s", what)
-    return (INTERNAL_ERROR,)
+    return (responses.error(INTERNAL_ERROR),)

@@ -165,3 +165,5 @@ TOKEN_LIFE = _field("life", INTEGER, E.LIMIT_TOO_BIG)
 TOKEN_IDS = Field("token_ids", 4096, E.JOB_ID_TOO_BIG, E.JOB_ID, E.JOB_ID)
 SHOW = _field("show", SHORT, E.STATE_TOO_BIG)
 CAPABILITIES = Field("capabilities", LONG, E.CAPABILITIES_TOO_BIG, E.CAPABILITIES_XML)
+# Ours: where a page of a list in JSON begins.
+CURSOR = _field("cursor", SHORT, E.START_TOO_BIG)

@@ -27,6 +27,8 @@ class FormRequest(Request):
 
     max_form_memory_size = MOST_TEXT
     max_form_parts = 2048
+    # The methods by which a call may change something.
+    changing_methods = frozenset({"POST"})
     # What it may write to the disk, for who takes files.
     budget: UploadBudget | None = None
 

@@ -42,6 +42,14 @@ _INCLUDED: Mapping[Scope, frozenset[Scope]] = {
 }
 
 
+class ScopeError(LGIError):
+    """A token is good, but not for this."""
+
+    def __init__(self, why: str) -> None:
+        """Set the reason."""
+        super().__init__(ErrorNumber.CERTIFICATE, why, message="The token is not accepted")
+
+
 @dataclass(frozen=True)
 class TokenIdentity(ClientCertificate):
     """A caller with a token: the name in its certificate, as far as the token goes, and its scopes."""
@@ -53,7 +61,7 @@ class TokenIdentity(ClientCertificate):
         """Raise LGIError CERTIFICATE unless the token has one of the scopes ``needed``, or one above it."""
         if not any(self.scopes & _INCLUDED[scope] for scope in needed):
             own, missing = ", ".join(sorted(self.scopes)), " or ".join(needed)
-            raise refusal(f"its scope is {own}, and this needs {missing}")
+            raise ScopeError(f"its scope is {own}, and this needs {missing}")
 
 
 def refusal(why: str) -> LGIError:

@@ -12,6 +12,7 @@ from markdown_it.token import Token
 # By name in addresses: the file, and the title.
 DOCUMENTS = {
     "user_guide": ("docs/user_guide.md", "User guide: jobs, files, folders"),
+    "api": ("docs/api.md", "LGI from other programs: JSON and tokens"),
     "python": ("docs/python.md", "LGI from Python"),
     "faq": ("docs/faq.md", "Frequently asked questions"),
     "troubleshooting": ("docs/troubleshooting.md", "Troubleshooting: what messages mean"),
