@@ -21,12 +21,10 @@ from lgi_server.basic_interface import group_choice, responses
 from lgi_server.basic_interface.registry import (
     AfterCommit,
     Answer,
-    Download,
+    Finished,
     Page,
     PageContext,
     PageUser,
-    Redirect,
-    Template,
 )
 from lgi_server.db.transaction import Transaction
 from lgi_server.runtime import Runtime
@@ -93,7 +91,7 @@ def _run(
     session: WebSession,
     posted: "MultiDict[str, str]",
     place: Mapping[str, object],
-) -> Template | Redirect | Download:
+) -> Finished:
     """Run a page and return its answer, or the answer of ``page.refused`` to an LGIError."""
     in_transaction = partial(transact, known.server, known.server.projects[known.project])
     store = repository_writer(known.server)
@@ -117,7 +115,7 @@ def _run(
     )
 
 
-def _finished(answer: Answer) -> Template | Redirect | Download:
+def _finished(answer: Answer) -> Finished:
     return answer.do() if isinstance(answer, AfterCommit) else answer
 
 

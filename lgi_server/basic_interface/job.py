@@ -1,5 +1,6 @@
 """The page of a job: its data, input, output, files and history."""
 
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -9,21 +10,18 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.job_end import End
 from lgi_protocol.states import State
 from lgi_server.background.timestamp_batcher import Timestamp
-from lgi_server.basic_interface import deadline_fields, filters, responses
+from lgi_server.basic_interface import deadline_fields, filters, job_facts, responses
 from lgi_server.basic_interface.registry import AfterCommit, Answer, Download, PageContext, Template
 from lgi_server.runtime import Runtime
 from lgi_server.services.jobs import explanation, history, holds, live_output, sharing, updates
 from lgi_server.services.jobs.live_output import OutputView
-from lgi_server.services.jobs.verdicts import MESSAGES, Reason, ResourceVerdict
+from lgi_server.services.jobs.verdicts import MESSAGES
 from lgi_server.storage import repository
 from lgi_server.tables import job_retries
 from lgi_server.tables.job_holds import USER
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.job_queue.positions import MOST
 from lgi_server.tables.job_retries import Try
-
-# The number of resources that take no jobs to list.
-MOST_CLOSED = 5
 
 
 def job(visit: PageContext, job_id: int) -> Answer:
@@ -52,6 +50,7 @@ def _page(
 ) -> Answer:
     (found,) = holds.with_holds(visit.transaction, [found])
     tail = _tail(visit, found)
+    changes = history.of_job(visit.transaction, visit.user, found.job_id, visit.visitor.server.config)
     values = {
         "job": found,
         "input": filters.content(found.input),
@@ -59,8 +58,13 @@ def _page(
         "tail": filters.ending(tail.data, tail.offset) if tail else None,
         "progress": tail.progress if tail else 0,
         "tries": _tries(visit, found),
-        "changes": history.of_job(visit.transaction, visit.user, found.job_id, visit.visitor.server.config),
+        "changes": changes,
         "waits": _explanation(visit, found),
+        "requests": job_facts.requests(found),
+        "times": job_facts.times(found, visit.now),
+        "steps": job_facts.timeline(changes, visit.now),
+        "width": job_facts.WIDTH,
+        "request_id": secrets.token_urlsafe(16),
         "may_change": may_change(visit, found),
         "has_ended": states.has_ended(found.state),
         "kept_until": _end_of_keeping(visit, found),
@@ -117,25 +121,13 @@ def _explanation(visit: PageContext, found: JobRow) -> dict[str, object]:
         return {}
     project = visit.visitor.server.config.projects[visit.visitor.project]
     said = explanation.explain(visit.transaction, visit.user, found.job_id, project, visit.now)
-    closed = [(one.resource.resource_name, why) for one in said.verdicts if (why := _closure(one))]
     return {
         "reason": MESSAGES[said.reason],
         "before": said.before,
         "most": said.before >= MOST,
-        "closed": closed[:MOST_CLOSED],
+        "needs": said.needs,
+        "verdicts": job_facts.verdicts(said),
     }
-
-
-def _closure(one: ResourceVerdict) -> str:
-    """Return why a resource that could take a job takes none now; empty for others."""
-    if one.reason is Reason.NOT_ON:
-        return "its user does not want it there"
-    if one.reason is Reason.FAILED:
-        return "it has failed there: others get it first"
-    if one.reason is Reason.DRAINED:
-        reason = one.resource.drain_reason
-        return f"it is drained: {reason}" if reason else "it is drained"
-    return one.unavailable if one.reason is Reason.UNAVAILABLE else ""
 
 
 def _tries(visit: PageContext, found: JobRow) -> list[tuple[Try, str, filters.Content, Mapping[str, str]]]:
@@ -199,3 +191,9 @@ def job_input(visit: PageContext, job_id: int) -> Answer:
 def job_output(visit: PageContext, job_id: int) -> Answer:
     """Return a job's output as a file."""
     return Download(f"job_{job_id}_output", seen(visit, job_id).output)
+
+
+def job_tail(visit: PageContext, job_id: int) -> Answer:
+    """Return the end of what a running job has put out so far as a file."""
+    tail = _tail(visit, seen(visit, job_id))
+    return Download(f"job_{job_id}_output", tail.data if tail else b"")

@@ -23,7 +23,7 @@ NAME = fields.Field("name", 256, fields.E.UPLOAD, fields.E.UPLOAD)
 
 def add_files(visit: PageContext, job_id: int) -> Answer:
     """Store the posted files, each in place of an older one with its name."""
-    repository = _repository(visit, job_id)
+    repository = local_repository(visit, job_id)
     files = uploads.chosen_files(request, "files")
     if not files:
         raise LGIError(ErrorNumber.UPLOAD, message="No file was chosen")
@@ -49,7 +49,7 @@ def _put(store: Repositories, repository: str, files: tuple[Upload, ...]) -> Non
 def ask_to_delete_file(visit: PageContext, job_id: int) -> Answer:
     """Return the form that asks whether to delete a file."""
     found, name = seen(visit, job_id), visit.query.untrimmed(NAME)
-    repository = _repository(visit, job_id)
+    repository = local_repository(visit, job_id)
     store = visit.visitor.server.store
 
     def ask() -> Template:
@@ -63,7 +63,7 @@ def ask_to_delete_file(visit: PageContext, job_id: int) -> Answer:
 
 def delete_file(visit: PageContext, job_id: int) -> Answer:
     """Delete a file."""
-    repository, name = _repository(visit, job_id), visit.form.untrimmed(NAME)
+    repository, name = local_repository(visit, job_id), visit.form.untrimmed(NAME)
 
     def delete() -> Redirect:
         _check_writer(visit, repository)
@@ -73,7 +73,7 @@ def delete_file(visit: PageContext, job_id: int) -> Answer:
     return AfterCommit(delete)
 
 
-def _repository(visit: PageContext, job_id: int) -> str:
+def local_repository(visit: PageContext, job_id: int) -> str:
     """Return the repository, on this server, of a job that the user may read; LGIError NO_JOB, UPLOAD."""
     found = seen(visit, job_id)
     if visit.visitor.server.config.remote is not None or not found.repository:

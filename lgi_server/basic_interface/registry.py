@@ -1,6 +1,6 @@
 """The context of a page, its possible answers, and its declaration."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -104,20 +104,31 @@ class Redirect:
 
 @dataclass(frozen=True)
 class Download:
-    """Data to download as a file, which browsers do not display."""
+    """Data to download as a file, which browsers do not display, unless ``picture`` is its media type."""
 
     name: str
     data: bytes
+    picture: str = ""
+
+
+@dataclass(frozen=True)
+class FileStream:
+    """A ZIP archive to download, which is made while it is sent."""
+
+    name: str
+    parts: Iterator[bytes]
 
 
 @dataclass(frozen=True)
 class AfterCommit:
     """Slow work to do after the commit; it returns the answer."""
 
-    do: Callable[[], "Template | Redirect"]
+    do: "Callable[[], Finished]"
 
 
-Answer = Template | Redirect | Download | AfterCommit
+# What is sent to the browser.
+Finished = Template | Redirect | Download | FileStream
+Answer = Finished | AfterCommit
 
 
 @dataclass(frozen=True)

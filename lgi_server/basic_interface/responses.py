@@ -1,5 +1,6 @@
 """HTTP responses of pages: HTML from templates, downloads, redirects, errors."""
 
+from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -7,13 +8,14 @@ from urllib.parse import quote
 from flask import Response, render_template
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.basic_interface.registry import Download, PageUser, Redirect, Template
+from lgi_server.basic_interface.registry import Download, FileStream, Finished, PageUser, Redirect
 
 # Scripts, styles and images only from this server; no page may be in a frame of another site.
 CONTENT_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+_NO_FRAME = "default-src 'none'; frame-ancestors 'none'"
 _STATUS = {
     ErrorNumber.CERTIFICATE: HTTPStatus.FORBIDDEN,
     ErrorNumber.PROJECT_REFUSED: HTTPStatus.FORBIDDEN,
@@ -28,7 +30,7 @@ _STATUS = {
 }
 
 
-def response(visitor: PageUser, answer: Template | Redirect | Download) -> Response:
+def response(visitor: PageUser, answer: Finished) -> Response:
     """Return the HTTP response for the answer of a page."""
     if isinstance(answer, Redirect):
         redirect = moved(f"{visitor.base}/{answer.path}")
@@ -37,6 +39,8 @@ def response(visitor: PageUser, answer: Template | Redirect | Download) -> Respo
         return redirect
     if isinstance(answer, Download):
         return _saved(answer)
+    if isinstance(answer, FileStream):
+        return _streamed(visitor, answer)
     return html(answer.template, answer.status, visitor=visitor, base=visitor.base, **answer.values)
 
 
@@ -47,9 +51,26 @@ def moved(address: str) -> Response:
 
 
 def _saved(answer: Download) -> Response:
-    name = quote(answer.name, safe="")
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}", "Cache-Control": "no-store"}
-    return Response(answer.data, content_type="application/octet-stream", headers=headers)
+    if answer.picture:
+        # Opened by itself, too, it is nothing that can run a script.
+        headers = {"Content-Security-Policy": f"sandbox; {_NO_FRAME}", "Cache-Control": "no-store"}
+        return Response(answer.data, content_type=answer.picture, headers=headers)
+    return Response(answer.data, content_type="application/octet-stream", headers=_attachment(answer.name))
+
+
+def _attachment(name: str) -> dict[str, str]:
+    disposition = f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+    return {"Content-Disposition": disposition, "Cache-Control": "no-store"}
+
+
+def _streamed(visitor: PageUser, answer: FileStream) -> Response:
+    """Return an archive, for which the user has a slot as for a file of a repository; LGIError BACK_OFF."""
+    with ExitStack() as held:
+        held.enter_context(visitor.server.transfers.slot(visitor.who.account))
+        response = Response(answer.parts, content_type="application/zip", headers=_attachment(answer.name))
+        # It is sent after this.
+        response.call_on_close(held.pop_all().close)
+    return response
 
 
 def html(template: str, status: HTTPStatus, **values: Any) -> Response:

@@ -50,6 +50,11 @@
       throw new Error("the server is busy");
     }
     const now = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const icon = document.querySelector("link[rel=icon]"), next_icon = now.querySelector("link[rel=icon]");
+    document.title = now.title;
+    if (icon && next_icon && icon.getAttribute("href") !== next_icon.getAttribute("href")) {
+      icon.replaceWith(document.adoptNode(next_icon));
+    }
     for (const part of document.querySelectorAll("[data-live]")) {
       const next = now.getElementById(part.id);
       if (!next) {
@@ -60,6 +65,9 @@
       const before = places(part);
       const chosen = Array.from(part.querySelectorAll("input:checked"), (box) => box.id);
       part.replaceWith(document.adoptNode(next));
+      if (window.LGI.outputs) {
+        window.LGI.outputs(next);
+      }
       before.forEach(scroll);
       chosen.map((id) => document.getElementById(id)).filter(Boolean).forEach((box) => { box.checked = true; });
       window.LGI.times(next);

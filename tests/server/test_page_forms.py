@@ -32,7 +32,7 @@ def test_a_job_is_submitted_with_files(offered: Grid) -> None:
     assert page.path == f"jobs/{job['job_id']}"
     assert bytes(job["input"]) == b" one\ntwo \n"  # type: ignore[arg-type]
     assert (job["target_resources"], job["job_specifics"]) == ("any", "<a> 1 </a>")
-    assert [row["Name"] for row in page.rows()] == ["a.txt", "b c.bin"]
+    assert [row["Name"] for row in page.rows("file-list")] == ["a.txt", "b c.bin"]
     (link,) = [link for link in page.links() if link.endswith("b%20c.bin") and "/repository/" in link]
     assert browser.get(f"https://localhost:{offered.port}{link}").answer.content == b"\x00\xff"
 
@@ -191,7 +191,9 @@ def test_a_job_like_another_gets_its_files(offered: Grid, tmp_path: Path, takes_
 
     page = browser.send("submit", form, files=[("files", ("a.txt", b"new"))])
 
-    assert [row["Name"] for row in page.rows()] == (["a.txt", "b.txt"] if takes_files else ["a.txt"])
+    assert [row["Name"] for row in page.rows("file-list")] == (
+        ["a.txt", "b.txt"] if takes_files else ["a.txt"]
+    )
     (name,) = [link for link in page.links() if link.endswith("a.txt") and "/repository/" in link]
     assert browser.get(f"https://localhost:{offered.port}{name}").answer.content == b"new"
 
@@ -261,9 +263,9 @@ def test_files_are_added_replaced_and_deleted(offered: Grid) -> None:
     question = browser.get(f"jobs/{job_id}/files/delete?name=b")
     left = browser.fill(f"jobs/{job_id}/files/delete?name=b")
 
-    assert [(row["Name"], row["Size"]) for row in page.rows()] == [("a", "5 B"), ("b", "1 B")]
+    assert [(row["Name"], row["Size"]) for row in page.rows("file-list")] == [("a", "5 B"), ("b", "1 B")]
     assert "b is removed" in question.text
-    assert [row["Name"] for row in left.rows()] == ["a"]
+    assert [row["Name"] for row in left.rows("file-list")] == ["a"]
     assert browser.get(f"jobs/{job_id}/files/delete?name=b").status == 404
     assert "has no file ''" in browser.get(f"jobs/{job_id}/files/delete").text
 
@@ -274,16 +276,19 @@ def test_a_file_of_any_name_is_fetched_and_deleted_by_its_links(offered: Grid, n
     job_id = offered.user().submit()
     browser = Browser(offered)
     page = browser.fill(f"jobs/{job_id}", "/files", files=[("files", (name, b"its bytes"))])
-    place, question = [str(link) for link in page.tree.xpath("//section[@id='file-list']//a/@href")]
+    links = [str(link) for link in page.tree.xpath("//section[@id='file-list']//table//a/@href")]
+    place, shown, question = links
     base = offered.url.removesuffix("/LGI")
 
     fetched = browser.get(base + place).answer
+    text = browser.get(base + shown).tree.xpath("//pre/text()")
     left = browser.fill(base + question)
 
     assert fetched.content == b"its bytes"
+    assert text == ["\nits bytes"]
     assert fetched.headers["Content-Type"] == "application/octet-stream"
     assert fetched.headers["Content-Disposition"].startswith("attachment;")
-    assert left.rows()[0].get("State") == "queued"
+    assert left.rows("job-history")[0].get("State") == "queued"
 
 
 @pytest.mark.parametrize("name", [".LGI_repository_write_access", "../x", ""])

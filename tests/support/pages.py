@@ -45,11 +45,12 @@ class Page:
         """Where the links of the main part lead."""
         return [str(link) for link in self.tree.xpath("//main//a/@href")]
 
-    def rows(self) -> list[dict[str, str]]:
-        """The rows of the first table, by the names of its columns."""
+    def rows(self, part: str = "") -> list[dict[str, str]]:
+        """The rows of the first table, or that in the element with this id, by the names of its columns."""
+        within = f"//*[@id='{part}']" if part else ""
         return [
             {cell.get("data-label", ""): " ".join(cell.text_content().split()) for cell in row}
-            for row in self.tree.xpath("(//table)[1]/tbody/tr")
+            for row in self.tree.xpath(f"({within}//table)[1]/tbody/tr")
         ]
 
     def fields(self, action: str = "") -> dict[str, str]:
