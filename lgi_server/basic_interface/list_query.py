@@ -70,16 +70,17 @@ def read(visit: PageContext) -> ListQuery:
     if order.removeprefix("-") not in job_columns.ORDERS:
         order = ""
     chosen = comma_lists.split(",".join(request.args.getlist(COLUMNS)))
+    usual = _usual(selection, everybody)
     columns = tuple(name for name in job_columns.TITLES if name in chosen)
     given = {
         SEARCH.name: form.line(SEARCH),
         **{name: _shown(name, form) for name in LINES},
         ORDER.name: order,
-        COLUMNS: ",".join(columns),
+        COLUMNS: ",".join(columns) if set(columns) != set(usual) else "",
         WHOSE.name: "all" if everybody else "",
     }
     parameters = {name: value for name, value in given.items() if value}
-    return ListQuery(selection, text, order, columns or _usual(selection, everybody), everybody, parameters)
+    return ListQuery(selection, text, order, columns or usual, everybody, parameters)
 
 
 def _usual(selection: Selection, everybody: bool) -> tuple[str, ...]:

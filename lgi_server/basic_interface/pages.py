@@ -18,6 +18,7 @@ from lgi_server.basic_interface import (
     job_removal,
     job_shares,
     project,
+    resource_page,
     submit,
     usage,
 )
@@ -50,6 +51,7 @@ PAGES = (
     Page("submit", submit.submit_form),
     Page("submit", submit.submit_job, changes=True, takes_files=True, refused=submit.form_again),
     Page("resources", project.resources),
+    Page("resources/<path:name>", resource_page.resource),
     Page("servers", project.servers),
     Page("usage", usage.show_usage),
     Page("certificate", certificate.certificate),

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from flask import Response, render_template
 
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.basic_interface.advice import advice
 from lgi_server.basic_interface.registry import Download, FileStream, Finished, PageUser, Redirect
 
 # Scripts, styles and images only from this server; no page may be in a frame of another site.
@@ -20,6 +21,7 @@ _STATUS = {
     ErrorNumber.CERTIFICATE: HTTPStatus.FORBIDDEN,
     ErrorNumber.PROJECT_REFUSED: HTTPStatus.FORBIDDEN,
     ErrorNumber.NO_JOB: HTTPStatus.NOT_FOUND,
+    ErrorNumber.RESOURCE_UNKNOWN: HTTPStatus.NOT_FOUND,
     ErrorNumber.READ_REFUSED: HTTPStatus.FORBIDDEN,
     ErrorNumber.MODIFY_REFUSED: HTTPStatus.FORBIDDEN,
     ErrorNumber.FORGERY: HTTPStatus.FORBIDDEN,
@@ -101,9 +103,8 @@ def status_of(refused: LGIError) -> HTTPStatus:
 def refusal(visitor: PageUser | None, refused: LGIError) -> Response:
     """Return the page for an LGIError: the reason, and what to do."""
     base = visitor.base if visitor else ""
-    return html(
-        "basic_interface/refusal.html", status_of(refused), visitor=visitor, base=base, refused=refused
-    )
+    values = {"visitor": visitor, "base": base, "refused": refused, "advice": advice(refused)}
+    return html("basic_interface/refusal.html", status_of(refused), **values)
 
 
 def not_found(visitor: PageUser | None) -> Response:

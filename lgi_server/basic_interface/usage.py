@@ -25,7 +25,9 @@ def show_usage(visit: PageContext) -> Answer:
         "basic_interface/usage.html",
         {
             "applications": charts.bars(_by_kind(found)),
-            "days": charts.columns([(_day(day), number) for day, number in zip(days, ended, strict=True)]),
+            "days": charts.columns(
+                [(day_name(day), number) for day, number in zip(days, ended, strict=True)]
+            ),
             "ended": sum(ended),
             "kinds": _KINDS,
             "months": charts.columns(_hours(job_usage.listed(*own, ("month",), month=0, limit=MONTHS))),
@@ -53,5 +55,6 @@ def _by_kind(found: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
     return counted
 
 
-def _day(seconds: int) -> str:
+def day_name(seconds: int) -> str:
+    """Return the day of a time, as ``30 Nov``."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%d %b")

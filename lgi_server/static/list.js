@@ -4,7 +4,12 @@
   // Fields that are empty say nothing in the address.
   for (const form of document.querySelectorAll("form[data-short]")) {
     form.addEventListener("submit", () => {
-      const empty = Array.from(form.elements).filter((field) => field.name && !field.value && !field.disabled);
+      const all = Array.from(form.elements);
+      const empty = all.filter((field) => field.name && !field.value && !field.disabled);
+      const columns = all.filter((field) => field.name === "columns");
+      if (columns.every((box) => box.checked === box.defaultChecked) && !new URLSearchParams(location.search).has("columns")) {
+        empty.push(...columns);
+      }
       empty.forEach((field) => { field.disabled = true; });
       setTimeout(() => empty.forEach((field) => { field.disabled = false; }));
     });

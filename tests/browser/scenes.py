@@ -34,6 +34,8 @@ PAGES = {
     "delete": "jobs/{job}/delete",
     "submit": "submit",
     "resources": "resources",
+    "resource": "resources/hpc@cluster.example.org",
+    "file": "jobs/{job}/files/view?name=results.csv",
     "servers": "servers",
     "usage": "usage",
     "certificate": "certificate",
@@ -85,6 +87,7 @@ def _job(grid: Grid, resource: ResourceCalls, now: int) -> int:
     place = grid.config.repository / str(row["repository"])[-3:] / str(row["repository"])
     for name, size in (("INCAR", 96), ("POSCAR", 1411), ("OUTCAR", 2_400_000)):
         (place / name).write_bytes(b"x" * size)
+    (place / "results.csv").write_text("step,energy\n" + "".join(f"{n},{-20 / n:.4f}\n" for n in range(1, 9)))
     grid.set_job(job_id, input=INPUT.encode(), job_specifics=SPECIFICS, state_time_stamp=now - 600)
     for state, seconds in (("queued", 9000), ("running", 7800), ("finished", 600)):
         grid.run("UPDATE job_history SET change_time = %s WHERE new_state = %s", now - seconds, state)

@@ -191,6 +191,31 @@ def test_every_link_and_form_is_reached_with_the_keyboard(grid: Grid, visitors: 
     expect(page.get_by_text(f"Job {job_id} is deleted.")).to_be_visible()
 
 
+def test_a_list_is_used_with_single_keys(grid: Grid, visitors: Visitors) -> None:
+    """/ searches, j and k move, x chooses, ? says which keys there are; in a field they are letters."""
+    grid.resource()
+    jobs = [grid.user().submit(job_name=name) for name in ("first", "second")]
+    page = visitors.page()
+    page.goto(f"{visitors.base}/jobs")
+
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(page.get_by_role("link", name=str(jobs[0]), exact=True)).to_be_focused()
+    page.keyboard.press("x")
+    expect(page.get_by_role("checkbox", name=f"Choose job {jobs[0]}")).to_be_checked()
+    page.keyboard.press("k")
+    expect(page.get_by_role("link", name=str(jobs[1]), exact=True)).to_be_focused()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("search")
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("second")
+    page.keyboard.press("Enter")
+
+    page.wait_for_url("**/jobs?q=second")
+    expect(page.get_by_role("row")).to_have_count(2)
+
+
 def test_an_open_list_shows_what_is_new(grid: Grid, visitors: Visitors) -> None:
     """It shows a job that is submitted elsewhere, and its changes of state, without a reload."""
     resource = grid.resource()

@@ -28,7 +28,8 @@ def test_the_menu_opens_already_identified_with_a_certificate(grid: Grid) -> Non
     page = Browser(grid).get(f"{grid.url}/basic_interface/")
 
     assert (page.status, page.path) == (200, "")
-    assert "Project LGI You are mark@laptop Groups mark@laptop, theor, cyttron" in page.text
+    assert page.text.startswith("Project LGI")
+    assert "You are mark@laptop Groups mark@laptop, theor, cyttron" in page.text
     assert grid.url in page.text
     assert {f"/LGI/basic_interface/LGI/{name}" for name in PAGES[1:]} <= set(
         page.tree.xpath("//nav//a/@href")
@@ -129,7 +130,8 @@ def test_hostile_text_stays_text_everywhere(grid: Grid) -> None:
     browser = Browser(grid, "root@admin", ("admin",))
 
     of_job = (f"jobs/{job_id}", f"jobs/{job_id}/delete", f"submit?like={job_id}")
-    lists = ("jobs", "jobs?whose=all", f"jobs?state={HOSTILE}&application={HOSTILE}")
+    of_job += (f"jobs/{job_id}/files/view?name={HOSTILE.replace('/', '|')}", "resources/res1@cluster")
+    lists = ("jobs", "jobs?whose=all", f"jobs?q={HOSTILE}", f"jobs?state={HOSTILE}&application={HOSTILE}")
     for path in (*PAGES, *of_job, *lists, "administration"):
         page = browser.get(path)
         assert page.status in {200, 404}, path
