@@ -9,11 +9,10 @@ from lgi_daemon.config import tags
 from lgi_daemon.config.rules import LimitRules
 from lgi_daemon.config.sandbox import check_sandbox, job_bounds, resource_limits, sandbox_uids
 from lgi_daemon.config.section import ConfigurationError, Section, read_root
-from lgi_daemon.execution import gpu_devices
 from lgi_daemon.execution.bounds import JobBounds
 from lgi_daemon.execution.rlimits import ResourceLimits
 from lgi_daemon.execution.sandbox import HIGHEST_UID, UIDS
-from lgi_protocol import comma_lists, common_name, whole_number, xml
+from lgi_protocol import comma_lists, common_name, gpu_devices, whole_number, xml
 from lgi_protocol.capabilities import GPUS, MOST
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.job_directory import SCRIPTS

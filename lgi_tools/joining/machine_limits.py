@@ -1,30 +1,40 @@
-"""The limits of a new resource: the cores and the memory of this machine, for plain processes."""
+"""The limits of a new resource: cores, memory and GPUs of this machine, for plain processes."""
 
 import re
 from dataclasses import dataclass
 
-from lgi_protocol import machine_size
+from lgi_protocol import gpu_devices, machine_size
 
 # Jobs at a time where cores and memory bound them as well, and where a batch system does.
 FEWEST_JOBS, QUEUED_JOBS = 20, 100
 # Back-ends whose jobs run on this machine.
 _LOCAL = frozenset({"", "process", "container"})
 _OWNERS = re.compile(r"(<owner_allow> *<any>)[^<]*(</any>)")
+_RUN_DIRECTORY = re.compile(r"^( *)<run_directory>.*\n", re.MULTILINE)
 _JOBS = re.compile(r"(<job_limit>)[^<]*(</job_limit>)")
 
 
 @dataclass(frozen=True)
 class MachineLimits:
-    """The cores of a machine that jobs may use, and its memory for them in MB."""
+    """The cores of a machine that jobs may use, its memory for them in MB, and its GPUs."""
 
     cores: int
     memory: int
+    gpus: tuple[str, ...] = ()
 
 
 def of_this_machine() -> MachineLimits:
-    """Return the cores that processes here may use, and nine tenths of the memory."""
+    """Return the cores that processes here may use, nine tenths of the memory, and the GPUs of NVIDIA."""
     size = machine_size.usable()
-    return MachineLimits(size.cores, size.memory // 2**20 * 9 // 10)
+    return MachineLimits(size.cores, size.memory // 2**20 * 9 // 10, _gpus())
+
+
+def _gpus() -> tuple[str, ...]:
+    try:
+        return gpu_devices.devices()
+    except ValueError:
+        # Without the program, or a device that it could list.
+        return ()
 
 
 def is_local(backend: str) -> bool:
@@ -38,6 +48,17 @@ def raised(text: str, limits: MachineLimits, has_queue: bool) -> str:
     for pattern in (_OWNERS, _JOBS):
         text = pattern.sub(rf"\g<1> {jobs} \g<2>", text)
     return text
+
+
+def with_gpus(text: str, limits: MachineLimits) -> str:
+    """Return a configuration that names the GPUs of the machine, if it has some."""
+    if not limits.gpus:
+        return text
+    lines = (
+        r"\g<0>\n\g<1><!-- The GPUs that nvidia-smi has listed where this was written. -->\n"
+        rf"\g<1><gpus> {', '.join(limits.gpus)} </gpus>\n"
+    )
+    return _RUN_DIRECTORY.sub(lines, text, count=1)
 
 
 def bounded(text: str, limits: MachineLimits) -> str:

@@ -143,7 +143,7 @@ def configuration(
         text = _with(text, tag, value)
     text = machine_limits.raised(text, limits, has_queue)
     if not has_queue:
-        text = machine_limits.bounded(text, limits)
+        text = machine_limits.with_gpus(machine_limits.bounded(text, limits), limits)
     return (
         f"<!-- The resource {xml.escape(joined.name).replace('--', '- -')}, written by LGI_join.\n"
         "     Relative paths start at the directory of this file. All tags are required unless a comment\n"

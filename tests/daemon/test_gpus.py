@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.execution import gpu_devices
 from lgi_daemon.jobs import script_variables
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.rundir import record
+from lgi_protocol import gpu_devices
 from tests.support.workshop import SLOW, Workshop, only, until
 
 ONE, TWO = "<gpus> 1 </gpus>", "<gpus> 2 </gpus>"

@@ -638,6 +638,29 @@ def _check_limits(configuration: Configuration, backend: str) -> None:
     assert (bound.cpu_limit, bound.memory_limit) == (limits.cores, limits.memory)
 
 
+@pytest.mark.parametrize("backend", ["command", "command:slurm"])
+def test_gpus_of_the_machine_stand_in_a_new_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
+    """Those that nvidia-smi lists; before a batch system none, since its nodes have them."""
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'GPU 0: A (UUID: GPU-1)'\necho 'GPU 1: A (UUID: GPU-2)'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    authority = Authority.create(tmp_path / "ca")
+    issued = authority.issue_resource(NAME, ("A",))
+    joined = Joined(
+        issued.certificate.read_text(), authority.ca_file.read_text(), NAME, ("A",), "https://x/LGI", True
+    )
+    (tmp_path / "node").mkdir()
+    (tmp_path / "node" / "resource.key").write_bytes(issued.key.read_bytes())
+
+    resource_directory.write_certificates(tmp_path / "node", joined)
+    file = resource_directory.write(tmp_path / "node", joined, (resource_directory.find(backend),))
+
+    assert load(file, as_root=False).gpus == (() if backend == "command:slurm" else ("0", "1"))
+
+
 def test_the_log_never_holds_a_token(office: Office, caplog: pytest.LogCaptureFixture) -> None:
     """It has the client, the resource and the reason; received control characters are escaped."""
     caplog.set_level(logging.INFO)
