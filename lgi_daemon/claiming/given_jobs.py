@@ -7,7 +7,7 @@ from threading import Lock
 
 from lgi_daemon.claiming.claim import OfferedJob, Reservation, record_of
 from lgi_daemon.claiming.rejected_jobs import JobVersion, RejectedJobs
-from lgi_daemon.claiming.reservations import CapacityExceededError, Reservations
+from lgi_daemon.claiming.reservations import CapacityExceededError, Reservations, TooLittleTimeError
 from lgi_daemon.claiming.returned_jobs import ReturnedJobs
 from lgi_daemon.config.model import Configuration
 from lgi_daemon.execution.scripts import Scripts
@@ -108,6 +108,10 @@ class GivenJobs:
                 try:
                     reserved = room.enter_context(self._reservations.reserve(offer, configuration))
                 except CapacityExceededError as reason:
+                    if isinstance(reason, TooLittleTimeError):
+                        # It will not have more: the job is left alone for longer each time.
+                        version = rejected_version(project, server, job.application, job.job_id)
+                        self._rejected_jobs.record(version)
                     return str(reason)
             return self._accept(reserved, given, stored, configuration=configuration, fingerprint=fingerprint)
 

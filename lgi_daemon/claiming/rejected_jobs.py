@@ -49,12 +49,13 @@ class RejectedJobs:
         return version in self._rejections
 
     def record(self, version: JobVersion, *, is_brief: bool = False) -> None:
-        """Record a rejection: each time the job is left alone twice as long."""
+        """Record a rejection: each time the job is left alone for longer, never shorter than before."""
         delays = _BRIEF_DELAYS if is_brief else _DELAYS
         with self._guard:
             known = self._rejections.pop(version, None)
             attempts = known.attempts if known else 0
             until = self._clock.now + delays.next_delay(attempts)
+            until = max(until, known.until) if known else until
             self._rejections[version] = _Rejection(until, attempts + 1)
             while len(self._rejections) > MAX_REMEMBERED:
                 del self._rejections[next(iter(self._rejections))]

@@ -1,6 +1,6 @@
 """Capacity for further jobs: present and reserved ones compared with the limits of every level."""
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from threading import Lock
@@ -12,12 +12,16 @@ from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectS
 from lgi_daemon.config.rules import LimitRules
 from lgi_daemon.execution.sandbox import choose_uid
 from lgi_daemon.jobs.job_table import JobTable
-from lgi_protocol import demand
+from lgi_protocol import capabilities, demand
 from lgi_protocol.demand import NO_DEMAND
 
 
 class CapacityExceededError(Exception):
     """A job may not be taken; the text says why."""
+
+
+class TooLittleTimeError(CapacityExceededError):
+    """The job requests more time than the daemon has left."""
 
 
 class _Occupied(NamedTuple):
@@ -38,6 +42,8 @@ class Reservations:
         # The uids that were given to jobs, with higher numbers for later ones.
         self._used_uids: dict[int, int] = {}
         self._next_use = count(1)
+        # For how many more seconds the daemon lives, None for ever.
+        self.time_left: Callable[[], float | None] = lambda: None
 
     def levels(
         self,
@@ -72,11 +78,13 @@ class Reservations:
     def reserve(self, offer: OfferedJob, configuration: Configuration) -> Iterator[Reservation]:
         """Reserve capacity, a uid and GPUs for an offered job during a block.
 
-        Raise CapacityExceededError when a limit is reached, no uid or too few GPUs are free.
+        Raise CapacityExceededError when a limit is reached, no uid or too few GPUs are free,
+        TooLittleTimeError when it requests more time than is left.
         """
         with self._guard:
             levels = self.levels(configuration, offer.project, offer.application)
             job = offer.description
+            self._check_time(job.job_specifics)
             requested = demand.demand_of(job.job_specifics)
             if reason := rejection_reason(levels, job.owners, requested):
                 raise CapacityExceededError(reason)
@@ -88,6 +96,14 @@ class Reservations:
         finally:
             with self._guard:
                 self._reserved.remove(reservation)
+
+    def _check_time(self, specifics: str) -> None:
+        left = self.time_left()
+        if left is None:
+            return
+        seconds = capabilities.requested_number(specifics, "walltime")
+        if seconds > left:
+            raise TooLittleTimeError(f"the daemon has {left:.0f} s left to live, {seconds} requested")
 
     def _choose_gpus(self, number: int, configuration: Configuration) -> tuple[str, ...] | None:
         """Return GPUs that no job here has; None where the resource has none for jobs.

@@ -108,6 +108,7 @@ class Daemon:
         self.work_cycle = WorkCycle(
             self.clock, self.fetcher, fast=fast, slow=slow, server_workers=self._server_workers, disk=disk
         )
+        self.fetcher.claimer.reservations.time_left = self.lifetime_limit.time_left
         self.output_sender = OutputSender(self.servers, self.jobs, self.stopping, threaded=at_once > 0)
         self._exchange_by(ErrorIsolation(self.clock, disk), system_limits, disk, slow)
         self.long_polls = LongPolls(

@@ -22,12 +22,20 @@ class LifetimeLimit:
         """Measure the time from the first `tick` on."""
         self._lifetime = lifetime
         self._started_at: float | None = None
-        self._busy_at = 0.0
+        self._busy_at = self._now = 0.0
         # Why no more jobs are taken, empty while they are.
         self.drain_reason = "all remaining jobs have ended" if lifetime.drain else ""
 
+    def time_left(self) -> float | None:
+        """Return for how many more seconds jobs are taken; None for any number."""
+        if not self._lifetime.life:
+            return None
+        begin = self._now if self._started_at is None else self._started_at
+        return max(0.0, begin + self._lifetime.life - self._now)
+
     def tick(self, now: float, has_jobs: bool) -> None:
         """Record the time, and whether there is a job."""
+        self._now = now
         if self._started_at is None:
             self._started_at = self._busy_at = now
         if has_jobs:

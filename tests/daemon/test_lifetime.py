@@ -3,7 +3,7 @@
 import pytest
 
 from lgi_daemon.loop.daemon import Daemon
-from lgi_daemon.loop.lifetime import Lifetime
+from lgi_daemon.loop.lifetime import Lifetime, LifetimeLimit
 from tests.support.workshop import FAST, SLOW, Workshop, only
 
 
@@ -116,3 +116,34 @@ def test_a_job_that_cannot_be_reported_yet_keeps_the_daemon_alive(workshop: Work
 
     assert early == ""
     assert workshop.server.jobs["1"].state == "finished"
+
+
+@pytest.mark.parametrize("exchange", [0, 1])
+def test_a_job_that_asks_for_more_time_than_is_left_is_not_taken(workshop: Workshop, exchange: int) -> None:
+    """By exchanges and by the calls of LGI; one that fits, or asks for none, is taken."""
+    workshop.server.exchange = exchange
+    daemon = mortal(workshop, life=1500.0)
+    workshop.tick(daemon)
+    asked = {"1": "<walltime> 1000 </walltime>", "2": "<walltime> 00:10:00 </walltime>", "3": ""}
+    for job_id, text in asked.items():
+        workshop.server.submit(job_id, specifics=text)
+
+    workshop.tick(daemon, SLOW)
+    workshop.tick(daemon, 1.0)
+
+    taken = {job.record.job_id for job in daemon.jobs}
+    assert taken == {"2", "3"}
+    assert workshop.server.jobs["1"].state == "queued"
+
+
+def test_time_is_measured_from_the_first_tick() -> None:
+    """The whole life is left before it, none at the end of it."""
+    limit = LifetimeLimit(Lifetime(life=100.0))
+    before = limit.time_left()
+    limit.tick(1000.0, has_jobs=False)
+    limit.tick(1060.0, has_jobs=False)
+    later = limit.time_left()
+    limit.tick(1200.0, has_jobs=False)
+
+    assert (before, later, limit.time_left()) == (100.0, 40.0, 0.0)
+    assert LifetimeLimit(Lifetime(idle=5.0)).time_left() is None
