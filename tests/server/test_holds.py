@@ -384,7 +384,7 @@ def test_a_call_without_numbers_that_can_be_read_is_refused(grid: Grid, jobs: st
     assert user.refusal(HOLD, job_ids=jobs) == user.refusal(RELEASE, job_ids=jobs) == number
 
 
-def test_held_jobs_are_listed_and_counted(grid: Grid) -> None:
+def test_a_held_job_is_listed_and_counted(grid: Grid) -> None:
     """Whatever holds them, and with other filters; an answer repeats the filter, as it does others."""
     grid.resource()
     user = grid.user()

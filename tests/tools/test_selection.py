@@ -110,7 +110,7 @@ def test_a_state_of_a_site_of_its_own_is_warned_of_and_asked_for(run: Run, serve
     assert server.requests[0].fields["state"] == "simmering"
 
 
-def test_held_jobs_are_selected_as_they_are_listed(grid: Grid, tool: Run) -> None:
+def test_a_held_job_is_selected_as_it_is_listed(grid: Grid, tool: Run) -> None:
     """By their state, in commands and in Python; an older server says that it cannot."""
     submitted(grid)
     held = submitted(grid, hold="1")
