@@ -2,7 +2,8 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 NAME = "LGI_clean"
 # Job ids that a message lists.
 _SHOWN = 20
+# Threads that look at jobs.
+_HANDS = 4
 ENDS = (State.FINISHED, State.ABORTED)
 
 
@@ -151,25 +154,44 @@ def _warn(reason: str, numbers: Sequence[int], option: str) -> None:
 
 def without_losses(project: "Project", found: "Sequence[Job]") -> "list[Job]":
     """Return the jobs without results on the server, and warn of the others, which are kept."""
+    reasons = _losses(project, [job for job in found if _may_be_lost(project, job)])
     kept: dict[str, list[int]] = {}
-    free = []
     for job in found:
-        # A list says whether a job has a repository, but not what the repository contains.
-        if reason := _loss(project, job):
+        if reason := reasons.get(job.id):
             kept.setdefault(reason, []).append(job.id)
-        else:
-            free.append(job)
     for reason, numbers in sorted(kept.items()):
         _warn(reason, numbers, "--with-results")
-    return free
+    return [job for job in found if not reasons.get(job.id)]
+
+
+def _may_be_lost(project: "Project", job: "Job") -> bool:
+    """Return whether a job has a repository of which nobody has all that is in it, as a list says."""
+    from lgi_tools.task import stored_results
+
+    return bool(job.repository_url) and (not _is_fetched(project, job) or stored_results.is_of_folder(job))
+
+
+def _losses(project: "Project", jobs: "Sequence[Job]") -> dict[int, str]:
+    """Return why jobs should be kept, by their numbers: a list does not say what a repository contains."""
+    from lgi_tools.cli.progress import ProgressBar
+    from lgi_tools.task.parallel import map_parallel
+
+    def work(mine: "Iterator[Job]", report: Callable[[tuple[int, str]], None]) -> None:
+        for job in mine:
+            report((job.id, _loss(project, job)))
+
+    found: dict[int, str] = {}
+    with closing(ProgressBar("looking for results")) as bar:
+        for job_id, reason in map_parallel(jobs, work, min(_HANDS, len(jobs))):
+            found[job_id] = reason
+            bar(len(found), len(jobs))
+    return found
 
 
 def _loss(project: "Project", job: "Job") -> str:
     from lgi_tools.task import stored_results
 
     try:
-        if not job.repository_url or (_is_fetched(project, job) and not stored_results.is_of_folder(job)):
-            return ""
         return stored_results.loss(project.job(job))
     except ServerError as error:
         if error.number != ErrorNumber.NO_JOB:
