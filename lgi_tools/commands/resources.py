@@ -1,7 +1,6 @@
 """LGI_resources: look at the daemons of many hosts by ssh, start those that do not run, stop them."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +71,9 @@ def command(
 
     Example: LGI_resources restart --hosts hosts.toml
     """
+    # Slow to load.
+    from concurrent.futures import ThreadPoolExecutor
+
     from lgi_tools.commands.resources_ssh import look
 
     if force and action != "restart":
