@@ -7,7 +7,7 @@ from functools import partial
 from lgi_protocol import labels
 from lgi_protocol.errors import LGIError
 from lgi_server.api import fields
-from lgi_server.basic_interface import bulk_removal, chosen_jobs, job_shares
+from lgi_server.basic_interface import bulk_removal, chosen_jobs, file_archive, job_shares
 from lgi_server.basic_interface.chosen_jobs import Outcome
 from lgi_server.basic_interface.registry import Answer, PageContext, Template
 from lgi_server.services.jobs import holds, idempotency, labelling, resubmission, sharing
@@ -32,6 +32,8 @@ def act(visit: PageContext) -> Answer:
     name = visit.form.line(ACTION)
     if name in bulk_removal.DONE:
         return bulk_removal.question(visit, numbers, name)
+    if name == "download":
+        return file_archive.of_chosen(visit, numbers)
     action = _ACTIONS.get(name)
     if action is None:
         raise ACTION.refusal(ACTION.malformed, f"{name[:40]!r} is not one of {', '.join(_ACTIONS)}")

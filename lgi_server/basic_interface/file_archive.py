@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import IO
 
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -21,17 +22,23 @@ def archive(visit: PageContext, job_id: int) -> Answer:
     return AfterCommit(partial(of_jobs, visit, {"": stored}, f"job_{job_id}.zip"))
 
 
+def of_chosen(visit: PageContext, numbers: Sequence[int]) -> Answer:
+    """Return an archive of the files of several jobs, those of each in a directory with its number."""
+    stored = {str(number): local_repository(visit, number) for number in numbers}
+    return AfterCommit(partial(of_jobs, visit, stored, "jobs.zip"))
+
+
 def of_jobs(visit: PageContext, repositories: dict[str, str], name: str) -> FileStream:
     """Return an archive of the files of repositories, each below a directory of its own or "" for none."""
     store = visit.visitor.server.store
-    entries = list(_entries(store, repositories))
+    entries = list(islice(_entries(store, repositories), MOST_FILES + 1))
     size = sum(size for _name, size, _changed, _open in entries)
     if not entries:
         raise LGIError(ErrorNumber.UPLOAD, message="There are no files")
     if len(entries) > MOST_FILES or size > MOST_BYTES:
         raise LGIError(
             ErrorNumber.FILE_TOO_BIG,
-            message=f"{len(entries)} files of {size} bytes are too much for one archive: use LGI_get",
+            message=f"An archive has at most {MOST_FILES} files and {MOST_BYTES} bytes: use LGI_get",
         )
     files: Sequence[tuple[str, int, partial[IO[bytes]]]] = [(one[0], one[2], one[3]) for one in entries]
     return FileStream(name, zip_stream.stream(files))

@@ -1,7 +1,7 @@
 """The form to submit a job, with the applications that resources offer now."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from http import HTTPStatus
@@ -12,10 +12,19 @@ from flask import request
 from lgi_protocol import comma_lists, labels
 from lgi_protocol.daemon_reference import without_reference
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.parameters import MOST as _MOST_PARAMETERS
+from lgi_protocol.parameters import Parameter
 from lgi_server.api import fields, plan_fields, uploads
 from lgi_server.api.form import Form
 from lgi_server.background.timestamp_batcher import Timestamp
-from lgi_server.basic_interface import array_form, array_submit, deadline_fields, filters, gpu_field
+from lgi_server.basic_interface import (
+    array_form,
+    array_submit,
+    deadline_fields,
+    filters,
+    gpu_field,
+    request_fields,
+)
 from lgi_server.basic_interface.array_submit import ArrayCutError, ReadRequest
 from lgi_server.basic_interface.job import seen
 from lgi_server.basic_interface.registry import Answer, PageContext, Redirect, Template
@@ -26,7 +35,7 @@ from lgi_server.services.jobs.submit_request import NO_PLAN, JobPayload, SubmitC
 from lgi_server.services.jobs.targets import applications_of
 from lgi_server.storage.repository import Upload
 from lgi_server.tables import active_resources
-from lgi_server.tables.active_resources import NO_SERVER
+from lgi_server.tables.active_resources import NO_SERVER, ResourceRow
 from lgi_server.tables.job_queue.jobs import JobRow
 
 # The fields of the form, named as in the call; those in the second line are check boxes.
@@ -34,7 +43,7 @@ _NAMED = ("job_name", "labels")
 _ACCESS = ("read_access", "write_access")
 _PLAIN = (
     *("application", "job_specifics", "input", *_ACCESS, *_NAMED),
-    *(*fields.PLANS, deadline_fields.ZONE.name, *array_form.NAMES, gpu_field.NAME),
+    *(*fields.PLANS, deadline_fields.ZONE.name, *array_form.NAMES, gpu_field.NAME, *request_fields.NAMES),
 )
 _BOXES = ("target_resources", "groups")
 _FIELDS = (
@@ -44,8 +53,10 @@ _FIELDS = (
 # Fields of ours, which are named at the begin of a message.
 _OURS = (
     *(fields.JOB_NAME.name, *(one.name for one in array_form.WRITTEN), *fields.PLANS),
-    *(*array_form.NAMES, gpu_field.NAME),
+    *(*array_form.NAMES, gpu_field.NAME, *request_fields.NAMES),
 )
+# The application whose form is shown.
+CHOICE = fields.Field("application", fields.SHORT, fields.E.APPLICATION_TOO_BIG, fields.E.APPLICATION)
 LIKE = fields.Field("like", fields.INTEGER, fields.E.JOB_ID_TOO_BIG, fields.E.JOB_ID)
 # Set for all elements of its array.
 WHOLE = fields.Field("whole", fields.INTEGER, fields.E.LIMIT_TOO_BIG, fields.E.LIMIT_TOO_BIG)
@@ -74,13 +85,16 @@ def submit_form(visit: PageContext) -> Answer:
     """Return the form, empty or with the values of another job that the user may read."""
     like = visit.query.number_or(LIKE, -1)
     if like < 0:
-        return _form(visit, {}, (), visit.user.groups)
+        return _form(visit, {"application": visit.query.tag(CHOICE)}, (), visit.user.groups)
     job = seen(visit, like)
+    offered = request_fields.offered(_resources(visit), job.application)
+    rest, requested = request_fields.split(without_reference(job.job_specifics), offered.parameters)
     is_text = not filters.content(job.input).is_binary
     array_id = job.array_id if visit.query.number_or(WHOLE, 0) else None
     values = {
         "application": job.application,
-        "job_specifics": without_reference(job.job_specifics),
+        "job_specifics": rest,
+        **requested,
         "input": job.input.decode("utf-8", "replace") if is_text else "",
         "job_name": job.job_name,
         "priority": str(job.user_priority or ""),
@@ -112,13 +126,16 @@ def _form(
     groups: tuple[str, ...],
     refused: LGIError | None = None,
 ) -> Template:
-    everyone = sorted(active_resources.everyone(visit.transaction), key=lambda one: one.resource_name)
-    offers = [
-        Offer(one.resource_name, applications_of(one)) for one in everyone if one.project_server == NO_SERVER
-    ]
+    resources = _resources(visit)
+    offers = [Offer(one.resource_name, applications_of(one)) for one in resources]
+    applications = sorted({name for offer in offers for name in offer.applications})
+    chosen = values.get("application", "") or (applications[0] if len(applications) == 1 else "")
     shown: dict[str, Any] = {
         "offers": [offer for offer in offers if offer.applications],
-        "applications": sorted({name for offer in offers for name in offer.applications}),
+        "applications": applications,
+        "application": chosen,
+        "offered": request_fields.offered(resources, chosen if chosen in applications else ""),
+        "prefix": request_fields.PREFIX,
         "values": values,
         "element": None,
         "targets": targets,
@@ -132,6 +149,13 @@ def _form(
     )
 
 
+def _resources(visit: PageContext) -> Sequence[ResourceRow]:
+    everyone = active_resources.everyone(visit.transaction)
+    return sorted(
+        (one for one in everyone if one.project_server == NO_SERVER), key=lambda one: one.resource_name
+    )
+
+
 def _request_id(visit: PageContext, refused: LGIError | None) -> str:
     """Return the key of a form: a new one, but for the form with which an array goes on."""
     kept = visit.posted.get(fields.REQUEST_ID.name, "") if isinstance(refused, ArrayCutError) else ""
@@ -141,12 +165,14 @@ def _request_id(visit: PageContext, refused: LGIError | None) -> str:
 def _field_at_fault(refused: LGIError) -> str:
     """Return the field that an error is about; those of ours have the number of another one."""
     named = refused.message.partition(" ")[0]
-    return named if named in _OURS else _AT_FAULT.get(refused.number, "")
+    is_ours = named in _OURS or named.startswith(request_fields.PREFIX)
+    return named if is_ours else _AT_FAULT.get(refused.number, "")
 
 
 def form_again(visit: PageContext, refused: LGIError) -> Template:
     """Return the form with the posted values and the error; browsers require files to be chosen again."""
-    values = {name: visit.posted.get(name, "") for name in (*_PLAIN, LIKE.name, WITH_FILES)}
+    names = [name for name in visit.posted if name.startswith(request_fields.PREFIX)][:_MOST_PARAMETERS]
+    values = {name: visit.posted.get(name, "") for name in (*_PLAIN, LIKE.name, WITH_FILES, *names)}
     targets, groups = (tuple(visit.posted.getlist(name)) for name in _BOXES)
     return _form(visit, values, targets, groups, refused)
 
@@ -184,21 +210,25 @@ def _reader(visit: PageContext) -> ReadRequest:
     source = seen(visit, like).repository if like >= 0 else ""
     # Once, also for many jobs: it waits until the files are on disk.
     files = cache(partial(uploads.chosen_files, request, "files"))
+    application = visit.form.line(fields.APPLICATION) if visit.form.has(fields.APPLICATION.name) else ""
+    declared = request_fields.offered(_resources(visit), application).parameters
 
     def read(form: Form, key: IdempotencyKey | None) -> SubmitRequest:
-        details = partial(_details, form, source, files)
+        details = partial(_details, form, declared, source, files)
         return SubmitRequest(form.tag(fields.APPLICATION), chosen.names(fields.TARGETS), details, key)
 
     return read
 
 
-def _details(form: Form, source: str, files: Callable[[], tuple[Upload, ...]]) -> JobPayload:
+def _details(
+    form: Form, declared: Sequence[Parameter], source: str, files: Callable[[], tuple[Upload, ...]]
+) -> JobPayload:
     """Return the other fields and the files of the form; ``source`` has those of another job."""
     return JobPayload(
         read_access=form.names(fields.READ_ACCESS),
         write_access=form.names(fields.WRITE_ACCESS),
         uploads=files(),
-        job_specifics=gpu_field.specifics(form),
+        job_specifics=request_fields.specifics(form, declared),
         input=form.typed(fields.INPUT),
         output=b"",
         job_name=form.checked(fields.JOB_NAME, labels.check_name),

@@ -30,6 +30,7 @@ EXAMPLES = [
     *(ROOT / "applications" / "library").glob("*.sh"),
     ROOT / "docs" / "wire.md",
     ROOT / "lgi_protocol" / "capabilities.py",
+    ROOT / "lgi_protocol" / "parameters.py",
 ]
 
 

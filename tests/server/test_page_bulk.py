@@ -34,7 +34,7 @@ def test_a_list_has_a_box_for_each_job(grid: Grid, browser: Browser) -> None:
     assert tree.xpath("//table//input[@type='checkbox']/@value") == [str(job_id)]
     assert tree.xpath("//table//input/@form") == tree.xpath("//form[@class='chosen']/@id")
     assert tree.xpath("//form[@class='chosen']//button/@value") == [
-        *("again", "hold", "release", "abort", "delete", "label", "share")
+        *("again", "hold", "release", "download", "abort", "delete", "label", "share")
     ]
 
 

@@ -421,7 +421,7 @@ def test_a_job_that_is_tried_again_shows_its_tries(offered: Grid) -> None:
     page = browser.get(f"jobs/{job_id}")
 
     assert "Memory: 1 GB." in page.tree.xpath("string(//main//details/p)")
-    (summary,) = page.tree.xpath("//main//details/summary")
+    (summary,) = page.tree.xpath("//section[@aria-labelledby='tries-title']//summary")
     (output,) = page.tree.xpath("//pre[@id='try-1']")
     assert summary.text_content() == "Try 1: finished, exit code 3"
     assert output.text_content().strip() == "no <b>luck</b>"

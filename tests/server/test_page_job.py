@@ -215,6 +215,25 @@ def test_all_files_of_a_job_are_one_archive(grid: Grid, browser: Browser, tmp_pa
     assert archive.infolist()[0].date_time[0] >= 2025
 
 
+def test_the_files_of_chosen_jobs_are_one_archive(grid: Grid, browser: Browser) -> None:
+    """Those of each in a directory of its own; none when the user may not read one of them."""
+    one, two = grid.user().submit(), grid.user().submit()
+    hidden = grid.user("eve@desk", ("phys",)).submit()
+    for job_id in (one, two, hidden):
+        (files_of(grid, job_id) / "out").write_text(str(job_id))
+    fields = browser.get("jobs").fields("jobs/chosen") | {"action": "download"}
+
+    answer = browser.send("jobs/chosen", fields | {"chosen": [str(one), str(two)]}).answer
+    refused = browser.send("jobs/chosen", fields | {"chosen": [str(one), str(hidden)]})
+
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    assert {name: archive.read(name).decode() for name in archive.namelist()} == {
+        f"{one}/out": str(one),
+        f"{two}/out": str(two),
+    }
+    assert refused.status == 404
+
+
 def test_the_output_of_a_running_job_is_downloaded(grid: Grid, browser: Browser) -> None:
     """What the server has of it; nobody else gets it."""
     resource = grid.resource("mini@desk", "<hello_world> </hello_world>")
