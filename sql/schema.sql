@@ -9,7 +9,8 @@
 -- and last started: NULL is not known, or not yet; and the array of a job that is an element of one, and its index there;
 -- and user_priority, which orders the queued jobs of one user: LGI_scheduler derives their priority from it;
 -- and deadline, in seconds: as it comes nearer, LGI_scheduler raises user_priority; and of an urgent job, which has a priority
--- before all others, the group by whose right it is one; and when somebody last fetched all results of the job, and who.
+-- before all others, the group by whose right it is one; and when somebody last fetched all results of the job, and who;
+-- and has_notifications, 1 when its user is to be told of its start or end.
 -- The last four columns the database makes itself: whom a queued job is for, a comma for more than one; its user;
 -- how long licences is, which tells most wishes apart where the whole text is too long for a key; and of an element the
 -- state, or succeeded, failed or unknown when it has ended: the progress of an array is one range of an index, in which
@@ -52,6 +53,7 @@ CREATE TABLE job_queue (
     urgent_group      VARCHAR(254) NOT NULL DEFAULT '',
     fetched           BIGINT       NULL,
     fetched_by        VARCHAR(254) NOT NULL DEFAULT '',
+    has_notifications SMALLINT     NOT NULL DEFAULT 0,
     queued_for        VARCHAR(255) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
         CASE WHEN INSTR(target_resources, ',') > 0 THEN ',' ELSE target_resources END END) STORED,
     queued_by         VARCHAR(254) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
@@ -349,6 +351,46 @@ CREATE TABLE job_tails (
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 CREATE INDEX tail_asked ON job_tails (asked);
 
+-- Ours: of which events ("start,end,fail") of a job, or with is_array 1 of an array, its user is still to be told, by mail and
+-- by a webhook; the row goes with the last one. The messages to send, stored with the change that they tell: facts is JSON,
+-- due (in seconds) is moved by the scheduler that sends one, problem is why it is not sent yet. The mail addresses that
+-- administrators have set, and the keys that sign webhooks. And buckets: how many messages a user or the project may have sent.
+CREATE TABLE job_notifications (
+    job_id     INTEGER       NOT NULL,
+    is_array   SMALLINT      NOT NULL,
+    events     VARCHAR(20)   NOT NULL,
+    user_name  VARCHAR(254)  NOT NULL,
+    mail       VARCHAR(254)  NOT NULL,
+    webhook    VARCHAR(1000) NOT NULL,
+    PRIMARY KEY (is_array, job_id)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE TABLE notification_outbox (
+    notification_id  INTEGER       NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    job_id           INTEGER       NOT NULL,
+    is_array         SMALLINT      NOT NULL,
+    event            VARCHAR(5)    NOT NULL,
+    user_name        VARCHAR(254)  NOT NULL,
+    kind             VARCHAR(7)    NOT NULL,
+    address          VARCHAR(1000) NOT NULL,
+    facts            MEDIUMTEXT    NOT NULL,
+    created          BIGINT        NOT NULL,
+    due              BIGINT        NOT NULL,
+    tries            INTEGER       NOT NULL DEFAULT 0,
+    problem          VARCHAR(254)  NOT NULL DEFAULT ''
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX outbox_due ON notification_outbox (due, notification_id);
+CREATE INDEX outbox_job ON notification_outbox (job_id, is_array);
+CREATE TABLE notification_users (
+    user_name    VARCHAR(254) NOT NULL PRIMARY KEY,
+    address      VARCHAR(254) NOT NULL,
+    webhook_key  VARCHAR(64)  NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE TABLE notification_rates (
+    name    VARCHAR(270) NOT NULL PRIMARY KEY,
+    tokens  DOUBLE       NOT NULL,
+    filled  BIGINT       NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
 -- Ours: browsers that have the web interface open. session_hash is the SHA-256 of what the browser keeps,
 -- certificate that of the certificate it shows.
 CREATE TABLE web_sessions (
@@ -417,4 +459,4 @@ CREATE TABLE update_undo (
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (18);
+INSERT INTO schema_version (version) VALUES (19);

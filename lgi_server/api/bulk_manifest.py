@@ -22,7 +22,7 @@ _FIELDS = frozenset(
         *("request_id", "application", "target_resources", "job_specifics"),
         *("input", "output", "read_access", "write_access", "job_name", "labels", "hold"),
         *("after", "after_any", "keep_after_failure", "retries", "retry_on", "backoff"),
-        *("array_index", "priority", "deadline", "urgent", "not_on"),
+        *("array_index", "priority", "deadline", "urgent", "not_on", "notify", "mail", "webhook"),
     }
 )
 _BLOCK = 2**20

@@ -222,6 +222,13 @@ class InterfaceContext(CallContext):
         """Return the context of a user; the certificate alone identifies users."""
         return cls(**vars(request), transaction=transaction, now=now, user=request.checked)
 
+    def submit_context(self) -> SubmitContext:
+        """Return the context for submitting the jobs of this call."""
+        who, settings = self.who, self.project.settings
+        return SubmitContext(
+            self.transaction, self.runtime.config, self.store, self.now, settings, certificate=who.der
+        )
+
     def header(self) -> Elements:
         """Return the elements that most answers to a user start with."""
         servers = principals.recent_servers(self.transaction, self.project.resources)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lgi_protocol import exchange, job_usage, xml
+from lgi_protocol import exchange, job_usage, notification, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 
 SHORT = 255
@@ -155,7 +155,13 @@ DEADLINE = Field("deadline", 16, E.STATE, E.STATE)
 URGENT = _field("urgent", INTEGER, E.STATE)
 # Ours: the resources that are not to get a job.
 NOT_ON = Field("not_on", SHORT, E.TARGETS_TOO_BIG, E.TARGETS)
-_PLANS = (HOLD, AFTER, AFTER_ANY, KEEP, RETRIES, RETRY_ON, BACKOFF_WAIT, PRIORITY, DEADLINE, URGENT, NOT_ON)
+# Ours: of which events of a job its user is to be told, and where: a mail address, and that of a webhook.
+NOTIFY = _field("notify", SHORT, E.SUBMIT_REFUSED)
+MAIL = _field("mail", SHORT, E.SUBMIT_REFUSED)
+WEBHOOK = _field("webhook", notification.MOST_URL + 1, E.SUBMIT_REFUSED)
+_NOTIFY = (NOTIFY, MAIL, WEBHOOK)
+_TRIES = (RETRIES, RETRY_ON, BACKOFF_WAIT)
+_PLANS = (HOLD, AFTER, AFTER_ANY, KEEP, *_TRIES, PRIORITY, DEADLINE, URGENT, NOT_ON, *_NOTIFY)
 PLANS = frozenset(one.name for one in _PLANS)
 HOLD_REASONS = _field("reasons", SHORT, E.STATE)
 # Ours: a token: its name, what it is for, for how many seconds; the numbers of several.

@@ -1,12 +1,12 @@
 """The fields of a submit that say when the job is given out (wire.md 7, ours)."""
 
-from lgi_protocol import comma_lists, job_priority, job_references, retry_rule, whole_number
+from lgi_protocol import comma_lists, job_priority, job_references, notification, retry_rule, whole_number
 from lgi_protocol.job_references import ArrayReference
 from lgi_server.api import fields
 from lgi_server.api.fields import Field
 from lgi_server.api.form import Form
 from lgi_server.services.jobs.predecessors import MOST, too_many
-from lgi_server.services.jobs.submit_request import FollowedArray, JobPlan
+from lgi_server.services.jobs.submit_request import FollowedArray, JobPlan, Notify
 from lgi_server.tables.job_dependencies import ANY, OK
 
 # Arrays that a job may follow, and ranges of indexes of each.
@@ -32,6 +32,7 @@ def posted(form: Form) -> JobPlan:
         (*arrays, *more),
         is_urgent(form),
         posted_exclusions(form),
+        _notify(form),
     )
 
 
@@ -100,6 +101,19 @@ def posted_exclusions(form: Form) -> tuple[str, ...]:
 def is_urgent(form: Form) -> bool:
     """Return whether a job is to come before all others; LGIError STATE."""
     return _is_set(form, fields.URGENT)
+
+
+def _notify(form: Form) -> Notify | None:
+    """Return of what a user is to be told, and where; LGIError SUBMIT_REFUSED."""
+    field, text = fields.NOTIFY, form.line(fields.NOTIFY)
+    mail, webhook = form.line(fields.MAIL), form.line(fields.WEBHOOK)
+    try:
+        events = notification.read_events(text)
+    except ValueError as error:
+        raise field.refusal(field.malformed, str(error)) from None
+    if (mail or webhook) and not events:
+        raise field.refusal(field.malformed, f"mail and webhook need it: {', '.join(notification.EVENTS)}")
+    return Notify(events, mail, webhook) if events else None
 
 
 def _is_set(form: Form, field: Field) -> bool:

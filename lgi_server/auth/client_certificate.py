@@ -6,6 +6,7 @@ Certificates of jobs have their own type, which only `authenticate` returns; `re
 refuses them.
 """
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -19,7 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from lgi_protocol import common_name, expiry
+from lgi_protocol import common_name, expiry, notification
 from lgi_protocol.common_name import CommonName
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.x509_errors import unreadable_as_value_error
@@ -147,6 +148,22 @@ def read(der: bytes) -> ClientCertificate:
     name = common_name.parse(value if isinstance(value, str) else value.decode("utf-8", "replace"))
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     return ClientCertificate(der, name, certificate.serial_number, begin, end)
+
+
+@unreadable_as_value_error()
+def mail_addresses(der: bytes) -> list[str]:
+    """Return the mail addresses that the CA has put into a certificate; none of no certificate (empty).
+
+    An address that is no plain one, as with comments, is left out. Raises ValueError.
+    """
+    if not der:
+        return []
+    certificate = x509.load_der_x509_certificate(der)
+    found = [str(one.value) for one in certificate.subject.get_attributes_for_oid(NameOID.EMAIL_ADDRESS)]
+    with contextlib.suppress(x509.ExtensionNotFound):
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        found += names.get_values_for_type(x509.RFC822Name)
+    return [notification.check_mail(one) for one in found if notification.is_mail(one)]
 
 
 @lru_cache(maxsize=4096)

@@ -103,7 +103,8 @@ class _Parts:
         """Return the context in which elements are submitted."""
         server = self.visitor.server
         project = server.config.projects[self.visitor.project]
-        return SubmitContext(transaction, server.config, store, self.visitor.now, project)
+        der = self.visitor.who.der
+        return SubmitContext(transaction, server.config, store, self.visitor.now, project, der)
 
     def submit_all(self) -> Redirect:
         """Submit all parts and return where the array is; LGIError, ArrayCutError behind the first part."""

@@ -188,7 +188,8 @@ def submit_job(visit: PageContext) -> Answer:
     read_request = _reader(visit)
     if array := array_form.read(form):
         return array_submit.submit(visit, user, array, form, read_request)
-    context = SubmitContext(visit.transaction, server.config, visit.store, visit.now, project.settings)
+    der = visit.visitor.who.der
+    context = SubmitContext(visit.transaction, server.config, visit.store, visit.now, project.settings, der)
     key = idempotency.make_key("user", user.name, form.line(fields.REQUEST_ID))
     job, _ = submission.submit_as_user(context, user, read_request(form, key))
     return Redirect(f"jobs/{job.job_id}")

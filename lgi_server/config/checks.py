@@ -1,8 +1,9 @@
 """Checks that involve several settings of the configuration."""
 
-from lgi_server.config import repository_host
+from lgi_server.config import notifications, repository_host
 from lgi_server.config.document import Document
 from lgi_server.config.model import Config
+from lgi_server.config.notifications import NotificationSettings
 
 _OWN_TLS = ("server_certificate", "server_key")
 # The server makes these two when neither is there yet.
@@ -21,6 +22,7 @@ def check(document: Document, config: Config) -> None:
         _check_front_end(document, config)
     else:
         _check_own_tls(document, config)
+    _check_notifications(document, config.notifications)
     if config.remote:
         _check_ssh_files(document, config.remote)
 
@@ -42,6 +44,20 @@ def _check_own_tls(document: Document, config: Config) -> None:
     for name in _OWN_TLS:
         if getattr(config, name) is None:
             raise document.error("certificates", "", f"the setting {name!r} is missing")
+
+
+def _check_notifications(document: Document, settings: NotificationSettings) -> None:
+    if settings.mail and not settings.mail_from:
+        raise document.error("notifications", "mail", "mail is on: set mail_from, the address of the sender")
+    if bool(settings.mail_user) != bool(settings.mail_password_file):
+        why = "mail_user and mail_password_file go together"
+        raise document.error("notifications", "mail_user", why)
+    if settings.mail_user and settings.mail_security == notifications.PLAIN:
+        why = "the password would be sent in the clear: set mail_security to starttls or tls"
+        raise document.error("notifications", "mail_security", why)
+    if settings.webhooks and not settings.webhook_hosts:
+        why = "webhooks are on: set webhook_hosts, to which they may be sent"
+        raise document.error("notifications", "webhooks", why)
 
 
 def _check_ssh_files(document: Document, host: repository_host.RepositoryHost) -> None:

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from lgi_server.config.notifications import NotificationSettings
 from lgi_server.config.repository_host import RepositoryHost
 from lgi_server.config.scheduler import SchedulerSettings
 from lgi_server.config.sections import (
@@ -30,6 +31,7 @@ class Config(ServerSettings, CertificateSettings, FrontEndSettings, RepositorySe
     projects: Mapping[str, ProjectConfig]
     remote: RepositoryHost | None = None
     scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
+    notifications: NotificationSettings = field(default_factory=NotificationSettings)
     path: Path = field(default=Path("/"), compare=False)
     # What an administrator should change: one sentence each.
     warnings: tuple[str, ...] = field(default=(), compare=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 from lgi_server.config import checks, document, flat_form, projects, section_reader, source
 from lgi_server.config.document import Document
 from lgi_server.config.model import Config
+from lgi_server.config.notifications import NotificationSettings
 from lgi_server.config.repository_host import RepositoryHost
 from lgi_server.config.scheduler import SchedulerSettings
 from lgi_server.config.sections import SECTIONS
@@ -34,12 +35,14 @@ def _config(found: Document, warnings: Sequence[str]) -> Config:
     asked = {name: kind for name, kind in SECTIONS.items() if _is_asked(found, name)}
     parts = {name: section_reader.values(found, name, kind) for name, kind in asked.items()}
     scheduler = SchedulerSettings(**parts.pop("scheduler"))  # type: ignore[arg-type]
+    notifications = NotificationSettings(**parts.pop("notifications"))  # type: ignore[arg-type]
     host = parts.pop("repository_host", None)
     values = {name: value for part in parts.values() for name, value in part.items()}
     return Config(
         projects=projects.read(found, str(values["default_project"])),
         remote=RepositoryHost(**host) if host else None,  # type: ignore[arg-type]
         scheduler=scheduler,
+        notifications=notifications,
         path=found.path,
         warnings=tuple(warnings),
         **values,  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lgi_protocol import common_name
 from lgi_server.config import values
+from lgi_server.config.notifications import NotificationSettings, mail_addresses
 from lgi_server.config.repository_host import RepositoryHost
 from lgi_server.config.scheduler import SchedulerSettings
 from lgi_server.config.setting import setting, settings_of
@@ -85,6 +86,7 @@ class ProjectConfig:
     Jobs that have ended are deleted after ``keep_finished`` seconds, 0: they stay until users delete them. No
     more than ``max_running_jobs`` are given out at once, and no more than ``max_queued_jobs`` are queued
     (0: no limit). With ``group_visibility`` read the groups that own a new job may read it.
+    Users are told of their jobs at their own ``mail_addresses``, and at these: addresses, and domains.
     """
 
     name: str
@@ -94,6 +96,7 @@ class ProjectConfig:
     max_running_jobs: int = setting(values.job_limit, default=0)
     max_queued_jobs: int = setting(values.job_limit, default=0)
     group_visibility: str = setting(values.visibility, default=values.NONE)
+    mail_addresses: tuple[str, ...] = setting(mail_addresses, is_list=True, default=())
     licences: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -108,6 +111,7 @@ SECTIONS: Mapping[str, type] = {
     "repository_host": RepositoryHost,
     "limits": LimitSettings,
     "scheduler": SchedulerSettings,
+    "notifications": NotificationSettings,
 }
 # The section of each setting but those of projects; and the settings that take several values.
 SECTION_OF = {name: section for section, kind in SECTIONS.items() for name in settings_of(kind)}

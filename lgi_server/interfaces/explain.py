@@ -2,7 +2,7 @@
 
 from lgi_protocol import comma_lists
 from lgi_protocol.xml import Element
-from lgi_server.api import fields, job_elements, project_elements, responses
+from lgi_server.api import fields, job_elements, notification_elements, project_elements, responses
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.responses import Elements
 from lgi_server.services.jobs import explanation
@@ -62,6 +62,7 @@ def _explanation(found: Explanation) -> Elements:
         *(_licence(need, number) for number, need in enumerate(found.needs, 1)),
         Element("number_of_resources", len(found.verdicts)),
         *(_resource(one, number) for number, one in enumerate(found.verdicts, 1)),
+        *notification_elements.notification(found.notification),
     )
 
 

@@ -23,7 +23,9 @@ from lgi_server.tables.job_queue.jobs import JobRow
 # What a submit can plan here: clients that want it ask first, since older servers read over the fields.
 _PLANS = tuple(
     Element(f"plans_{what}", 1)
-    for what in ("hold", "after", "after_arrays", "retries", "priority", "deadline", "urgent", "not_on")
+    for what in (
+        *("hold", "after", "after_arrays", "retries", "priority", "deadline", "urgent", "not_on", "notify"),
+    )
 )
 
 

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _ORDER = ("priority", "deadline", "urgent", "not_on")
+_NOTIFY = ("notify", "mail", "webhook")
 # The arguments of a command that these options are.
-NAMES = ("hold", "after", "after_any", "keep", "retries", "retry_on", "backoff", *_ORDER)
+NAMES = ("hold", "after", "after_any", "keep", "retries", "retry_on", "backoff", *_ORDER, *_NOTIFY)
 # The fields of a submit that they become.
-FIELDS = frozenset({"hold", "after", "after_any", "retries", *_ORDER})
+FIELDS = frozenset({"hold", "after", "after_any", "retries", *_ORDER, "notify"})
 
 
 def followed(text: str) -> "tuple[int | str, ...]":
@@ -37,13 +38,33 @@ def followed(text: str) -> "tuple[int | str, ...]":
 
 
 def plan_options(command: _Command) -> _Command:
-    """Add --priority, --hold, --after, --keep-after-failure, --retries and what belongs to them, --not-on."""
+    """Add --priority, --hold, --after, --retries, --not-on, --notify and what belongs to these."""
     for option in (
         click.option(
             "--not-on",
             multiple=True,
             metavar="RESOURCE[,RESOURCE]",
             help="Resources that are not to get the job; may be repeated (default: none).",
+        ),
+        click.option(
+            "--webhook",
+            default="",
+            metavar="URL",
+            help="Tell it by a POST of JSON to this address; administrators allow its host (default: none).",
+        ),
+        click.option(
+            "--mail",
+            default="",
+            metavar="ADDRESS",
+            help="Tell it by mail to this address, which the project allows (default: your own, without"
+            " --webhook).",
+        ),
+        click.option(
+            "--notify",
+            default="",
+            metavar="EVENTS",
+            help="Tell me of these events of the job, or of the array as a whole: some of start, end, fail"
+            " (default: none).",
         ),
         click.option(
             "--urgent",
@@ -129,6 +150,9 @@ def of_options(given: Options) -> "JobPlan":
         deadline=given["deadline"] or 0,
         urgent=given["urgent"],
         not_on=names_of(given["not_on"]),
+        notify=tuple(part.strip() for part in given["notify"].split(",") if part.strip()),
+        mail=given["mail"],
+        webhook=given["webhook"],
     )
 
 

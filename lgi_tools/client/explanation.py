@@ -7,6 +7,7 @@ from datetime import datetime
 from lgi_protocol import xml
 from lgi_protocol.reply import leading_number
 from lgi_tools.client.hold import Hold, read_holds
+from lgi_tools.client.notices import JobNotices, read_notices
 from lgi_tools.client.timestamp import parse_time
 
 
@@ -50,6 +51,7 @@ class Explanation:
     count_of_waits: int = 0
     excluded: frozenset[str] = frozenset()
     failed_until: Mapping[str, datetime] = field(default_factory=dict)
+    notices: JobNotices | None = None
 
 
 def read_explanation(content: str) -> Explanation:
@@ -85,4 +87,5 @@ def read_explanation(content: str) -> Explanation:
             for one in resources
             if (until := xml.value(one, "failed_until"))
         },
+        notices=read_notices(content),
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from lgi_protocol import comma_lists, job_priority, job_references
+from lgi_protocol import comma_lists, job_priority, job_references, notification
 from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply
 from lgi_protocol.retry_rule import MOST_BACKOFF, MOST_RETRIES, normalize_rule
@@ -24,6 +24,7 @@ _KNOWN = {
     "deadline": "plans_deadline",
     "urgent": "plans_urgent",
     "not_on": "plans_not_on",
+    "notify": "plans_notify",
 }
 _FOLLOWED, _WITH_ARRAYS = ("after", "after_any"), "plans_after_arrays"
 # The most numbers that servers take which know no ranges and arrays there.
@@ -42,6 +43,8 @@ class JobPlan:
     ``priority`` are started first, from -100 to 100; it rises as the ``deadline`` comes nearer, in Unix
     seconds (0: none). An ``urgent`` job is started before those of all users, if a group may have it. No
     resource of ``not_on`` gets the job.
+    Its user is told of the events ``notify``, some of ``start``, ``end`` and ``fail``, at an address ``mail``
+    (by default the user's own), and by a POST to the URL ``webhook``.
     """
 
     hold: bool = False
@@ -55,6 +58,9 @@ class JobPlan:
     deadline: int = 0
     urgent: bool = False
     not_on: tuple[str, ...] = ()
+    notify: tuple[str, ...] = ()
+    mail: str = ""
+    webhook: str = ""
 
     def fields(self) -> dict[str, str]:
         """Return the fields of a submit, those with a value. Raises ValueError."""
@@ -69,7 +75,12 @@ class JobPlan:
         if abs(self.priority) > job_priority.MOST:
             allowed = f"{-job_priority.MOST} to {job_priority.MOST}"
             raise ValueError(f"the priority {self.priority} is not a number from {allowed}")
+        if (self.mail or self.webhook) and not self.notify:
+            raise ValueError("mail and webhook need the events to tell: --notify end,fail")
         fields = {
+            "notify": ", ".join(notification.read_events(",".join(self.notify))),
+            "mail": notification.check_mail(self.mail) if self.mail else "",
+            "webhook": self.webhook,
             "priority": str(self.priority or ""),
             "deadline": str(self.deadline or ""),
             "retries": str(self.retries or ""),
@@ -102,6 +113,9 @@ class PlanArguments(TypedDict, total=False):
     deadline: int
     urgent: bool
     not_on: "Iterable[str]"
+    notify: Iterable[str]
+    mail: str
+    webhook: str
 
 
 def plan_of(**given: Unpack[PlanArguments]) -> JobPlan:
@@ -123,6 +137,9 @@ def plan_of(**given: Unpack[PlanArguments]) -> JobPlan:
         deadline=given.get("deadline", 0),
         urgent=given.get("urgent", False),
         not_on=names_of(given.get("not_on", ())),
+        notify=tuple(given.get("notify", ())),
+        mail=given.get("mail", ""),
+        webhook=given.get("webhook", ""),
     )
 
 

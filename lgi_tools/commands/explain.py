@@ -79,7 +79,7 @@ def lines_of(
     project: "Project", job_id: int, now: datetime, seen: "Callable[[Job], object]" = id
 ) -> list[str]:
     """Return what is known of a job; ``seen`` gets it. Of a locked one there is the explanation only."""
-    from lgi_tools.commands import explain_errors
+    from lgi_tools.commands import explain_errors, explain_notices
 
     explanation = _explanation(project, job_id)
     if explanation and explanation.locked_by:
@@ -87,7 +87,9 @@ def lines_of(
     job = project.job(job_id)
     seen(job)
     resources = project.resources() if job.state == State.QUEUED else ()
-    return [*explained(job, resources, now, explanation), *explain_errors.last_lines(project, job)]
+    told = explain_notices.lines(explanation.notices if explanation else None)
+    why = explained(job, resources, now, explanation)
+    return [*why, *told, *explain_errors.last_lines(project, job)]
 
 
 def locked(job_id: int, explanation: "Explanation", now: datetime) -> str:

@@ -38,6 +38,9 @@ _KEYS: Mapping[str, tuple[type, str]] = {
     "deadline": (str, "deadline"),
     "urgent": (bool, "urgent"),
     "not_on": (list, "not_on"),
+    "notify": (str, "notify"),
+    "mail": (str, "mail"),
+    "webhook": (str, "webhook"),
     "keep_after_failure": (bool, "keep"),
     "env": (dict, environment_options.NAME),
     "read_access": (str, "read_access"),
@@ -50,6 +53,7 @@ _USUAL: Mapping[str, Any] = {
     **dict.fromkeys(("targets", "output", "errors", "name", "retry_on", *access_options.NAMES), ""),
     **dict.fromkeys(("resources", "files", "labels", "after", "after_any", "not_on"), ()),
     **dict.fromkeys((environment_options.NAME, *result_options.NAMES), ()),
+    **dict.fromkeys(("notify", "mail", "webhook"), ""),
     **dict.fromkeys(("hold", "keep", "urgent"), False),
     "priority": 0,
 }

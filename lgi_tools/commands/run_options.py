@@ -52,6 +52,9 @@ _NAMES = (
     "priority",
     "deadline",
     "urgent",
+    "notify",
+    "mail",
+    "webhook",
 )
 
 

@@ -46,8 +46,10 @@ def test_all_fields_of_a_submit_are_tried_here() -> None:
     """A new one gets its value here; CONTRIBUTING.md has the list of its other places."""
     known = {field.name for kind in (JobPayload, JobPlan) for field in dataclasses.fields(kind)}
 
-    # test_resubmit.py tries the source, which no submit has as a field; test_dependencies.py other jobs.
+    # test_resubmit.py tries the source, which no submit has as a field; test_dependencies.py other jobs, and
+    # test_notifications.py notify, with mail and webhook.
     others = {"uploads", "end", "source", "plan", "after", "after_any", "arrays", "retry_on", "backoff"}
+    others |= {"notify"}
     assert known == FIELDS.keys() - {"keep_after_failure"} | others | {"keep"}
 
 

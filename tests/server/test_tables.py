@@ -42,6 +42,7 @@ OURS = {
         "urgent_group",
         "fetched",
         "fetched_by",
+        "has_notifications",
         "element_state",
     },
     "active_resources": {"drained_since", "drain_reason"},

@@ -70,6 +70,10 @@ TABLES = [
     "web_sessions",
     "api_tokens",
     "token_addresses",
+    "job_notifications",
+    "notification_outbox",
+    "notification_users",
+    "notification_rates",
 ]
 CAPABILITIES = "<hello_world> </hello_world>"
 

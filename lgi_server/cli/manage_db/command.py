@@ -5,7 +5,17 @@ from pathlib import Path
 
 import click
 
-from lgi_server.cli.manage_db import drains, licences, options, resources, rules, shares, undo, urgent
+from lgi_server.cli.manage_db import (
+    addresses,
+    drains,
+    licences,
+    options,
+    resources,
+    rules,
+    shares,
+    undo,
+    urgent,
+)
 from lgi_server.cli.program_group import ProgramGroup
 
 # The verb in the help of each action.
@@ -19,7 +29,7 @@ class _Programs(ProgramGroup):
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Return the words of the usage line."""
-        kinds = "{users|groups|resources} {allowed|denied|share|urgent}"
+        kinds = "{users|groups|resources} {allowed|denied|share|urgent|mail}"
         return [
             "[OPTIONS]",
             f"{{{{list|add|del}} {kinds} | list licences | undo | {{drain|resume}} resource NAME}} [PROJECT]",
@@ -49,8 +59,9 @@ def main(config: Path) -> None:
     """Manage the users and groups that may submit in PROJECT, and its resources.
 
     Without PROJECT the default project of the configuration is used. The command prompts for options that are
-    not given. Changes are recorded for the other project servers, except shares and drains: only this server
-    uses those. undo reverts the last recorded change of this server that is not reverted yet.
+    not given. Changes are recorded for the other project servers, except shares, drains and mail addresses:
+    only this server uses those. undo reverts the last recorded change of this server that is not reverted
+    yet.
     Lists work on slave servers too.
     """
 
@@ -59,7 +70,11 @@ def _group(action: str) -> click.Group:
     """Return the group of commands of an action, with a command for each noun."""
     verb = _ACTIONS[action]
     managed: Mapping[str, Sequence[click.Command]] = {
-        "users": [*rules.commands("user")[action], *shares.commands("user")[action]],
+        "users": [
+            *rules.commands("user")[action],
+            *shares.commands("user")[action],
+            *addresses.commands()[action],
+        ],
         "groups": [
             *rules.commands("group")[action],
             *shares.commands("group")[action],

@@ -18,6 +18,7 @@ from lgi_server.services.jobs import event_log, history, holds
 from lgi_server.services.jobs.history import RecordedChange
 from lgi_server.services.jobs.stamps import next_stamp
 from lgi_server.services.jobs.submit_request import JobPlan
+from lgi_server.services.notifications import events
 from lgi_server.tables import event_queue, job_dependencies, job_holds
 from lgi_server.tables.job_dependencies import OK, Dependency
 from lgi_server.tables.job_holds import Hold
@@ -147,6 +148,7 @@ class _Level:
         history.record_changes(self._transaction, changes)
         bulk_changes.store(self._transaction, [RowChange(one.old, one.new) for one in changes])
         holds.drop(self._transaction, [one.new for one in changes])
+        events.record(self._transaction, [one.new for one in changes], self._now)
         job_dependencies.delete_of(self._transaction, [one.new.job_id for one in changes])
         for one in changes:
             self._transaction.on_commit(partial(event_log.log_lost, one.old, one.new, one.why))

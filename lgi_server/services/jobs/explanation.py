@@ -12,6 +12,8 @@ from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.services.jobs import holds, licences, locking, project_limits
 from lgi_server.services.jobs.licences import Amounts
 from lgi_server.services.jobs.verdicts import Reason, ResourceVerdict, judge
+from lgi_server.services.notifications import status
+from lgi_server.services.notifications.status import NotificationStatus
 from lgi_server.tables import active_resources, job_dependencies, job_exclusions
 from lgi_server.tables.active_resources import NO_SERVER, ResourceRow
 from lgi_server.tables.job_dependencies import Predecessor
@@ -50,6 +52,7 @@ class Explanation:
     needs: Sequence[LicenceNeed]
     waits: Sequence[Predecessor] = ()
     count_of_waits: int = 0
+    notification: NotificationStatus | None = None
 
 
 def explain(
@@ -65,8 +68,10 @@ def explain(
     (job,) = holds.with_holds(transaction, [job])
     everyone = active_resources.everyone(transaction)
     needs = _needs(transaction, job, project.licences)
+    told = status.of_job(transaction, job, user.name)
     if job.state != State.QUEUED:
-        return Explanation(job, _not_queued(job), *_holder(lock, everyone), 0, (), needs)
+        reason = _not_queued(job)
+        return Explanation(job, reason, *_holder(lock, everyone), 0, (), needs, notification=told)
     running = positions.count_running(transaction, job.application)
     resources = [one for one in everyone if one.project_server == NO_SERVER]
     excluded = job_exclusions.of_job(transaction, job_id)
@@ -77,7 +82,8 @@ def explain(
     before = positions.count_ahead(transaction, job)
     waits = job_dependencies.predecessors(transaction, job_id) if job.holds else ()
     count = job_dependencies.count(transaction, job_id) if waits else 0
-    return Explanation(job, reason, *_holder(lock, everyone), before, verdicts, needs, waits, count)
+    holder = _holder(lock, everyone)
+    return Explanation(job, reason, *holder, before, verdicts, needs, waits, count, told)
 
 
 def _not_queued(job: JobRow) -> Reason:

@@ -42,6 +42,17 @@ def record_event(transaction: Transaction, job: JobRow, by: str, why: str, now: 
     job_history.record(transaction, _submit(job), event)
 
 
+def record_note(transaction: Transaction, job_id: int, why: str, now: int) -> None:
+    """Record what the scheduler has done for a job, which may be deleted, at ``now`` in seconds."""
+    job = jobs.find_summary(transaction, job_id)
+    if job is not None:
+        record_event(transaction, job, SCHEDULER, why, now)
+    elif changes := job_history.of_job(transaction, job_id):
+        last = changes[-1]
+        note = replace(last, change_time=now, old_state=last.new_state, changed_by=SCHEDULER)
+        job_history.record_all(transaction, [replace(note, reason=why[:_MOST_REASON])])
+
+
 @dataclass(frozen=True)
 class RecordedChange:
     """A change of a job from ``old`` to ``new``, by whom and why."""

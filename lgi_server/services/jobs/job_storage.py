@@ -15,6 +15,7 @@ from lgi_server.services.jobs import (
 )
 from lgi_server.services.jobs.array_submission import ArraySubmit
 from lgi_server.services.jobs.submit_request import NO_PLAN, PreparedJob, SubmitContext
+from lgi_server.services.notifications import requests
 from lgi_server.tables import job_access, job_holds, licence_wishes, submit_requests
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
@@ -57,6 +58,8 @@ def store_all(
     made = [replace(job, job_id=numbers[job.repository]) for job in new]
     if array:
         made = array_submission.join(context, array, before, made)
+        if before is None and made[0].array_id is not None:
+            requests.store_of_array(context.transaction, made[0].array_id, prepared[0].plan, made[0])
     return _store_related(context, prepared, made)
 
 
@@ -79,6 +82,7 @@ def _store_related(
     if plans:
         retries.store(context.transaction, list(plans.items()))
         exclusions.store(context.transaction, made, plans)
+        requests.store(context.transaction, plans, made)
     changed = dependencies.store(context.transaction, plans, context.now) if plans else {}
     return [changed.get(job.job_id, job) for job in made]
 

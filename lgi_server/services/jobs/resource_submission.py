@@ -23,6 +23,7 @@ from lgi_server.services.jobs import (
 from lgi_server.services.jobs.claiming import check_no_locks
 from lgi_server.services.jobs.submit_request import PreparedJob, SubmitContext, SubmitRequest
 from lgi_server.services.jobs.targets import known_targets
+from lgi_server.services.notifications import requests
 from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.submit_rules import SubmitFacts
@@ -99,6 +100,8 @@ def _prepare_for_owners(
     details = request.details()
     exclusions.check(facts.everyone, request.application, targets, details.plan.not_on)
     plan = predecessors.resolve(context, details.plan, allowed)
+    if plan.notify:
+        plan = replace(plan, notify=requests.resolve(context, plan.notify, allowed[0]))
     known = replace(details, plan=plan)
     job = submission.new_job(context, request, state, allowed, targets, details=known)
     job = submission.with_access(job, (context.config.admin_group, *allowed), details)

@@ -29,6 +29,7 @@ from lgi_server.services.jobs.submit_request import (
     SubmitRequest,
 )
 from lgi_server.services.jobs.targets import known_targets
+from lgi_server.services.notifications import requests
 from lgi_server.storage.repository import NewRepository
 from lgi_server.tables import event_queue
 from lgi_server.tables import submit_rules as rules
@@ -118,6 +119,8 @@ def prepare_for_user(
     if plan != NO_PLAN:
         exclusions.check(facts.everyone, request.application, targets, plan.not_on)
         plan = predecessors.resolve(context, plan, user.names)
+    if plan.notify:
+        plan = replace(plan, notify=requests.resolve(context, plan.notify, user.name))
     known = replace(details, plan=plan)
     job = new_job(context, request, State.QUEUED.value, owners, targets, details=known)
     readers = owners if context.settings.group_visibility == values.READ else ()
@@ -185,6 +188,7 @@ def new_job(
         deadline=plan.deadline if state == State.QUEUED else None,
         started=context.now if state not in {State.QUEUED, State.FINISHED, State.ABORTED} else None,
         array_index=request.element[1] if request.element else None,
+        has_notifications=int(plan.notify is not None and state == State.QUEUED and request.element is None),
     )
 
 

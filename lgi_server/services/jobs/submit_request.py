@@ -24,6 +24,8 @@ class SubmitContext:
     store: RepositoryWriter
     now: int
     settings: ProjectConfig
+    # The certificate of a user (DER), which may have mail addresses.
+    certificate: bytes = b""
     # What the plans of this call have become: many jobs of one call follow the same others.
     resolved: "dict[JobPlan, JobPlan]" = field(default_factory=dict)
     # How many urgent jobs groups have, with those of this call, as far as they were counted.
@@ -40,6 +42,15 @@ class FollowedArray:
 
 
 @dataclass(frozen=True)
+class Notify:
+    """Of which ``events`` (`lgi_protocol.notification`) a user is to be told, at ``mail`` and ``webhook``."""
+
+    events: tuple[str, ...]
+    mail: str
+    webhook: str
+
+
+@dataclass(frozen=True)
 class JobPlan:
     """When a new job that is queued is given out. ``hold``: not before a user releases it.
 
@@ -48,7 +59,7 @@ class JobPlan:
     ``retries`` times when it fails as ``retry_on`` says, at first after ``backoff`` seconds. Of the queued
     jobs of one user that with the highest ``priority`` comes first; it rises before the ``deadline``, in
     seconds since 1970. It follows elements of ``arrays`` too. An ``urgent`` one comes before all others. No
-    resource in ``not_on`` gets it.
+    resource in ``not_on`` gets it. Its user is told of it as ``notify`` says.
     """
 
     hold: bool = False
@@ -63,14 +74,18 @@ class JobPlan:
     arrays: tuple[FollowedArray, ...] = ()
     urgent: bool = False
     not_on: tuple[str, ...] = ()
+    notify: Notify | None = None
 
     def values(self) -> tuple[object, ...]:
         """Return what differs between plans.
 
-        Without not_on, urgent, arrays, priority and deadline this is what it was before there were any: so a
-        submit can be repeated after an upgrade.
+        Without notify, not_on, urgent, arrays, priority and deadline this is what it was before there were
+        any: so a submit can be repeated after an upgrade.
         """
         values = astuple(self)
+        if self.notify:
+            return values
+        values = values[:-1]
         if self.not_on:
             return values
         values = values[:-1]

@@ -69,6 +69,15 @@ def count_all(transaction: Transaction, array_id: int) -> int:
     return int(row["n"]) if row else 0
 
 
+def count_states(transaction: Transaction, array_id: int) -> dict[str, int]:
+    """Return how many elements of an array have each state, those that have ended by `Result`."""
+    rows = transaction.rows(
+        "SELECT element_state, COUNT(*) AS n FROM job_queue WHERE array_id = %s GROUP BY element_state",
+        array_id,
+    )
+    return {row["element_state"]: int(row["n"]) for row in rows}
+
+
 def count(transaction: Transaction, selection: Selection) -> int:
     """Return the number of elements in a selection, 0 unless a reader of it may read the array."""
     where = _where(transaction, selection)

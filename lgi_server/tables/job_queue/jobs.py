@@ -70,6 +70,8 @@ class JobRow:
     # When somebody last fetched all results, in seconds, and who.
     fetched: int | None = None
     fetched_by: str = ""
+    # 1 when somebody is to be told of its start or end; 0 for an element of an array.
+    has_notifications: int = 0
 
     @property
     def ended(self) -> str:
@@ -103,7 +105,8 @@ SHORT = (
     " lock_state, state_time_stamp, repository, licences, exit_code, exit_signal, end_reason,"
     " cpu_milliseconds, peak_memory, disk_used,"
     " job_name, labels, submitted, started, has_dependents,"
-    " retries, tried, array_id, array_index, user_priority, deadline, urgent_group, fetched, fetched_by"
+    " retries, tried, array_id, array_index, user_priority, deadline, urgent_group, fetched, fetched_by,"
+    " has_notifications"
 )
 # Jobs in one statement.
 AT_ONCE = 500
@@ -256,6 +259,7 @@ def _row(job: JobRow) -> dict[str, Any]:
         "user_priority": job.user_priority,
         "deadline": job.deadline,
         "urgent_group": job.urgent_group,
+        "has_notifications": job.has_notifications,
     }
 
 

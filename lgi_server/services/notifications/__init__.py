@@ -1,0 +1,1 @@
+"""Notifications: mail and webhooks by which users are told of their jobs."""
