@@ -167,11 +167,11 @@ class Repositories:
 
     def remove(self, name: str) -> None:
         """Remove a repository, if there is one, with its files."""
-        directory = self.directory(name)
-        # rmtree follows no links on the supported systems; an error leaves only files without a job.
-        run_in_thread(shutil.rmtree, directory, ignore_errors=True)
-        with suppress(OSError):
-            directory.parent.rmdir()
+        self.remove_all([name])
+
+    def remove_all(self, names: Sequence[str]) -> None:
+        """Remove repositories, those that are there, with their files."""
+        run_in_thread(_remove, list(map(self.directory, names)))
 
     def content(self, name: str) -> list[StoredFile]:
         """Return the regular files of a repository by name; none when there is no such repository."""
@@ -249,3 +249,11 @@ class Repositories:
             yield at
         finally:
             os.close(at)
+
+
+def _remove(directories: Sequence[Path]) -> None:
+    for directory in directories:
+        # It follows no links on the supported systems; an error leaves only files without a job.
+        shutil.rmtree(directory, ignore_errors=True)
+        with suppress(OSError):
+            directory.parent.rmdir()

@@ -41,6 +41,8 @@ _CONTENT = (
     'exec find {old} -maxdepth 1 -ignore_readdir_race -type f -printf "%s %T@ %f\\0"\''
 )
 SECONDS = 30.0
+# Repositories that one command removes: the system limits its length.
+_AT_ONCE = 256
 # Bytes per second that a connection must carry at least.
 SLOWEST = 1_000_000
 
@@ -98,6 +100,17 @@ class RemoteRepositories:
         except RemoteCommandError:
             log.warning("cannot remove %s, it may still be on the repository host", name)
 
+    def remove_all(self, names: Sequence[str]) -> None:
+        """Remove repositories, many with one command; after a failure the others are only logged too."""
+        for begin in range(0, len(names), _AT_ONCE):
+            some = names[begin : begin + _AT_ONCE]
+            try:
+                self._ssh.run(removal(self._host.directory, some), None, SECONDS + len(some))
+            except RemoteCommandError:
+                left = ", ".join(names[begin:])
+                log.warning("cannot remove %s, they may still be on the repository host", left)
+                return
+
     def content(self, name: str) -> list[StoredFile]:
         """Return the regular files of a repository, ordered by name; LGIError UPLOAD when the host fails."""
         if not repository.is_name(name):
@@ -132,6 +145,14 @@ def command(steps: str, directory: str, name: str) -> str:
     old, fan = repository.relative_path(name), name[-3:]
     new = f"{fan}/.new-{name}"
     return (_HEAD + steps).format(directory=directory, access=ACCESS_FILE, fan=fan, new=new, old=old)
+
+
+def removal(directory: str, names: Sequence[str]) -> str:
+    """Return the command that removes repositories; NoSuchFileError for an invalid name."""
+    places = [
+        place for name in names for place in (f"{name[-3:]}/.new-{name}", repository.relative_path(name))
+    ]
+    return f"{_HEAD.format(directory=directory)}rm -rf {' '.join(places)}'"
 
 
 @contextmanager

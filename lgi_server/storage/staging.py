@@ -68,6 +68,14 @@ class StagedRepository:
         else:
             self._writer.remove(name)
 
+    def remove_all(self, names: Sequence[str]) -> None:
+        """Remove repositories as `remove` does."""
+        for name in names:
+            if name in self._names:
+                self._kept.discard(name)
+        if others := [name for name in names if name not in self._names]:
+            self._writer.remove_all(others)
+
     def create_and_run(self, work: Callable[[], Result]) -> Result:
         """Create the requested repositories, return the result of ``work``, and remove unused ones."""
         try:

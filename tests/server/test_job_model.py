@@ -209,8 +209,8 @@ class RealJobs:
 class NoStore:
     """Where the files of a job would be; a job that is locked is not removed."""
 
-    def remove(self, repository: str) -> None:
-        raise AssertionError(f"{repository} was removed though its job is locked")
+    def remove_all(self, repositories: list[str]) -> None:
+        raise AssertionError(f"{repositories} were removed though their jobs are locked")
 
 
 def reference(daemon: int) -> str:

@@ -106,6 +106,5 @@ def remove(transaction: Transaction, jobs: Iterable[JobRow], store: RepositoryWr
     holds.drop(transaction, [job for job in gone if job.is_on_hold])
     if tried := [job.job_id for job in gone if job.retries]:
         job_retries.delete(transaction, tried)
-    for job in gone:
-        if job.repository:
-            transaction.on_commit(partial(store.remove, job.repository))
+    if names := [job.repository for job in gone if job.repository]:
+        transaction.on_commit(partial(store.remove_all, names))
