@@ -63,7 +63,7 @@ class Endpoint:
     def __init__(self, runtime: Runtime, route: AnyRoute) -> None:
         """Create the endpoint of a route."""
         self._runtime, self._route, self._name = runtime, route, route.name
-        self._scope = route.scope
+        self._scopes = route.scopes
 
     def __call__(self) -> flask.Response:
         """Return the answer to the current request of Flask."""
@@ -112,7 +112,7 @@ class Endpoint:
 
     def _steps(self, request: FormRequest, record: CallRecord) -> Elements:
         runtime = self._runtime
-        record.who = who = authenticate(runtime, request.environ, self._scope, programs_only=True)
+        record.who = who = authenticate(runtime, request.environ, *self._scopes, programs_only=True)
         try:
             route = _route_for(self._route, who)
             with receive(runtime, who, request) as account:
@@ -128,7 +128,7 @@ class Endpoint:
 
 
 def authenticate(
-    runtime: Runtime, environ: "WSGIEnvironment", *scopes: Scope | None, programs_only: bool = False
+    runtime: Runtime, environ: "WSGIEnvironment", *scopes: Scope, programs_only: bool = False
 ) -> Caller:
     """Return the certificate of the caller, or the holder of a token that has one of these scopes.
 
@@ -136,8 +136,8 @@ def authenticate(
     Raises LGIError CERTIFICATE, PROJECT_REFUSED, or, with ``programs_only``, BROWSER_SESSION for a browser.
     """
     who: Caller
-    if "HTTP_AUTHORIZATION" in environ and scopes and all(scopes) and api_token.is_posted(environ):
-        who = token_admission.authenticate_token(runtime, environ, *filter(None, scopes))
+    if "HTTP_AUTHORIZATION" in environ and scopes and api_token.is_posted(environ):
+        who = token_admission.authenticate_token(runtime, environ, *scopes)
     else:
         who = client_certificate.authenticate(environ, runtime.trust, time.time())
     if programs_only:
@@ -267,7 +267,7 @@ def _hold(route: AnyRoute, call: CallRequest, poll: LongPoll, request: FormReque
     """
     with poll.attempts(partial(uploads.client_disconnected, request)) as attempts:
         for attempt in attempts:
-            who = authenticate(call.runtime, request.environ, route.scope)
+            who = authenticate(call.runtime, request.environ, *route.scopes)
             try:
                 with admit(call.runtime, who):
                     return _run(route, replace(call, may_wait=attempt.may_wait, most_jobs=attempt.most))

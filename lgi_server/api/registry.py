@@ -20,8 +20,8 @@ class Route(Generic[Context]):
     A call that does not write never waits for writers. A ``bulk`` call has many jobs, whose files are posted
     as one. ``most_text`` are the bytes of all its fields together. A call that ``is_repeatable`` changes
     nothing more when it is made twice. ``for_jobs`` is the route of the same name for running jobs; without
-    it jobs are refused. ``token_scope`` is None for calls that take no token; those of users that write need
-    the scope to submit.
+    it jobs are refused. ``token_scopes`` is empty for calls that take no token; those of users that write
+    need the scope to submit.
     """
 
     view: Callable[[Context], Elements]
@@ -32,14 +32,14 @@ class Route(Generic[Context]):
     most_text: int = MOST_TEXT
     is_repeatable: bool = False
     for_jobs: "Route[JobContext] | None" = None
-    token_scope: Scope | None = Scope.READ
+    token_scopes: tuple[Scope, ...] = (Scope.READ,)
 
     @property
-    def scope(self) -> Scope | None:
-        """The scope that a token needs for the call; None: it is made with a certificate only."""
-        if self.token_scope is None or not issubclass(self.context, InterfaceContext):
-            return None
-        return Scope.SUBMIT if self.writes else self.token_scope
+    def scopes(self) -> tuple[Scope, ...]:
+        """The scopes of which a token needs one for the call; none: it is made with a certificate only."""
+        if not self.token_scopes or not issubclass(self.context, InterfaceContext):
+            return ()
+        return (Scope.SUBMIT,) if self.writes else self.token_scopes
 
     @property
     def name(self) -> str:

@@ -20,6 +20,9 @@ def authenticate_token(runtime: Runtime, environ: "WSGIEnvironment", *scopes: Sc
     Raises LGIError CERTIFICATE for a token that is malformed, unknown, expired or of another use, or whose
     certificate was revoked; BACK_OFF when too many requests of this address are looked up.
     """
+    if runtime.trust.front_end is not None:
+        # A request that has not come through the front end has none of its limits.
+        runtime.trust.front_end.certificate(environ)
     api_token.check_url(environ)
     text, now = api_token.of_request(environ), int(time.time())
     # A Unix socket of a front end has no address.

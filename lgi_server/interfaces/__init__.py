@@ -37,7 +37,7 @@ ROUTES = (
     Route(history.interface_usage, InterfaceContext, writes=False),
     Route(project.interface_project_server_list, InterfaceContext, writes=False),
     Route(project.interface_project_resource_list, InterfaceContext, writes=False),
-    Route(tokens.interface_create_token, InterfaceContext, token_scope=None),
-    Route(tokens.interface_list_tokens, InterfaceContext, writes=False, token_scope=None),
-    Route(tokens.interface_revoke_tokens, InterfaceContext, token_scope=None),
+    Route(tokens.interface_create_token, InterfaceContext, token_scopes=()),
+    Route(tokens.interface_list_tokens, InterfaceContext, writes=False, token_scopes=()),
+    Route(tokens.interface_revoke_tokens, InterfaceContext, token_scopes=()),
 )

@@ -16,6 +16,7 @@ from lgi_server.json_api import (
 from lgi_server.json_api.endpoint import JsonEndpoint, respond
 from lgi_server.runtime import Runtime
 
+FILES = "list_job_files"
 NAME, PATH = "json_api", "/api/v1"
 OPERATIONS = (
     *job_operations.OPERATIONS,
@@ -35,6 +36,13 @@ def blueprint(server: Runtime) -> Blueprint:
             view_func=JsonEndpoint(server, one),
             methods=[one.method],
         )
+    files = JsonEndpoint(server, next(one for one in OPERATIONS if one.name == FILES))
+    routes.add_url_rule(
+        "/jobs/<job_number:job_id>/files/<file>",
+        endpoint="job_file",
+        view_func=files.redirect,
+        methods=["GET", "PUT", "DELETE"],
+    )
     described = openapi.document(OPERATIONS, server.config.prefix)
 
     def description() -> Response:

@@ -16,7 +16,16 @@ from lgi_server.json_api.parameter import Kind, Parameter
 from lgi_server.json_api.values import Json
 
 _KEY = Parameter(fields.REQUEST_ID, "The same for each attempt to submit this job.")
-_ENTRY = {one.key: one for one in (*JOB, _KEY)}
+_INDEX = Parameter(fields.ARRAY_INDEX, "Its index in the array, from 1.", Kind.INTEGER)
+_ENTRY = {one.key: one for one in (*JOB, _KEY, _INDEX)}
+_ARRAY = {
+    one.key: one
+    for one in (
+        Parameter(fields.ARRAY, "The same for all requests with elements of it.", name="key", required=True),
+        Parameter(fields.ARRAY_SIZE, "How many elements it has.", Kind.INTEGER, name="size", required=True),
+        Parameter(fields.AT_MOST, "How many may run at once.", Kind.INTEGER),
+    )
+}
 _OUTCOMES = ("jobs", "most_jobs")
 
 
@@ -26,8 +35,11 @@ def read_jobs(posted: Json, key: str) -> Fields:
     Each job has its request_id, or the key of the request and its own number.
     """
     listed = posted.get("jobs")
-    if set(posted) != {"jobs"} or not isinstance(listed, list):
-        raise body.malformed("it has to be an object with jobs, an array, and nothing else")
+    if not set(posted) <= {"jobs", "array"} or not isinstance(listed, list):
+        raise body.malformed("it has to be an object with jobs, and array if they are elements")
+    array = posted.get("array", {})
+    if not isinstance(array, dict):
+        raise body.malformed("array is not an object")
     found = []
     for number, one in enumerate(listed, 1):
         if not isinstance(one, dict):
@@ -36,7 +48,7 @@ def read_jobs(posted: Json, key: str) -> Fields:
         if key:
             entry.setdefault(fields.REQUEST_ID.name, f"{key}.{number}")
         found.append(entry)
-    return {fields.JOBS.name: json.dumps(found)}
+    return {fields.JOBS.name: json.dumps(found)} | object_fields(array, _ARRAY if "array" in posted else {})
 
 
 OPERATIONS = (
@@ -63,11 +75,14 @@ OPERATIONS = (
         read=read_jobs,
         body_schema={
             "type": "object",
-            "properties": {"jobs": {"type": "array", "items": object_schema((*JOB, _KEY))}},
+            "properties": {
+                "jobs": {"type": "array", "items": object_schema((*JOB, _KEY, _INDEX))},
+                "array": object_schema(tuple(_ARRAY.values())),
+            },
             "required": ["jobs"],
             "additionalProperties": False,
         },
-        picked=_OUTCOMES,
+        picked=(*_OUTCOMES, "array_id"),
         status=HTTPStatus.CREATED,
         idempotent_key=True,
     ),

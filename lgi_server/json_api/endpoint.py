@@ -5,11 +5,12 @@ import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 import flask
 
 from lgi_protocol import comma_lists
-from lgi_protocol.errors import LGIError
+from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import fields
 from lgi_server.api.call_record import Caller
 from lgi_server.api.dispatch import Endpoint
@@ -60,9 +61,22 @@ class JsonEndpoint(Endpoint):
             return refusal(error)
         return self._answer(values.to_json(elements))
 
+    def redirect(self, *, file: str, **_place: Any) -> flask.Response:
+        """Return where a file of a job is, as a redirection that keeps method and body; or the error."""
+        listed = self()
+        if listed.status_code != HTTPStatus.OK:
+            return listed
+        url = listed.get_json().get("repository_url")
+        if not url:
+            return refusal(LGIError(ErrorNumber.NO_JOB, message="This job has no files"))
+        made = respond({"url": f"{url}/{quote(file, safe='')}"}, HTTPStatus.TEMPORARY_REDIRECT)
+        made.headers["Location"] = f"{url}/{quote(file, safe='')}"
+        return made
+
     def _answer(self, answer: values.Json) -> flask.Response:
         operation = self._operation
         made = respond(operation.result(answer), operation.status)
+        made.headers["Cache-Control"] = "no-store"
         if operation.method == "GET":
             made.set_etag(hashlib.sha256(made.get_data()).hexdigest()[:32])
             made.headers["Cache-Control"] = "private, no-cache"

@@ -3,6 +3,7 @@
 from lgi_server.api import fields
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.registry import Route
+from lgi_server.auth.api_token import Scope
 from lgi_server.interfaces import arrays, explain, history, jobs, output
 from lgi_server.json_api.job_list import job_list
 from lgi_server.json_api.job_parameters import FILTERS, NUMBER, PAGE, WAIT
@@ -76,9 +77,11 @@ OPERATIONS = (
         "list_job_files",
         "GET",
         "/jobs/{job_id}/files",
-        _reading(jobs.interface_job_state),
+        Route(
+            jobs.interface_job_state, InterfaceContext, writes=False, token_scopes=(Scope.READ, Scope.FILES)
+        ),
         "The files in the repository of a job, and its address: GET, PUT and DELETE of files there take the"
-        " token.",
+        " token. A file at files/NAME is redirected there.",
         "FileList",
         places=(NUMBER,),
         one="job",

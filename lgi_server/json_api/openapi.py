@@ -68,8 +68,8 @@ def _operation(one: Operation) -> Schema:
             "default": _PROBLEM,
         },
     }
-    if scope := one.route.scope:
-        found["description"] = f"A token needs the scope {scope}."
+    if scopes := one.route.scopes:
+        found["description"] = f"A token needs the scope {' or '.join(scopes)}."
     else:
         found |= {"description": "Tokens are not accepted.", "security": [{"certificate": []}]}
     if one.has_body:

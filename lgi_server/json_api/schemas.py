@@ -131,7 +131,7 @@ SCHEMAS: Mapping[str, Schema] = {
         error=_ERROR,
         holds=_list("Hold"),
     ),
-    "OutcomeList": _of("most_jobs", "unknown_names", required=("jobs",), jobs=_list("Outcome")),
+    "OutcomeList": _of("array_id", "most_jobs", "unknown_names", required=("jobs",), jobs=_list("Outcome")),
     "Token": _of(
         *("token_id", "user", "token_name", "scope", "created", "expires", "last_used", "token_text"),
         required=("token_id", "scope", "expires"),

@@ -128,6 +128,34 @@ def test_many_jobs_are_submitted_at_once(api: Api) -> None:
     assert first[1]["error"]["number"] == 70
 
 
+def test_an_array_is_submitted_in_several_requests(api: Api) -> None:
+    """Its key joins them; its progress is in the list of arrays."""
+    array = {"key": "sweep", "size": 3, "at_most": 1}
+    parts = ([1, 2], [3])
+
+    made = [
+        api.ask(
+            "POST",
+            "/jobs/batch",
+            {
+                "array": array,
+                "jobs": [
+                    {"application": "hello_world", "array_index": index, "request_id": f"e{index}"}
+                    for index in part
+                ],
+            },
+        ).json()
+        for part in parts
+    ]
+
+    assert made[0]["array_id"] == made[1]["array_id"]
+    (found,) = api.get("/arrays")["arrays"]
+    assert (found["array_size"], found["number_of_jobs"], found["at_most"]) == (3, 3, 1)
+    elements = api.get(f"/jobs?array_id={found['array_id']}&limit=2")
+    rest = api.get(f"/jobs?array_id={found['array_id']}&cursor={elements['next']}")
+    assert [one["array_index"] for one in (*elements["jobs"], *rest["jobs"])] == [1, 2, 3]
+
+
 def test_jobs_are_held_released_shared_and_ordered(api: Api) -> None:
     """By their numbers, each with its outcome."""
     job_id = api.submit()["job_id"]
@@ -156,6 +184,9 @@ def test_files_of_a_job_are_listed_with_their_address_which_takes_the_token(api:
     listed = {one["file_name"]: one["size"] for one in api.get(f"/jobs/{job_id}/files")["files"]}
     assert listed["data.txt"] == 7
     assert api.session.get(f"{address}/data.txt").content == b"content"
+    found = api.session.get(f"{api.url}/api/v1/jobs/{job_id}/files/data.txt")
+    assert (found.url, found.content) == (f"{address}/data.txt", b"content")
+    assert api.session.get(f"{api.url}/api/v1/jobs/99999/files/data.txt").status_code == 404
 
 
 def test_a_project_is_listed_with_all_it_has(api: Api) -> None:
@@ -201,6 +232,7 @@ BODIES = {
     "no UTF-8": b'{"application": "hello_world", "input": "\xff"}',
     "deep": b'{"application": ' + b"[" * 20 + b"]" * 20 + b"}",
     "a bomb": b"[" * 100_000,
+    "many names": b"{" + b",".join(b'"%d": 0' % number for number in range(90_000)) + b', "1": 0}',
     "control characters": b'{"application": "hello\\u0000"}',
 }
 
@@ -283,8 +315,8 @@ def test_an_administrator_revokes_tokens_in_json(grid: Grid, api: Api) -> None:
 
 def test_every_call_of_users_is_an_operation() -> None:
     """And needs the same scope of a token."""
-    found = {one.route.name: one.route.scope for one in blueprint.OPERATIONS}
-    calls = {route.name: route.scope for route in interfaces.ROUTES}
+    found = {one.route.name: one.route.scopes for one in blueprint.OPERATIONS if one.name != "list_job_files"}
+    calls = {route.name: route.scopes for route in interfaces.ROUTES}
 
     assert {name: found.get(name, "none") for name in calls} == calls
 
