@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from lgi_daemon.config.model import ApplicationSettings, Configuration
 from lgi_daemon.config.rules import LimitRules
-from lgi_daemon.execution import job_scope, process_hiding, sandbox
+from lgi_daemon.execution import job_scope, process_hiding
 from lgi_protocol import comma_lists
 
 
@@ -29,8 +29,6 @@ def _lines(configuration: Configuration, fast: int, slow: int) -> Iterator[str]:
             f"WARNING: here jobs run as uid {os.geteuid()}: an application that runs what users send, as "
             f"'command', lets each of them read all that this account can read, {credentials.key} too"
         )
-    if problem := sandbox.programs_problem(uids.start):
-        yield f"WARNING: {problem}"
     visible = process_hiding.problem()
     yield f"jobs see the processes of others: {visible}" if visible else "jobs see their own processes only"
     adding = job_scope.problem()

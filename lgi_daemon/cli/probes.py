@@ -14,6 +14,7 @@ from lgi_daemon.claiming.system_limits import SystemLimits
 from lgi_daemon.cli.backend_settings import misspellings
 from lgi_daemon.cli.handshake import client_certificate_fault
 from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
+from lgi_daemon.execution import sandbox
 from lgi_daemon.execution.environment import link_programs
 from lgi_daemon.execution.scripts import Scripts
 from lgi_daemon.rundir import daemon_number
@@ -50,6 +51,8 @@ class Finding:
 def findings(configuration: Configuration, seconds: float = SERVER_SECONDS) -> Iterator[Finding]:
     """Try everything out; the servers have ``seconds`` to answer."""
     yield from credential_findings(configuration.credentials, datetime.now(UTC))
+    if problem := sandbox.programs_problem(configuration.sandbox_uids.start):
+        yield Finding(Severity.ERROR, problem)
     yield from script_findings(configuration)
     yield from server_findings(configuration, seconds)
 

@@ -54,9 +54,12 @@ def programs_problem(uid: int) -> str:
     if os.geteuid() != 0:
         return ""
     python = sys.executable
-    # setpriv still looks up its program with root's rights, so a shell must start Python.
-    probe = [*command(uid), "/bin/sh", "-c", '"$0" -c ""', python]
-    result = subprocess.run(probe, cwd="/", capture_output=True, check=False)  # noqa: S603 - our own Python
+    # setpriv still looks up its program with root's rights, so a shell must start Python. LGI itself may be
+    # in another place, and jobs have no variable of the daemon that says where.
+    probe = [*command(uid), "/bin/sh", "-c", '"$0" -c "import lgi_protocol.xml"', python]
+    result = subprocess.run(  # noqa: S603 - our own Python
+        probe, cwd="/", env={"PATH": os.defpath}, capture_output=True, check=False
+    )
     if result.returncode == 0:
         return ""
     return (

@@ -14,6 +14,7 @@ from lgi_daemon.cli import probes
 from lgi_daemon.cli.main import main
 from lgi_daemon.cli.probes import Severity, findings
 from lgi_daemon.config.model import Configuration, load
+from lgi_daemon.execution import sandbox
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.entity import Issued
 from tests.support.canned_server import CannedServer, lgi, lgi_error
@@ -190,3 +191,13 @@ def test_a_script_that_says_no_is_a_warning_with_what_it_says(
         "no jobs of LGI/hello_world would be fetched now: check_system_limits_script exits with 4: no squeue"
     ]
     assert list(configuration.run_directory.iterdir()) == []
+
+
+def test_programs_that_jobs_cannot_run_are_an_error(
+    configuration: Configuration, server: CannedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jobs with files would all fail: the exit code says so."""
+    accepting(server)
+    monkeypatch.setattr(sandbox, "programs_problem", lambda uid: f"jobs of uid {uid} cannot")
+
+    assert found(configuration, ERROR) == [f"jobs of uid {configuration.sandbox_uids.start} cannot"]

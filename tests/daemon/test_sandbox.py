@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.cli.check import plan
 from lgi_daemon.config.model import load
 from lgi_daemon.config.section import ConfigurationError
-from lgi_daemon.execution import processes
+from lgi_daemon.execution import processes, sandbox
 from lgi_daemon.execution.environment import PASSED_ON
 from lgi_daemon.execution.rlimits import ResourceLimits
 from lgi_daemon.execution.sandbox import choose_uid, kill_uid
@@ -280,20 +279,28 @@ def test_root_without_setpriv_is_told_what_to_install(
 
 
 @needs_root
+@pytest.mark.parametrize("hidden", ["python", "packages"])
 def test_an_administrator_is_told_that_jobs_cannot_use_the_programs(
-    file: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path, monkeypatch: pytest.MonkeyPatch, hidden: str
 ) -> None:
-    """Python in root's home is found by the daemon and not by a job of another user."""
-    before = plan(load(file, as_root=True), 1, 2)
-    python = place / "home" / "python"
-    python.parent.mkdir(mode=0o700)
+    """What is in root's home, Python or LGI itself, is found by the daemon and by no job of another user."""
+    before = sandbox.programs_problem(UID)
+    home = place / "home"
+    home.mkdir(mode=0o700)
+    python = (home if hidden == "python" else place) / "python"
     python.symlink_to(sys.executable)
+    if hidden == "packages":
+        # A Python without the packages of this one, which finds LGI by the environment of the daemon only.
+        python.unlink()
+        python.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')
+        python.chmod(0o755)
+        monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     monkeypatch.setattr(sys, "executable", str(python))
 
-    after = plan(load(file, as_root=True), 1, 2)
+    after = sandbox.programs_problem(UID)
 
-    assert "cannot run" not in before
-    assert f"WARNING: jobs under uids of their own cannot run {python}, so LGI_xml" in after
+    assert before == ""
+    assert after.startswith(f"jobs under uids of their own cannot run {python}, so LGI_xml")
 
 
 def test_the_environment_of_a_sandboxed_script_is_the_documented_one(

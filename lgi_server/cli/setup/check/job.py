@@ -17,7 +17,9 @@ def check(settings: Path, application: str, seconds: int) -> Iterator[Finding]:
         with tempfile.NamedTemporaryFile(prefix="LGI_setup.") as file:
             file.write(b"LGI_setup check\n")
             file.flush()
-            answer = programs.run("LGI_qsub", *user, "--json", "-a", application, "-i", file.name)
+            # With a file: fetching it needs programs of LGI, which jobs of a daemon may not be able to run.
+            words = ("--json", "-a", application, "-i", file.name, file.name)
+            answer = programs.run("LGI_qsub", *user, *words)
         job = str(json.loads(answer)["job"]["job_id"])
     except AdministrationError as why:
         yield error(
