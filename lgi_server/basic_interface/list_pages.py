@@ -16,7 +16,7 @@ from lgi_server.tables.job_queue.selection import Selection
 
 SIZE = 50
 # Jobs that are put into another order than that of their last change.
-SORTED = 1000
+SORTED = 500
 _CURSOR = re.compile(r"([0-9]{1,12})-([0-9]{1,9})")
 BEFORE = fields.Field("before", fields.SHORT, fields.E.START_TOO_BIG, fields.E.START_TOO_BIG)
 AFTER = fields.Field("after", fields.SHORT, fields.E.START_TOO_BIG, fields.E.START_TOO_BIG)

@@ -26,14 +26,18 @@ from lgi_server.tables.job_queue import (
     claims,
     elements,
     heartbeats,
+    inputs,
     jobs,
     kinds,
+    label_texts,
     listing,
     lock_states,
     pending_work,
     priorities,
+    queue_lengths,
     repositories,
     states,
+    text_search,
 )
 from lgi_server.tables.job_queue.listing import ListCursor
 from lgi_server.tables.job_queue.priorities import Queue
@@ -160,6 +164,13 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "count by name": lambda one: listing.count(one, replace(SWEEP, since=1500)),
     "list by owner": lambda one: listing.select(one, replace(MARK, owner="theor", target="res1"), 0, 10),
     "list by number": lambda one: listing.select(one, replace(MARK, numbers=((3, 3), (12, 40))), 0, 10),
+    "search": lambda one: text_search.search(one, MARK, "none", 10, ListCursor(1500, 7)),
+    "commands": lambda one: inputs.begins(one, [7, 8]),
+    "labels": lambda one: label_texts.set_labels(one, 7, "a=b"),
+    "queue lengths": lambda one: queue_lengths.queued(one, ["hello_world", "vasp"]),
+    "failures at a resource": lambda one: listing.newest(
+        one, replace(FAILED, target="res1", since=1500), 10, None
+    ),
     "list by end": lambda one: listing.select(one, FAILED, 0, 10),
     "newest by end": lambda one: listing.newest(one, FAILED, 10, ListCursor(1500, 7)),
     "count by end": lambda one: listing.count(one, FAILED),

@@ -237,6 +237,7 @@ def full() -> Iterator[Grid]:
     [
         *("", "jobs", "jobs?before=1050000-5", "usage"),
         *("jobs?state=queued", "jobs?application=vasp", "jobs?state=queued&application=vasp"),
+        *("jobs?q=vasp", "jobs?q=none", "jobs?owner=mark%40laptop&since=24h"),
         *("jobs?state=aborted", "jobs?application=old", "jobs?state=finished&application=old"),
     ],
 )
