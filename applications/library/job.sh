@@ -14,6 +14,7 @@
 #   streams     for the daemon: it stores both of them, as joblog.txt and joberr.txt, with its report
 #   memory_limit  for the daemon: the memory limit of all processes of the job together, in MB
 #   memory      from the daemon: why it has ended the job
+#   refused     for the daemon: why job_check_limits refuses the job
 #   reserve     removed when the disk is full, to make room for the report
 
 # Older daemons set no state directory; then the job can delete these files.
@@ -68,7 +69,13 @@ job_check_limits() {
     . "$library/requests.sh"
     read_requests
     # A job with an invalid request is accepted and ends with a message; one above the limits is refused.
-    [ -n "$error" ] || [ -z "$too_much" ]
+    [ -n "$error" ] || [ -z "$too_much" ] || refuse
+}
+
+# Notes for the daemon why the job is refused, and fails.
+refuse() {
+    [ ! -d "$own" ] || put refused "$too_much"
+    return 1
 }
 
 job_prologue() {
@@ -169,9 +176,31 @@ job_epilogue() {
         report 'the job was ended during the transfer'
         stage_out || return $retry
     fi
+    store_beside
     # From here on the files are stored, or can never be.
     report_or_make_room "$missing" || return
     clean_up
+}
+
+# Stores the streams beside the files of a job that has run in the directory in which it was submitted.
+store_beside() {
+    [ -n "${LGI_HERE_DIRECTORY:-}" ] || return 0
+    . "$library/requests.sh"
+    too_much=
+    read_here
+    [ -z "$too_much" ] || return 0
+    (
+        enter_here || exit
+        for stream in stdout stderr; do
+            case "$stream" in stdout) name=joblog-$LGI_JOB_ID.txt ;; *) name=joberr-$LGI_JOB_ID.txt ;; esac
+            if [ -s "$own/$stream" ] && [ -f "$own/$stream" ] && [ ! -h "$own/$stream" ]; then
+                # No link of this name is followed: rm removes it, and a shell creates no file twice (-C).
+                rm -f "./$name"
+                (set -C && cat "$own/$stream" > "./$name")
+            fi
+        done
+    ) 2> /dev/null
+    return 0
 }
 
 stage_out() {

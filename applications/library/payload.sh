@@ -93,9 +93,11 @@ command_words() {
         return
     fi
     if is_prepared; then input=LGI_input; else prepare_input; fi
+    path=./$input
+    [ -z "$here" ] || { quote "$PWD/$input" && path=$quoted; }
     case "${bytes#ef bb bf }" in
-        23\ 21* | ??\ 45\ 4c\ 46*) words=./$input ;;
-        *) words="/bin/sh ./$input" ;;
+        23\ 21* | ??\ 45\ 4c\ 46*) words=$path ;;
+        *) words="/bin/sh $path" ;;
     esac
 }
 
@@ -160,6 +162,11 @@ preparation() {
         printf 'cd %s || exit 75\n' "$quoted"
         quote "$own"
         printf 'own=%s\n' "$quoted"
+    fi
+    if [ -n "$here" ]; then
+        quote "$here"
+        # shellcheck disable=SC2016 # Expanded where the job runs.
+        printf 'cd -P %s && [ "$(pwd -P)" = %s ] || exit 75\n' "$quoted" "$quoted"
     fi
     environment
     # Those of docker and podman are children of others.

@@ -55,7 +55,7 @@ to_seconds() {
     value=$(((1$hours - 1000) * 3600 + (1$minutes - 100) * 60 + 1$value - 100))
 }
 
-# Sets cpus, nodes, memory, walltime and image, and `error` or `too_much`.
+# Sets cpus, nodes, memory, walltime, image and here, and `error` or `too_much`.
 read_requests() {
     error='' too_much=''
     read_number cpus "$default_cpus" "$max_cpus"; cpus=$value
@@ -70,6 +70,40 @@ read_requests() {
         # The job runs in exactly that image, or on another resource.
         [ -z "$value" ] || too_much="this resource has no images"
     fi
+    read_here
+}
+
+# Sets `here` to the directory in which the job was submitted and is to run, empty for its own; `too_much` if that is not
+# here, or is another one. This runs with the rights of the job. The daemon has checked the name.
+read_here() {
+    here=${LGI_HERE_DIRECTORY:-}
+    if [ -z "${LGI_HERE_DIRECTORY+known}" ]; then
+        # An older daemon.
+        ! grep -q '<here' LGI_job_specifics || too_much="this resource does not know of jobs in directories of their users"
+    elif [ -n "${LGI_HERE_REFUSAL:-}" ]; then
+        too_much=$(shown "$LGI_HERE_REFUSAL")
+    elif [ -n "$here" ]; then
+        if [ -n "$container" ] || [ "$backend" = glite ]; then
+            too_much="jobs cannot run in directories of their users here"
+        elif ! (enter_here) 2> /dev/null; then
+            too_much="$(shown "$here") is not a directory here that the job can enter, or it is a link"
+        elif ! (enter_here && has_token) 2> /dev/null; then
+            too_much="$(shown "$here") here is not the directory in which the job was submitted"
+        elif [ ! -w "$here" ]; then
+            too_much="the job cannot write to $(shown "$here") here"
+        fi
+    fi
+}
+
+# Enters the directory; fails for a path through a link.
+enter_here() {
+    cd -P "$here" && [ "$(pwd -P)" = "$here" ]
+}
+
+# Whether the current directory has the file that LGI_run has written.
+has_token() {
+    file=./.LGI_here_$LGI_HERE_TOKEN
+    [ -f "$file" ] && [ ! -h "$file" ] && [ "$(head -c 64 "$file")" = "$LGI_HERE_TOKEN" ]
 }
 
 # Sets `image`: name:version, without characters that are special in a shell or path; no part begins with "." or "-".

@@ -174,6 +174,7 @@ def record_of(
         gpus=reservation.gpus,
         limits=offer.application.limits,
         bounds=offer.application.bounds,
+        shared_directories=offer.application.shared_directories,
         target_resources=job.target_resources,
         job_specifics=with_reference(reference, job.job_specifics),
         state=str(State.QUEUED),

@@ -46,6 +46,9 @@ def _lines(configuration: Configuration, fast: int, slow: int) -> Iterator[str]:
             yield f"  application {application.name} takes {_rules(application.rules)}"
             yield f"    output up to {application.max_output_size} bytes, {_user(application)}"
             yield f"    each job: {_limits(application)}"
+            if application.shared_directories:
+                places = comma_lists.join(application.shared_directories)
+                yield f"    jobs submitted with --here may run in and below {places}"
             yield f"    {application.check_system_limits_script}"
             yield from (f"    {path}" for path in application.scripts.values())
             if application.capabilities_script:

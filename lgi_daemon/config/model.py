@@ -9,6 +9,7 @@ from lgi_daemon.config import tags
 from lgi_daemon.config.rules import LimitRules
 from lgi_daemon.config.sandbox import check_sandbox, job_bounds, resource_limits, sandbox_uids
 from lgi_daemon.config.section import ConfigurationError, Section, read_root
+from lgi_daemon.config.shared_directories import shared_directories
 from lgi_daemon.execution.bounds import JobBounds
 from lgi_daemon.execution.rlimits import ResourceLimits
 from lgi_daemon.execution.sandbox import HIGHEST_UID, UIDS
@@ -34,6 +35,8 @@ class ApplicationSettings:
     capabilities: str
     limits: ResourceLimits = field(default_factory=ResourceLimits)
     bounds: JobBounds = field(default_factory=JobBounds)
+    # Jobs that were submitted in or below these may run there.
+    shared_directories: tuple[str, ...] = ()
     # Run with the argument "capabilities"; its output is added to ``capabilities``.
     capabilities_script: Path | None = None
 
@@ -213,6 +216,7 @@ def _application(section: Section, as_root: bool, gpus: int) -> ApplicationSetti
         capabilities=f"{_capabilities(section)}{_max_gpus(gpus)}",
         limits=resource_limits(section, as_root, shares_uid=bool(uid)),
         bounds=job_bounds(section),
+        shared_directories=shared_directories(section),
         capabilities_script=_capabilities_script(section),
     )
 

@@ -30,7 +30,7 @@ APPLICATION = Level(
     _LIMITS
     | {"application_name", "max_output_size", "job_sandbox_uid", "check_system_limits_script", *SCRIPTS}
     | {"job_max_processes", "job_max_open_files", "job_max_file_size", "job_max_cpu_seconds"}
-    | {"job_max_memory", "job_max_disk"}
+    | {"job_max_memory", "job_max_disk", "shared_directories"}
     | {"capabilities", "capabilities_file", "capabilities_script"}
 )
 PROJECT = Level(

@@ -6,6 +6,7 @@ from contextlib import suppress
 from lgi_daemon.files import atomic_file
 from lgi_daemon.jobs import library, library_output, streams
 from lgi_daemon.jobs.job import LocalJob
+from lgi_protocol import shared_directory
 
 
 def finish(job: LocalJob) -> bool:
@@ -15,6 +16,9 @@ def finish(job: LocalJob) -> bool:
     """
     settings = library.settings_of(job.record, job.run.script(job.record, "job_epilogue_script"))
     if settings is None or settings.get("backend") != "process" or settings["container"]:
+        return False
+    if shared_directory.is_asked(job.record.job_specifics):
+        # The script stores the streams beside its files.
         return False
     state, files = job.run.state(job.record), job.run.files(job.record)
     is_staged = settings["stage"] == "yes" and (state / library.STAGED).exists()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from lgi_daemon.jobs.script_variables import request
+from lgi_protocol import shared_directory
 
 # One above 0 that a shell can compare, and hours, minutes and seconds.
 _NUMBER = re.compile("[1-9][0-9]{0,8}")
@@ -20,6 +21,9 @@ def is_allowed(settings: Mapping[str, str], specifics: str) -> bool | None:
     A job with an invalid request may: it ends with a message.
     """
     limits = [settings[f"max_{name}"] for name in _NUMBERS]
+    if shared_directory.is_asked(specifics):
+        # With the rights of the job.
+        return None
     if settings["container"] or not all(not one or _NUMBER.fullmatch(one) for one in limits):
         return None
     is_valid, is_within = True, not request(specifics, "image")

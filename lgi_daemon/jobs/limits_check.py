@@ -6,7 +6,8 @@ from dataclasses import replace
 from lgi_daemon.execution.scripts import NoAnswerError
 from lgi_daemon.jobs import library, library_requests
 from lgi_daemon.jobs.job import LocalJob
-from lgi_protocol.job_end import End
+from lgi_protocol.job_directory import DamagedFileError, JobDirectory
+from lgi_protocol.job_end import End, normalize_reason
 from lgi_protocol.states import State
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ def passes_limits_script(job: LocalJob, level: int) -> bool:
     try:
         if _allows(job):
             return True
-        log.log(level, "%s: rejected by job_check_limits_script", job.title)
+        log.log(level, "%s: rejected by job_check_limits_script%s", job.title, _detail(job))
     except (NoAnswerError, OSError, ValueError) as error:
         log.warning("%s: rejected: %s", job.title, error)
     return False
@@ -44,5 +45,15 @@ def check_limits(job: LocalJob) -> bool:
         # Stored with the start of the job; after a kill before that it is asked again.
         job.record = replace(job.record, limits_checked=True)
         return True
-    job.save(ending=str(State.QUEUED), end=End(reason=REFUSAL))
+    job.save(ending=str(State.QUEUED), end=End(reason=normalize_reason(f"{REFUSAL}{_detail(job)}")))
     return False
+
+
+def _detail(job: LocalJob) -> str:
+    """Return what the script of a job of the library says of a rejection, with a colon; usually nothing."""
+    try:
+        text = JobDirectory(job.run.state(job.record)).read_plain("refused", 1000)
+    except (DamagedFileError, OSError):
+        return ""
+    said = normalize_reason(text.decode("utf-8", "replace"))
+    return f": {said}" if said else ""

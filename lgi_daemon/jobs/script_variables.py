@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from lgi_daemon.jobs import shared_directories
 from lgi_daemon.rundir.record import JobRecord
 
 # The requests in the specifics of a job, as its user has written them.
@@ -33,6 +34,8 @@ def variables(record: JobRecord, directory: Path, state: Path) -> dict[str, str]
         found[f"LGI_REQUEST_{name.upper()}"] = request(record.job_specifics, name)
     if record.uses_library:
         found["LGI_INPUT_BEGINNING"] = beginning(record.input)
+    if record.uses_library:
+        found |= shared_directories.variables(record)
     if record.repository_files >= 0:
         found["LGI_REPOSITORY_FILES"] = str(record.repository_files)
     return found

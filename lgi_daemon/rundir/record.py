@@ -52,6 +52,8 @@ class JobRecord:
     bounds: JobBounds = field(default_factory=JobBounds)
     # The GPUs that are its own, by the names that CUDA_VISIBLE_DEVICES takes; None: nothing is set.
     gpus: tuple[str, ...] | None = None
+    # In or below these it may run where it was submitted.
+    shared_directories: tuple[str, ...] = ()
     # PEM, where jobs get certificates: the job's key, its certificate (empty before the first) and the CA's.
     job_key: str = field(default="", repr=False)
     job_certificate: str = field(default="", repr=False)
@@ -106,6 +108,7 @@ def from_json(data: bytes) -> JobRecord:
             values[name] = tuple(values[name])
         # Older daemons stored none.
         values["gpus"] = None if values.get("gpus") is None else tuple(values["gpus"])
+        values["shared_directories"] = tuple(values.get("shared_directories", ()))
         values["input"] = bytes.fromhex(values["input"])
         values["phase"] = Phase(values["phase"])
         values["run"] = ProcessId(**_known(ProcessId, values["run"])) if values["run"] else None

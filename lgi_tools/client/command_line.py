@@ -1,6 +1,7 @@
 """A command line as a job of the application `command`: its input, files and requests."""
 
 import codecs
+import os
 import re
 import shlex
 import time
@@ -49,12 +50,15 @@ def of_words(
     output: str = "",
     errors: str = "",
     variables: Mapping[str, str] | None = None,
+    *,
+    here: str = "",
 ) -> CommandLine:
     """Return the command line of some words, with ``more`` files. Raises ValueError for an invalid one.
 
     A program with a relative path, as ``./my_script.py``, is a local file and is sent; any other is searched
     where the job runs. No word is interpreted by a shell. ``output`` and ``errors`` are the files in which
     the job stores its streams, which may be one file, or `NULL`. ``variables`` are added to its environment.
+    A job that runs ``here``, in this directory on a shared file system, is sent no files.
     """
     if not words or not words[0]:
         raise ValueError("the command line has no program: its first word is the program to run")
@@ -62,8 +66,10 @@ def of_words(
     files = [Path(name) for name in more]
     first = words[0]
     lines = [f"export {name}={shlex.quote(value)}" for name, value in (variables or {}).items()]
-    lines += _redirection(output, errors)
-    if "/" in words[0] and not program.is_absolute():
+    lines += [*_start_here(here), *_redirection(output, errors)]
+    if here and files:
+        raise ValueError("--here sends no files, since the job sees this directory: leave out -f and --each")
+    if "/" in words[0] and not here and not program.is_absolute():
         first = f"./{program.name}"
         files = [*(file for file in files if not _same(file, program)), program]
         # A file from a repository is not executable.
@@ -71,12 +77,28 @@ def of_words(
     lines.append(f"exec {shlex.join([first, *words[1:]])}")
     _check(files)
     sent = {file.name for file in files}
-    left_here = tuple(word for word in words[1:] if word not in sent and _is_file(word))
+    left_here = tuple(word for word in words[1:] if not here and word not in sent and _is_file(word))
     # A word that is not UTF-8 is sent as the bytes that were typed.
     script = "\n".join(["#!/bin/sh", *lines, ""]).encode("utf-8", "surrogateescape")
     _check_size(script)
     flaw = script_flaw(program) if program in files else ""
     return CommandLine(script, tuple(files), left_here, flaw)
+
+
+def _start_here(directory: str) -> list[str]:
+    """Return the lines that begin a job which runs in a directory here: an older resource knows no such jobs.
+
+    Files that it makes get the permissions that they would get here.
+    """
+    if not directory:
+        return []
+    mask = os.umask(0)
+    os.umask(mask)
+    text = shlex.quote(f"LGI_run: this resource does not run jobs in {directory}")
+    return [
+        f'[ "$(pwd -P)" = {shlex.quote(directory)} ] || {{ echo {text} >&2; exit 125; }}',
+        f"umask {mask:03o}",
+    ]
 
 
 def _check_size(script: bytes) -> None:

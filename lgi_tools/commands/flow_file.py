@@ -47,6 +47,7 @@ _KEYS: Mapping[str, tuple[type, str]] = {
     "write_access": (str, "write_access"),
     "output": (list, "output_files"),
     "exclude": (list, "exclude_files"),
+    "here": (bool, "here"),
 }
 _USUAL: Mapping[str, Any] = {
     **dict.fromkeys(("cpus", "gpus", "mem", "seconds", "image", "retries", "backoff", "deadline")),
@@ -54,7 +55,7 @@ _USUAL: Mapping[str, Any] = {
     **dict.fromkeys(("resources", "files", "labels", "after", "after_any", "not_on"), ()),
     **dict.fromkeys((environment_options.NAME, *result_options.NAMES), ()),
     **dict.fromkeys(("notify", "mail", "webhook"), ""),
-    **dict.fromkeys(("hold", "keep", "urgent"), False),
+    **dict.fromkeys(("hold", "keep", "urgent", "here"), False),
     "priority": 0,
 }
 

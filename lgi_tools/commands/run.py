@@ -96,6 +96,8 @@ def command(
     """
     is_array = run_array.is_asked()
     _check_choice(wait, batch, batch_id, words, is_array)
+    if directory is not None and given["here"]:
+        raise click.UsageError("-d cannot be combined with --here: the results are in this directory anyway")
     if directory is not None and (is_array or batch is not None):
         raise click.UsageError(
             "-d is for one job: LGI_get -d DIR brings the results of many, each to a folder of its own"

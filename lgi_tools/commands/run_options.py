@@ -20,6 +20,7 @@ from lgi_tools.client import command_line
 
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
+    from lgi_protocol.shared_directory import SharedDirectory
     from lgi_tools.client.job_request import JobRequest
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -55,6 +56,7 @@ _NAMES = (
     "notify",
     "mail",
     "webhook",
+    "here",
 )
 
 
@@ -68,6 +70,11 @@ def job_options(command: _Command) -> _Command:
 
 
 _OPTIONS = (
+    click.option(
+        "--here",
+        is_flag=True,
+        help="Run the job in this directory, on a resource that shares the file system and allows it.",
+    ),
     click.option(
         "--image", metavar="NAME:VERSION", help="Container image to run in (default: set by the resource)."
     ),
@@ -133,7 +140,15 @@ def plan(
     from lgi_tools.client.job_request import JobRequest
 
     environment = environment_options.read(given[environment_options.NAME]) | dict(variables or {})
-    line = command_line.of_words(words, given["files"], given["output"], given["errors"], environment)
+    own = _own_directory(given)
+    line = command_line.of_words(
+        words,
+        given["files"],
+        given["output"],
+        given["errors"],
+        environment,
+        here=own.path if own else "",
+    )
     licences = command_line.licences(given["resources"])
     specifics = {name: given[key] for key, name in _REQUESTS.items() if given[key] is not None}
     request = JobRequest(
@@ -141,7 +156,7 @@ def plan(
         input=line.input,
         files=line.files,
         targets=comma_lists.split(given["targets"]) or (comma_lists.ANY,),
-        specifics=command_line.as_specifics(specifics, licences),
+        specifics=f"{command_line.as_specifics(specifics, licences)} {own.as_xml() if own else ''}".strip(),
         request_id=request_id,
         name=given["name"],
         labels=label_options.read(given["labels"]),
@@ -157,3 +172,14 @@ def plan(
 def _stream_files(given: options.Options) -> list[str]:
     """Return the files in which a job stores its streams itself."""
     return [given[name] for name in ("output", "errors") if given[name] not in {"", command_line.NULL}]
+
+
+def _own_directory(given: options.Options) -> "SharedDirectory | None":
+    """Return the current directory for a job that runs there. Raises ValueError, OSError."""
+    if not given["here"]:
+        return None
+    if given["image"] or any(given[name] for name in result_options.NAMES):
+        raise ValueError("--here cannot be combined with --image, --output and --exclude")
+    from lgi_tools.client import submit_directory
+
+    return submit_directory.current_directory()

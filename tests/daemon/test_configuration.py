@@ -165,6 +165,14 @@ def test_a_missing_tag_is_named_with_its_place(file: Path, tag: str, path: str) 
             ["from 0 to 4294967294"],
         ),
         ("<capabilities>", "<job_sandbox_uid> 7 </job_sandbox_uid> <capabilities>", ["is 7", "only root"]),
+        *(
+            (
+                "<capabilities>",
+                f"<shared_directories> /usr, {path} </shared_directories> <capabilities>",
+                [f"shared_directories has '{path}'", "absolute paths that have no symbolic links"],
+            )
+            for path in ("/", "home", "/usr/../etc", "/proc/self", "/usr/")
+        ),
         ("laptop.key", "LGI+CA.crt", ["LGI/resource: cannot use the certificate", "LGI+CA.crt"]),
     ],
 )

@@ -62,6 +62,7 @@ class Bench:
             input=self.input,
             phase=Phase.ACCEPTED,
         )
+        self.record = record
         files = JobFiles(self.directory, self.uid)
         files.make()
         files.write(contents(record, dict.fromkeys(SCRIPTS, b"")))
