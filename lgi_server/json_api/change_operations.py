@@ -93,7 +93,7 @@ OPERATIONS = (
         Route(jobs.interface_delete_job, InterfaceContext),
         "Delete a job, or have a running one aborted.",
         "ListedJob",
-        places=(NUMBER,),
+        path_parameters=(NUMBER,),
         one="job",
     ),
     Operation(

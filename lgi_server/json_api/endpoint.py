@@ -86,7 +86,7 @@ class JsonEndpoint(Endpoint):
     def read_fields(self, request: FormRequest, who: Caller) -> Mapping[str, str]:
         """Return the fields of a request in JSON; LGIError of the field, UPLOAD or POST_TOO_BIG."""
         given = {**self._operation.fixed, **self._of_query(request)}
-        for place in self._operation.places:
+        for place in self._operation.path_parameters:
             given[place.field.name] = str((flask.request.view_args or {})[place.key])
         given |= self._of_body(request)
         given[fields.USER.name] = who.caller

@@ -44,7 +44,7 @@ def document(operations: Sequence[Operation], prefix: str) -> Schema:
 
 
 def _operation(one: Operation) -> Schema:
-    parameters = [_place(place) for place in one.places]
+    parameters = [_place(place) for place in one.path_parameters]
     parameters += [_query(query) for query in (*one.query, *COMMON)]
     if one.idempotent_key:
         parameters.append(

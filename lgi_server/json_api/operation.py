@@ -16,7 +16,7 @@ Fields = dict[str, str]
 class Operation:
     """An operation: it posts its parameters and ``fixed`` fields to a call, and picks JSON from the answer.
 
-    ``places`` are the fields that the path has, in it as ``{field}``. ``read`` makes fields from a whole body
+    ``path_parameters`` are in the path as ``{name}``. ``read`` makes fields from a whole body
     and the key of the request, where the body is no list of parameters; ``body_schema`` describes it then.
     ``picked`` are the names of the answer that are kept; with ``one`` the answer is the object of that name
     alone, of which ``only`` are the names that are kept, none: all.
@@ -30,7 +30,7 @@ class Operation:
     answer: str
     query: tuple[Parameter, ...] = ()
     body: tuple[Parameter, ...] = ()
-    places: tuple[Parameter, ...] = ()
+    path_parameters: tuple[Parameter, ...] = ()
     fixed: Mapping[str, str] = field(default_factory=dict)
     read: Callable[[Json, str], Fields] | None = None
     body_schema: Mapping[str, Any] = field(default_factory=dict)

@@ -45,7 +45,9 @@ OPERATIONS = (
         "Revoke a token: its next use is refused.",
         "TokenList",
         query=(_OWNER,),
-        places=(Parameter(fields.TOKEN_IDS, "The number of the token.", Kind.INTEGER, name="token_id"),),
+        path_parameters=(
+            Parameter(fields.TOKEN_IDS, "The number of the token.", Kind.INTEGER, name="token_id"),
+        ),
         picked=("tokens",),
     ),
 )

@@ -289,6 +289,24 @@ def test_a_revoked_certificate_is_error_2_without_a_restart(server: Grid) -> Non
     assert refusal(lambda: client.post("interfaces/interface_project_server_list", fields)) == 2
 
 
+def test_a_token_ends_with_the_certificate_that_made_it(server: Grid) -> None:
+    """Whoever revokes a certificate need not look for its tokens."""
+    issued = server.people.authority.issue_user("tom@laptop", ("theor",))
+    fields = {"user": "tom@laptop", "groups": "theor"}
+    made = server.client(issued).post("interfaces/interface_create_token", fields)
+    token = {"Authorization": f"Bearer {made.value('token', 'token_text')}"}
+    url = f"{server.url}/api/v1/me"
+
+    with anonymous(server) as session:
+        before = session.get(url, headers=token)
+        certificates.revoke(server.people.authority, read_certificate(issued.certificate).serial_number)
+        after = session.get(url, headers=token)
+
+    assert before.json()["user"] == "tom@laptop"
+    assert after.status_code == 401
+    assert "the certificate that made it has been revoked" in after.json()["detail"]
+
+
 def test_one_line_demands_certificates_in_the_handshake() -> None:
     """require_certificate = true: no certificate, no connection, not even for the landing page."""
     grid = Grid(settings={"require_certificate": "true"})
