@@ -60,6 +60,13 @@ def known_of(transaction: Transaction, job_id: int) -> tuple[str, ...]:
     return tuple(row["name"] for row in rows)
 
 
+def forget_failures(transaction: Transaction, job_ids: Sequence[int]) -> None:
+    """Let all resources have these jobs on which they have failed."""
+    transaction.execute_pipelined(
+        f"DELETE FROM job_access WHERE job_id IN ({placeholders(job_ids)}) AND role = '{FAILED}'", *job_ids
+    )
+
+
 def due(transaction: Transaction, now: int) -> list[int]:
     """Return jobs that have failed on a resource which may have them again now, at most `MOST`."""
     rows = transaction.rows(

@@ -112,6 +112,16 @@ def test_the_resource_of_a_failure_comes_last(grid: Grid) -> None:
     assert fail(there) == job_id
 
 
+def test_a_job_that_fails_on_all_resources_goes_from_one_to_the_other(grid: Grid) -> None:
+    """Neither waits while it is the one where the failure is the older."""
+    here, there = daemon(grid, HERE), daemon(grid, THERE)
+    called(grid)
+    job_id = grid.user().submit(**AT_ONCE)
+
+    assert (fail(here), fail(there), given(there)) == (job_id, job_id, [])
+    assert (fail(here), given(here), fail(there)) == (job_id, [], job_id)
+
+
 def test_the_only_resource_gets_a_failed_job_at_once(grid: Grid) -> None:
     """One that is drained, or excluded by the user, is no other one."""
     here = daemon(grid, HERE)

@@ -11,9 +11,9 @@ from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.jobs import verdicts
 from lgi_server.services.jobs.submit_request import JobPlan
 from lgi_server.services.jobs.targets import offers
+from lgi_server.services.jobs.verdicts import Reason, judge
 from lgi_server.tables import active_resources, event_queue, job_exclusions
 from lgi_server.tables.active_resources import NO_SERVER, ResourceRow
 from lgi_server.tables.job_queue import batches
@@ -22,6 +22,8 @@ from lgi_server.tables.job_queue.jobs import JobRow
 # Seconds that others have for a job before the resource on which it has failed gets it again. Idle daemons
 # hear of a job at once, those of LGI 1.31 ask every few minutes.
 PASSED_OVER = 60
+# Verdicts on resources that could take a job now, or where it has just failed.
+_ABLE = frozenset({Reason.MAY_TAKE, Reason.FAILED})
 
 
 @dataclass(frozen=True)
@@ -63,31 +65,41 @@ def store(transaction: Transaction, new: Sequence[JobRow], plans: Mapping[int, J
 def pass_over(transaction: Transaction, failed: Sequence[tuple[Failure, int]], now: int) -> None:
     """Let others have jobs first that are queued again; each is held until the time beside it.
 
-    The rows of the jobs are stored and locked. A job that no other resource could take now is for all.
+    The rows of the jobs are stored and locked. A job that no other resource could take now is for all; where
+    it has failed on all others too, they get it again at once.
     """
     if not failed:
         return
     everyone = active_resources.everyone(transaction)
+    of_others = [_of_others(transaction, everyone, one, now) for one, _until in failed]
     passed = [
         (one.job, one.resource, max(until, now) + PASSED_OVER)
-        for one, until in failed
-        if _others(transaction, everyone, one, now)
+        for (one, until), reasons in zip(failed, of_others, strict=True)
+        if reasons & _ABLE
     ]
+    everywhere = [
+        one.job.job_id
+        for (one, _until), reasons in zip(failed, of_others, strict=True)
+        if reasons & _ABLE == {Reason.FAILED}
+    ]
+    if everywhere:
+        job_exclusions.forget_failures(transaction, everywhere)
     if passed:
         job_exclusions.insert(transaction, job_exclusions.FAILED, passed)
         for until in sorted({until for _job, _name, until in passed}):
             event_queue.release_holds(transaction, until)
 
 
-def _others(transaction: Transaction, everyone: Sequence[ResourceRow], failed: Failure, now: int) -> bool:
-    # Where it has failed before is another one too.
-    found = job_exclusions.of_job(transaction, failed.job.job_id)
-    excluded = {name: until for name, until in found.items() if not until}
-    return any(
-        verdicts.judge(failed.job, one, 0, now, excluded).reason is verdicts.Reason.MAY_TAKE
+def _of_others(
+    transaction: Transaction, everyone: Sequence[ResourceRow], failed: Failure, now: int
+) -> set[Reason]:
+    """Return the reasons for which other resources may take a job now, or do not."""
+    excluded = job_exclusions.of_job(transaction, failed.job.job_id)
+    return {
+        judge(failed.job, one, 0, now, excluded).reason
         for one in everyone
         if one.project_server == NO_SERVER and one.resource_name != failed.resource
-    )
+    }
 
 
 def release_due(database: Database, now: int) -> int:
