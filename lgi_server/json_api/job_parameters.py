@@ -45,5 +45,8 @@ JOB = (
     Parameter(fields.PRIORITY, "From -100 to 100, among your own jobs.", Kind.INTEGER, least=-100),
     Parameter(fields.DEADLINE, "When you need it, in seconds since 1970.", Kind.INTEGER),
     Parameter(fields.URGENT, "Whether it comes before all others.", Kind.BOOLEAN),
+    Parameter(fields.NOTIFY, "Of which events you are told: some of start, end, fail.", Kind.NAMES),
+    Parameter(fields.MAIL, "Where you are told by mail (default: your own address, without a webhook)."),
+    Parameter(fields.WEBHOOK, "The address of a webhook by which you are told."),
 )
 IDS = Parameter(fields.JOB_IDS, "Numbers of jobs, and ranges as 12-40.", Kind.NAMES, required=True)

@@ -88,6 +88,8 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "Licence": _of("name", "wanted", "total", "used", required=("name",)),
     "Predecessor": _of("job_id", "kind", "state"),
+    "Unsent": _of("event", "kind", "due", "tries", "problem", required=("event", "kind")),
+    "Notification": _of("events", "by_mail", "mail", "webhook", "webhook_key", unsent=_list("Unsent")),
     "Explanation": _of(
         *("reason", "message", "locked_by", "locked_since", "jobs_before", "more_before", "number_of_after"),
         required=("reason", "message"),
@@ -95,6 +97,7 @@ SCHEMAS: Mapping[str, Schema] = {
         after=_list("Predecessor"),
         licences=_list("Licence"),
         resources=_list("Verdict"),
+        notification=_ref("Notification"),
     ),
     "Count": _of("state", "number_of_jobs"),
     "Progress": _of(

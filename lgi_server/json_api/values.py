@@ -21,6 +21,7 @@ PLURAL: Mapping[str, str] = {
     "label": "labels",
     "hold": "holds",
     "after": "after",
+    "unsent": "unsent",
     "count": "counts",
     "offer": "applications",
     "project_server": "project_servers",
@@ -34,10 +35,10 @@ INTEGERS = frozenset(
         *("running_jobs", "jobs_before", "locked_since", "drained_since", "told_at", "size", "number"),
         *("cpu_milliseconds", "peak_memory", "disk_used", "month", "token_id", "created", "expires"),
         *("last_used", "most_jobs", "most_elements", "offset", "number_of_after", "booted_at", "cores"),
-        *("free_cores", "memory", "free_memory", "slots", "free_slots", "gpus", "free_gpus"),
+        *("free_cores", "memory", "free_memory", "slots", "free_slots", "gpus", "free_gpus", "due", "tries"),
     }
 )
-BOOLEANS = frozenset({"offers_application", "is_target", "complete", "told", "more_before"})
+BOOLEANS = frozenset({"offers_application", "is_target", "complete", "told", "more_before", "by_mail"})
 FLOATS = frozenset({"load"})
 LISTS = frozenset(
     {
@@ -49,6 +50,7 @@ LISTS = frozenset(
         "scope",
         "offered_by",
         "unknown_names",
+        "events",
     }
 )
 DATA = frozenset({"input", "output", "tail"})
@@ -84,7 +86,7 @@ def repository_url(specifics: str) -> Json:
 
 def _is_one_of_many(one: Element) -> bool:
     # A job that was asked for by its number has none itself; labels and the like never have.
-    return one.number is not None or one.name in {"label", "hold", "after", "count"}
+    return one.number is not None or one.name in {"label", "hold", "after", "count", "unsent"}
 
 
 def _value(one: Element) -> Any:

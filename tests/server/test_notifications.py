@@ -1,6 +1,7 @@
 """Notifications: what users are told of their jobs, once each, also by schedulers that fail in between."""
 
 import json
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler
@@ -10,14 +11,17 @@ import pytest
 from lgi_protocol import notification
 from lgi_protocol.errors import ServerError
 from lgi_protocol.job_end import End
+from lgi_server.cli import scheduler
 from lgi_server.cli.notification_sender import NotificationSender
 from lgi_server.config import parser
 from lgi_server.services.notifications import delivery, events
 from lgi_server.services.notifications.delivery import Delivery
 from lgi_server.services.scheduling import reaper
 from tests.server.test_arrays import elements
+from tests.server.test_json_api import Api
+from tests.server.test_tokens import bearer, new_token
 from tests.support.exchanges import HELLO, daemon, end_of
-from tests.support.grid import PROJECT, Grid, running
+from tests.support.grid import PROJECT, Grid, running, wait_for
 from tests.support.mail_server import MailServer, mail_server
 from tests.support.mariadb import PrivateMariaDB
 from tests.support.pages import Browser
@@ -352,6 +356,33 @@ def test_a_webhook_whose_host_is_taken_from_the_list_is_not_sent(grid: Grid, hoo
         grid.config_file.write_text(text)
 
     assert hooks.paths == []
+
+
+def test_the_scheduler_sends_what_is_due(grid: Grid, mails: MailServer) -> None:
+    """In a thread of its own, until it ends."""
+    end = threading.Event()
+    scheduling = threading.Thread(target=scheduler.run, args=(parser.load(grid.config_file), end))
+    job = grid.user().submit(notify="end")
+    run_one(grid)
+
+    scheduling.start()
+    try:
+        wait_for(lambda: mails.messages)
+    finally:
+        end.set()
+        scheduling.join()
+
+    assert subjects(mails) == [f"[LGI] Job {job} has succeeded"]
+
+
+def test_the_json_view_has_notifications(grid: Grid) -> None:
+    """A list of events, as every list there."""
+    api = Api(bearer(grid, new_token(grid.user(), scope="submit")).client.session, grid.url)
+    job = api.submit(notify=["end", "fail"])["job_id"]
+
+    found = api.get(f"/jobs/{job}/explanation")["notification"]
+
+    assert found == {"events": ["end", "fail"], "by_mail": True, "mail": OWN}
 
 
 def test_the_form_of_the_page_asks_for_notifications(grid: Grid) -> None:
