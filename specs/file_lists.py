@@ -64,6 +64,10 @@ class Packages:
         inside = path.removeprefix(f"/{self.site.relative_to(self.root)}/")
         if inside != path:
             return self.modules[_module(inside)]
+        # Before the names of programs, which other files may have too, as /etc/logrotate.d/LGI_resource.
+        for place, package in PLACES.items():
+            if path.startswith(place):
+                return package
         name = PurePosixPath(path).name
         if program := self.programs.get(re.sub(r"\.\d\.gz$", "", name)):
             return program
