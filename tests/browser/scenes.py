@@ -23,7 +23,7 @@ ENCUT = 450
 ISMEAR = 1
 EDIFF = 1E-6
 """
-SPECIFICS = "<cores> 64 </cores> <wall_time> 3600 </wall_time>"
+SPECIFICS = "<cpus> 64 </cpus> <memory> 128000 </memory> <walltime> 14400 </walltime> <own> 1 </own>"
 STATES = ["finished"] * 9 + ["running", "queued", "finished", "aborted", "running", "queued", "queued"]
 PAGES = {
     "menu": "",
@@ -61,6 +61,8 @@ def play(grid: Grid) -> dict[str, int]:
         target = "any" if state == "queued" else "hpc@cluster.example.org"
         stamp = now - (len(STATES) * 4 - number) * 17000
         grid.set_job(job_id, state=state, target_resources=target, state_time_stamp=stamp)
+        if state != "queued":
+            grid.set_job(job_id, started=stamp - 900 - number * 137)
         if state == "finished":
             grid.set_job(job_id, exit_code=int(number % 5 == 0))
     for ago, hours in ((0, 12), (31, 250), (93, 1741)):
@@ -89,6 +91,7 @@ def _job(grid: Grid, resource: ResourceCalls, now: int) -> int:
         (place / name).write_bytes(b"x" * size)
     (place / "results.csv").write_text("step,energy\n" + "".join(f"{n},{-20 / n:.4f}\n" for n in range(1, 9)))
     grid.set_job(job_id, input=INPUT.encode(), job_specifics=SPECIFICS, state_time_stamp=now - 600)
+    grid.set_job(job_id, submitted=now - 9000, started=now - 7800)
     for state, seconds in (("queued", 9000), ("running", 7800), ("finished", 600)):
         grid.run("UPDATE job_history SET change_time = %s WHERE new_state = %s", now - seconds, state)
     return job_id
