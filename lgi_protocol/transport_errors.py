@@ -3,30 +3,31 @@
 import re
 import socket
 import ssl
+import sys
 from collections.abc import Iterator
 from http.client import HTTPException
-
-import requests
-import urllib3
+from typing import TYPE_CHECKING, TypeGuard
 
 from lgi_protocol.deadline import CallEndedError, DeadlineExceededError
 from lgi_protocol.errors import TransportError
 from lgi_protocol.https_pool import NotConnectedError
 
-_NOT_CONNECTED = (
-    NotConnectedError,
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
-    ssl.SSLCertVerificationError,
+if TYPE_CHECKING:
+    import requests
+
+_Kinds = tuple[type[BaseException], ...]
+# Of each the exceptions of Python and ours, and the names of those of urllib3.
+_NOT_CONNECTED: tuple[_Kinds, tuple[str, ...]] = (
+    (NotConnectedError, ssl.SSLCertVerificationError),
+    ("NewConnectionError", "ConnectTimeoutError"),
 )
-_TIMEOUTS = (TimeoutError, DeadlineExceededError, CallEndedError, urllib3.exceptions.ReadTimeoutError)
-_CONNECTION_LOST = (
-    ConnectionError,
-    ssl.SSLEOFError,
-    ssl.SSLZeroReturnError,
-    urllib3.exceptions.ProtocolError,
-    HTTPException,
-    *_TIMEOUTS,
+_TIMEOUTS: tuple[_Kinds, tuple[str, ...]] = (
+    (TimeoutError, DeadlineExceededError, CallEndedError),
+    ("ReadTimeoutError",),
+)
+_CONNECTION_LOST: tuple[_Kinds, tuple[str, ...]] = (
+    (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError, HTTPException, *_TIMEOUTS[0]),
+    ("ProtocolError", *_TIMEOUTS[1]),
 )
 
 # Begins the excerpt of an answer that a front end or a broken server gives.
@@ -64,16 +65,16 @@ def may_have_been_sent(error: BaseException) -> bool:
     than that TLS or a proxy was used.
     """
     layers = list(_layers(error))
-    if any(isinstance(layer, _NOT_CONNECTED) for layer in layers):
+    if any(isinstance(layer, _all(_NOT_CONNECTED)) for layer in layers):
         return False
-    return any(isinstance(layer, _CONNECTION_LOST) for layer in layers)
+    return any(isinstance(layer, _all(_CONNECTION_LOST)) for layer in layers)
 
 
 def is_connection_lost(error: BaseException) -> bool:
     """Return whether a connection was cut, unlike one that could not be made or on which nothing came."""
     layers = list(_layers(error))
-    is_slow = any(isinstance(layer, (*_NOT_CONNECTED, *_TIMEOUTS)) for layer in layers)
-    return not is_slow and any(isinstance(layer, _CONNECTION_LOST) for layer in layers)
+    is_slow = any(isinstance(layer, (*_all(_NOT_CONNECTED), *_all(_TIMEOUTS))) for layer in layers)
+    return not is_slow and any(isinstance(layer, _all(_CONNECTION_LOST)) for layer in layers)
 
 
 def is_outage(error: TransportError) -> bool:
@@ -86,14 +87,26 @@ def is_outage(error: TransportError) -> bool:
     deepest = innermost(error)
     if isinstance(deepest, socket.gaierror):
         return deepest.errno == socket.EAI_AGAIN
-    if isinstance(deepest, ssl.SSLError | requests.RequestException):
-        return isinstance(deepest, _CONNECTION_LOST)
-    return isinstance(deepest, (OSError, *_CONNECTION_LOST))
+    if isinstance(deepest, ssl.SSLError) or _is_of_requests(deepest):
+        return isinstance(deepest, _all(_CONNECTION_LOST))
+    return isinstance(deepest, (OSError, *_all(_CONNECTION_LOST)))
 
 
 def root_cause(error: BaseException) -> str:
     """Return the message of the innermost exception of a failed request, and the notes added to it."""
     return ", ".join((_deepest_reason(error), *getattr(error, "__notes__", ())))
+
+
+def _all(kinds: tuple[_Kinds, tuple[str, ...]]) -> _Kinds:
+    """Return kinds of exceptions; a library that is not loaded, and takes 10 MB, has raised none."""
+    ours, names = kinds
+    loaded = sys.modules.get("urllib3.exceptions")
+    return (*ours, *(getattr(loaded, name) for name in names)) if loaded else ours
+
+
+def _is_of_requests(error: BaseException) -> "TypeGuard[requests.RequestException]":
+    loaded = sys.modules.get("requests.exceptions")
+    return loaded is not None and isinstance(error, loaded.RequestException)
 
 
 def innermost(error: BaseException) -> BaseException:
@@ -104,11 +117,7 @@ def innermost(error: BaseException) -> BaseException:
 
 def _deepest_reason(error: BaseException) -> str:
     deepest = innermost(error)
-    if (
-        isinstance(deepest, OSError)
-        and deepest.strerror
-        and not isinstance(deepest, requests.RequestException)
-    ):
+    if isinstance(deepest, OSError) and deepest.strerror and not _is_of_requests(deepest):
         return _of_tls(deepest) if isinstance(deepest, ssl.SSLError) else deepest.strerror
     return str(deepest) or type(deepest).__name__
 

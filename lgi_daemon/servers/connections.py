@@ -42,7 +42,7 @@ def connector(credentials: Credentials) -> Connect:
             if server not in clients:
                 if len(clients) >= _MAX_CLIENTS:
                     clients.pop(next(iter(clients))).close()
-                clients[server] = Client(server, credentials, resends=True)
+                clients[server] = Client(server, credentials, resends=True, direct=True)
             return ResourceCalls(clients[server], project)
 
     return connect

@@ -175,3 +175,27 @@ def test_a_call_loads_nothing_for_files_and_proxies(ours: Authority) -> None:
 
     assert "http.client" in loaded
     assert not loaded & {"requests", "urllib3", "requests_toolbelt", "lxml", "cryptography"}
+
+
+def test_a_call_without_an_answer_loads_them_neither(ours: Authority) -> None:
+    """A daemon cuts off the calls that a server holds, again and again; they would take 10 MB of it."""
+    issued = ours.issue_user("mark@laptop", force=True)
+    files = [str(path) for path in (issued.key, issued.certificate, ours.ca_file)]
+    program = (
+        "from pathlib import Path\n"
+        "from lgi_protocol.client import Client\n"
+        "from lgi_protocol.credentials import Credentials\n"
+        "from lgi_protocol.errors import TransportError\n"
+        f"files = [Path(name) for name in {files}]\n"
+        "try:\n"
+        "    Client('https://localhost:1/LGI', Credentials(*files), direct=True).post('x', {'a': 'b'})\n"
+        "except TransportError as error:\n"
+        "    print(error.reason)\n"
+        "import sys; print(*sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    reason, loaded = done.stdout.splitlines()
+    assert reason == "Connection refused"
+    assert not set(loaded.split()) & {"requests", "urllib3"}
