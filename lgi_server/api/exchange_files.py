@@ -4,7 +4,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import fields
@@ -14,8 +13,8 @@ from lgi_server.db.transaction import Transaction
 from lgi_server.services.access import principals
 from lgi_server.services.jobs import exchange_reports, updates
 from lgi_server.services.jobs.exchange_request import Verdict
-from lgi_server.storage import file_list
-from lgi_server.storage.copies import copied, store_all
+from lgi_server.storage import posted_files
+from lgi_server.storage.posted_files import PostedFiles
 from lgi_server.tables.job_queue import batches
 from lgi_server.tables.job_queue.jobs import JobRow
 
@@ -33,7 +32,7 @@ def store(call: CallRequest, reports: Sequence[FormReport | Verdict]) -> tuple[F
     if not having:
         return tuple(reports)
     jobs = call.project.database.run(partial(_held_jobs, call, having), write=False)
-    judged = {one: _stored(call, one, jobs[one.job_id]) for one in having if one.job_id in jobs}
+    judged = _stored(call, [(one, jobs[one.job_id]) for one in having if one.job_id in jobs])
     return tuple(judged.get(one, one) if isinstance(one, FormReport) else one for one in reports)
 
 
@@ -54,33 +53,34 @@ def _held_jobs(
     return found
 
 
-def _stored(call: CallRequest, report: FormReport, job: JobRow) -> FormReport | Verdict:
-    try:
-        return replace(report, stored=_store(call, report, job.repository))
-    except LGIError as error:
-        return Verdict(report.job_id, report.reference, error=error)
-    except OSError as error:
-        log.error("cannot store the files of job %d: %s", job.job_id, error)
-        refused = LGIError(ErrorNumber.UPLOAD, error.strerror or "")
-        return Verdict(report.job_id, report.reference, error=refused)
+def _stored(
+    call: CallRequest, reports: Sequence[tuple[FormReport, JobRow]]
+) -> dict[FormReport, FormReport | Verdict]:
+    """Store the files of reports; return what becomes of each report."""
+    judged: dict[FormReport, FormReport | Verdict] = {}
+    posted: dict[FormReport, PostedFiles] = {}
+    for report, job in reports:
+        try:
+            posted[report] = _posted(call, report, job.repository)
+        except LGIError as error:
+            judged[report] = _refused(report, error)
+    outcomes = posted_files.store(call.runtime.store, list(posted.values())) if posted else []
+    for report, outcome in zip(posted, outcomes, strict=True):
+        judged[report] = (
+            replace(report, stored=outcome) if isinstance(outcome, int) else _refused(report, outcome)
+        )
+    return judged
 
 
-def _store(call: CallRequest, report: FormReport, name: str) -> int:
-    """Store the files of a report in a repository; return their number. Raise LGIError, OSError."""
+def _posted(call: CallRequest, report: FormReport, name: str) -> PostedFiles:
     if not name or call.runtime.config.remote:
         raise LGIError(ErrorNumber.UPLOAD, "the job has no repository on this server")
-    repositories = call.runtime.store
     listed, contents = report.form.text(fields.FILES), report.form.data(fields.FILE_CONTENTS)
-    budget = repositories.budget(call.who.account, name)
-    budget.announce(len(contents))
-    with budget.temporary_file() as arrived:
-        arrived.write(contents)
-        arrived.flush()
-        uploads = file_list.read(listed, Path(arrived.name))
-        with copied(repositories, name, uploads, budget) as copies:
-            if not any(one.refused for one in copies):
-                store_all(repositories, name, copies)
-    for one in copies:
-        if one.refused is not None:
-            raise one.refused
-    return len(copies)
+    return PostedFiles(name, listed, contents, call.who.account)
+
+
+def _refused(report: FormReport, error: LGIError | OSError) -> Verdict:
+    if isinstance(error, OSError):
+        log.error("cannot store the files of job %d: %s", report.job_id, error)
+        error = LGIError(ErrorNumber.UPLOAD, error.strerror or "")
+    return Verdict(report.job_id, report.reference, error=error)

@@ -33,7 +33,7 @@ def copied(
 
     Copies that were not stored are removed at the end of the block. Raises OSError, or StorageFullError.
     """
-    copies = _checked(store.quota(name), uploads)
+    copies = checked(store.quota(name), uploads)
     accepted = [one for one in copies if one.refused is None]
     store.pending.check_free(sum(one.upload.size for one in accepted))
     try:
@@ -45,8 +45,8 @@ def copied(
                 one.path.unlink(missing_ok=True)
 
 
-def _checked(quota: Quota, uploads: Sequence[Upload]) -> list[Copy]:
-    """Check the files one after the other; each accepted file counts for those after it."""
+def checked(quota: Quota, uploads: Sequence[Upload]) -> list[Copy]:
+    """Return the files, checked one after the other; each accepted file counts for those after it."""
     names: set[str] = set()
     copies = []
     for upload in uploads:
@@ -76,10 +76,11 @@ def _write(store: Repositories, copies: Sequence[Copy], budget: UploadBudget) ->
 
 def store_all(store: Repositories, name: str, copies: Sequence[Copy]) -> None:
     """Rename copies into a repository, replacing older files; a failed copy gets its ``refused``."""
-    run_in_thread(_rename, store, name, [one for one in copies if one.path is not None])
+    run_in_thread(rename, store, name, [one for one in copies if one.path is not None])
 
 
-def _rename(store: Repositories, name: str, copies: Sequence[Copy]) -> None:
+def rename(store: Repositories, name: str, copies: Sequence[Copy]) -> None:
+    """Rename copies as `store_all` does; blocks the thread."""
     # Other requests may have stored files since the first check.
     quota = store.quota(name)
     with store.opened(name) as at:

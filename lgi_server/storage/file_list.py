@@ -15,10 +15,11 @@ from lgi_server.storage.repository import Upload
 MOST_FILES = 512
 
 
-def read(text: str, contents: Path | None) -> list[Upload]:
+def read(text: str, contents: Path | None, size: int | None = None) -> list[Upload]:
     """Return the files of a list, each a part of ``contents``; their names are not checked.
 
-    Raises LGIError POST_TOO_BIG for too many files, UPLOAD for a malformed list.
+    ``size`` is that of contents in memory, in bytes. Raises LGIError POST_TOO_BIG for too many files, UPLOAD
+    for a malformed list.
     """
     try:
         listed = json.loads(text)
@@ -28,7 +29,8 @@ def read(text: str, contents: Path | None) -> list[Upload]:
         raise _malformed("it is not an array")
     if len(listed) > MOST_FILES:
         raise LGIError(ErrorNumber.POST_TOO_BIG, f"{len(listed)} files, at most {MOST_FILES} at once")
-    return _parts([_file(number, one) for number, one in enumerate(listed, 1)], contents)
+    posted = contents.stat().st_size if contents else size or 0
+    return _parts([_file(number, one) for number, one in enumerate(listed, 1)], contents, posted)
 
 
 def _malformed(why: str) -> LGIError:
@@ -45,9 +47,10 @@ def _file(number: int, one: Any) -> tuple[str, int, FileProperties]:
     return name, size, file_properties.of_list(modified, one.get("executable"))
 
 
-def _parts(files: Sequence[tuple[str, int, FileProperties]], contents: Path | None) -> list[Upload]:
+def _parts(
+    files: Sequence[tuple[str, int, FileProperties]], contents: Path | None, posted: int
+) -> list[Upload]:
     sizes = [size for _name, size, _properties in files]
-    posted = contents.stat().st_size if contents else 0
     if posted != sum(sizes):
         raise _malformed(f"the files have {sum(sizes)} bytes together, {posted} were posted")
     begins = accumulate(sizes, initial=0)

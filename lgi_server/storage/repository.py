@@ -152,7 +152,10 @@ def entry_name(text: str) -> str:
 
 def file_name(text: str) -> str:
     """Return ``text`` if a file of a repository may have it as its name; LGIError UPLOAD."""
-    if text in {"", ".", ".."} or "/" in text or not is_listable(text) or len(text.encode()) > 255:
+    # Half of a surrogate pair, which JSON may have, has no bytes.
+    size = len(text.encode("utf-8", "surrogatepass"))
+    is_whole = text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+    if text in {"", ".", ".."} or "/" in text or not (is_whole and is_listable(text)) or size > 255:
         raise LGIError(ErrorNumber.UPLOAD, repr(text[:80]), message="This is not a valid file name")
     if is_reserved(text):
         why = f"Names that start with {_RESERVED} are reserved for LGI"

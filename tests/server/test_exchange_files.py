@@ -64,6 +64,21 @@ def test_files_of_a_report_are_stored_in_the_repository_of_its_job(grid: Grid) -
     assert pending(grid) == []
 
 
+def test_many_files_of_several_reports_are_stored_together(grid: Grid) -> None:
+    """Each in the repository of its job, also those of a job whose report has no contents."""
+    first_id, one, given = given_job(grid)
+    second_id = grid.user().submit()
+    (other,) = one.want()
+    files = tuple(SmallFile(f"part{at}", b"%d" % at, FileProperties()) for at in range(20))
+
+    answers = one.report(end_of(given, files=files), end_of(other, files=(ERRORS,))).reports
+
+    assert [(answer.error, answer.files) for answer in answers] == [(None, 20), (None, 1)]
+    assert stored(grid, first_id) == {file.name: file.data for file in files}
+    assert stored(grid, second_id) == {"joberr.txt": b""}
+    assert pending(grid) == []
+
+
 def test_a_sign_up_says_that_reports_may_have_files(grid: Grid) -> None:
     """A report without files is answered as ever."""
     _job_id, one, given = given_job(grid)
@@ -81,7 +96,7 @@ def _text(given: GivenJob) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", ["../outside", "/etc/passwd", ".LGI_repository_write_access", "a\rb", "", ".."]
+    "name", ["../outside", "/etc/passwd", ".LGI_repository_write_access", "a\rb", "", "..", "\ud800"]
 )
 def test_a_name_that_no_file_may_have_refuses_the_report(grid: Grid, name: str) -> None:
     """That report alone, with all of its files; its job still runs, and the others end."""
