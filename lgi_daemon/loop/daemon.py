@@ -33,6 +33,7 @@ from lgi_daemon.loop.held_exchanges import HeldExchanges
 from lgi_daemon.loop.lifetime import Lifetime, LifetimeLimit
 from lgi_daemon.loop.long_poll import DELAY, LongPolls
 from lgi_daemon.loop.lost_answers import LostAnswers
+from lgi_daemon.loop.report_pause import ReportPause
 from lgi_daemon.loop.work_cycle import WorkCycle
 from lgi_daemon.rundir import daemon_number
 from lgi_daemon.rundir.recovery import recover
@@ -78,6 +79,7 @@ class Daemon:
         self.clock = Clock()
         self._is_stopping: Callable[[], bool] = lambda: False
         self._connect = connect
+        self._report_pause = ReportPause() if at_once else None
         self._script_workers = KeyedWorkerPool(at_once)
         self._server_workers = KeyedWorkerPool(MAX_SERVER_WORKERS if at_once else 0)
         self.scripts = Scripts(self.stopping, timeouts)
@@ -139,7 +141,7 @@ class Daemon:
             output_sender=self.output_sender,
             disk=disk,
         )
-        self.exchanges = ExchangeRounds(exchanger, fetcher, self._server_workers)
+        self.exchanges = ExchangeRounds(exchanger, fetcher, self._server_workers, self._report_pause)
         self.held_exchanges = HeldExchanges(exchanger, self.exchanges, self.servers, time.monotonic)
         held, references = self.held_exchanges, self.run.references
         self.lost_answers = LostAnswers(held, fetcher, references, self._server_workers)

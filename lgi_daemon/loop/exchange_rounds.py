@@ -13,6 +13,7 @@ from lgi_daemon.jobs.worker_pool import KeyedWorkerPool
 from lgi_daemon.loop.exchange_outcome import ExchangeOutcome
 from lgi_daemon.loop.exchanger import Exchanger
 from lgi_daemon.loop.outgoing_exchange import OutgoingExchange
+from lgi_daemon.loop.report_pause import ReportPause
 from lgi_daemon.servers.connections import BackingOffError
 from lgi_daemon.servers.exchange_servers import Announcement
 from lgi_protocol.errors import ServerError, TransportError
@@ -32,13 +33,20 @@ MOST_MAINTAINED = 50
 class ExchangeRounds:
     """Makes the exchanges of workers, one at a time with each project and server."""
 
-    def __init__(self, exchanger: Exchanger, fetcher: JobFetcher, server_workers: KeyedWorkerPool) -> None:
-        """Make exchanges in ``server_workers``."""
+    def __init__(
+        self,
+        exchanger: Exchanger,
+        fetcher: JobFetcher,
+        server_workers: KeyedWorkerPool,
+        pause: ReportPause | None = None,
+    ) -> None:
+        """Make exchanges in ``server_workers``, perhaps with a ``pause`` between reports."""
         self.exchanger = exchanger
         self._fetcher = fetcher
         self._servers = fetcher.servers
         self._announced = fetcher.sessions.exchange_servers
         self._server_workers = server_workers
+        self._pause = pause
         self._guard = Lock()
         # Where an application had no room in the last exchange: another is made when a job is gone.
         self._full: set[tuple[str, str]] = set()
@@ -80,6 +88,8 @@ class ExchangeRounds:
                 self._full.discard((project, server))
 
     def _work(self, project: str, server: str, *, seeks_jobs: bool = False) -> None:
+        if self._pause and not seeks_jobs:
+            self._pause.wait(project, server)
         self.run(project, server, seeks_jobs=seeks_jobs)
 
     def run(self, project: str, server: str, *, seeks_jobs: bool = False, is_cycle: bool = False) -> bool:
@@ -126,9 +136,9 @@ class ExchangeRounds:
             # Reports did not wait for scripts, which must be asked before the room they have made is used.
             seeks_jobs = has_more or (outgoing.has_reports and outgoing.vacancies.unasked)
             is_cycle = False
-            if not (
-                seeks_jobs or outgoing.has_reports or self.exchanger.has_new_returns(outgoing, announcement)
-            ):
+            # With a pause, what has ended meanwhile is reported after it.
+            has_ended = outgoing.has_reports and self._pause is None
+            if not (seeks_jobs or has_ended or self.exchanger.has_new_returns(outgoing, announcement)):
                 return
 
     def current(self, project: str, server: str) -> Announcement | None:
@@ -163,6 +173,8 @@ class ExchangeRounds:
             if not (has_reports or polled or is_cycle or (seeks_jobs and outgoing.references)):
                 return OutgoingExchange(), False
             outcome = self._send(outgoing, calls, announcement, capabilities)
+        if self._pause and has_reports:
+            self._pause.begin(project, server)
         self._after(project, server, outgoing, polled, outcome.jobs)
         return outgoing, outcome.has_more
 
