@@ -10,6 +10,7 @@ from lgi_daemon.jobs import credentials as jobs_credentials
 from lgi_daemon.jobs import library
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.limits_check import passes_limits_script
+from lgi_daemon.rundir import script_copies
 from lgi_daemon.rundir.record import JobRecord, Phase, claimed_by
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_protocol import job_description, job_repository, sign_up
@@ -86,7 +87,7 @@ def prepare(
         record = record_of(reservation, configuration, secrets.token_hex(16).upper(), run)
         if offer.job_certificates:
             record = jobs_credentials.with_key(record, run)
-        read = {name: path.read_bytes() for name, path in offer.application.scripts.items()}
+        read = script_copies.originals(offer.application.scripts)
         record = replace(record, uses_library=library.uses_library(read))
         run.create(record, read)
     except (OSError, ValueError) as error:

@@ -14,6 +14,7 @@ from lgi_daemon.execution.scripts import Scripts
 from lgi_daemon.jobs import credentials, library
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.job_table import JobTable
+from lgi_daemon.rundir import script_copies
 from lgi_daemon.rundir.record import JobRecord, Phase
 from lgi_daemon.rundir.reference_pool import StoredReference
 from lgi_daemon.rundir.run_directory import RunDirectory
@@ -156,7 +157,7 @@ class GivenJobs:
 
     def _store(self, record: JobRecord, given: GivenJob, offer: OfferedJob) -> LocalJob:
         job = given.description
-        scripts = {name: path.read_bytes() for name, path in offer.application.scripts.items()}
+        scripts = script_copies.originals(offer.application.scripts)
         record = replace(
             record,
             phase=Phase.ACCEPTED,

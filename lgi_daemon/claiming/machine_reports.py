@@ -27,6 +27,7 @@ class MachineReports:
         self._guard = Lock()
         self._fixed: MachineState | None = None
         self._read = UNKNOWN
+        self._cores = 1
         self._read_at: float | None = None
         # What each server was told last, by project and server, and when.
         self._told: dict[tuple[str, str], tuple[float, MachineState]] = {}
@@ -57,7 +58,7 @@ class MachineReports:
     def busy(self) -> int:
         """Return how busy the cores are in percent, in steps of ten: a little more is no difference."""
         load = self.state().load or 0.0
-        return 10 * min(10, int(10 * load / machine_size.usable().cores))
+        return 10 * min(10, int(10 * load / self._cores))
 
     def _read_now(self) -> MachineState:
         if self._fixed is None:
@@ -66,6 +67,7 @@ class MachineReports:
             )
         rules, load = self._configuration().rules, machine_readings.load()
         size, available = machine_size.usable(), machine_readings.free_memory()
+        self._cores = size.cores
         records = [job.record for job in self._jobs]
         used = demand.total_demand(record.job_specifics for record in records)
         state = replace(

@@ -24,6 +24,10 @@ _SAMPLE_SIZE = 1000
 # process has costs as much as the start of a job.
 _DRAWS = 3
 _NEVER: Mapping[int, int] = {}
+# Until when uids count as those of no account: each job asks three times, and a look takes 0.1 ms, or asks
+# a directory service.
+_NO_ACCOUNTS: dict[int, float] = {}
+_NO_ACCOUNT_SECONDS, _MOST_NO_ACCOUNTS = 10.0, 4096
 SETPRIV = shutil.which("setpriv") or ""
 # How often all processes of a uid are killed, and the timeout in seconds each time.
 _ROUNDS = 20
@@ -139,8 +143,14 @@ def kill_all(uid: int, nobody: int) -> None:
 
 
 def _is_account(uid: int) -> bool:
+    now = time.monotonic()
+    if now < _NO_ACCOUNTS.get(uid, 0.0):
+        return False
     try:
         pwd.getpwuid(uid)
     except KeyError:
+        if len(_NO_ACCOUNTS) >= _MOST_NO_ACCOUNTS:
+            _NO_ACCOUNTS.clear()
+        _NO_ACCOUNTS[uid] = now + _NO_ACCOUNT_SECONDS
         return False
     return True

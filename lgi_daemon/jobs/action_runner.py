@@ -66,7 +66,7 @@ def _start(job: LocalJob) -> bool:
         job.bound_memory(identity.pid)
 
     job.run.clear_restart_request(job.record)
-    job.is_quiet = False
+    job.is_quiet = job.is_intact = False
     job.hints = core_binding.HINT if cores else {}
     try:
         identity = job.scripts.start(job.run.script(job.record, "job_run_script"), job.context, save_start)

@@ -17,6 +17,9 @@ def activity(job: LocalJob) -> Activity:
     A job whose run script has not left its mark yet is not idle. The run script is checked first: it may
     end, with all its marks set, while the check scripts run.
     """
+    if _has_ended_by_library(job):
+        # No script is asked, and its epilogue restores the files.
+        return Activity.FINISHED
     job.restore_files()
     alive = job.is_alive()
     if not alive and job.run.is_held(job.record):
@@ -33,6 +36,13 @@ def activity(job: LocalJob) -> Activity:
     if alive:
         return Activity.RUNNING
     return _activity_without_marks(job)
+
+
+def _has_ended_by_library(job: LocalJob) -> bool:
+    """Return whether a started job of the library has written that it has ended."""
+    record = job.record
+    is_started = record.uses_library and record.run is not None
+    return is_started and not job.run.is_held(record) and library.has_ended(job.run.state(record))
 
 
 def _activity_by_library(job: LocalJob, alive: bool) -> Activity:

@@ -51,8 +51,8 @@ class LocalJob:
         self.files_refused = False
         # What its server has answered and the record does not show yet; set without the lock.
         self.unapplied_answer: job_description.JobDescription | ServerError | None = None
-        # No process of it was left, and no script was started since.
-        self.is_quiet = False
+        # No process of it was left, and no script was started since; and its LGI_* files were right then.
+        self.is_quiet = self.is_intact = False
         # The remark for the user about the end of the job.
         self.remark = ""
         # The last poll of its server failed.
@@ -164,17 +164,20 @@ class LocalJob:
 
     def restore_files(self) -> None:
         """Write the LGI_* files again that the job has changed, with a warning for each."""
+        if self.is_quiet and self.is_intact:
+            return
         files = self.run.files(self.record)
         # Reading and hashing all of them, for each job in each cycle, would cost more than everything else.
-        if self.fingerprint and files.fingerprint() == self.fingerprint:
-            return
-        for name in self.run.restore(self.record):
-            log.warning("%s: %s was changed and has been restored", self.title, name)
-        self.fingerprint = files.fingerprint()
+        if not self.fingerprint or files.fingerprint() != self.fingerprint:
+            for name in self.run.restore(self.record):
+                log.warning("%s: %s was changed and has been restored", self.title, name)
+            self.fingerprint = files.fingerprint()
+        # Another job of the same user could change them.
+        self.is_intact = self.is_quiet and self.run.sandboxed and self.record.own_uid
 
     def script_status(self, script: str, seconds: float | None = None) -> int:
         """Return the exit status of a script. Raise NoAnswerError when it exceeds its timeout."""
-        self.is_quiet = False
+        self.is_quiet = self.is_intact = False
         return self.scripts.status(self.run.script(self.record, script), self.context, seconds)
 
     def script_succeeds(self, script: str, seconds: float | None = None) -> bool:

@@ -27,7 +27,7 @@ _BEGINNINGS = ("batch", "submitting", "id", "process", "started")
 
 def uses_library(scripts: Mapping[str, bytes]) -> bool:
     """Return whether all scripts of a job are those of the library."""
-    return all(_SOURCES_LIBRARY.search(script) for script in scripts.values())
+    return all(_SOURCES_LIBRARY.search(script) for script in set(scripts.values()))
 
 
 def has_begun(state: Path) -> bool:

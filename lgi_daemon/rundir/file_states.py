@@ -10,11 +10,19 @@ from lgi_protocol import digest as digests
 from lgi_protocol.job_directory import HASHED, JOB_CA, JOB_CERTIFICATE, JOB_KEY
 
 _NAMES = (*HASHED, JOB_KEY, JOB_CERTIFICATE, JOB_CA)
-_WATCHED = (*_NAMES, *(f"{name}.hash" for name in _NAMES))
+# Our own files have none: nobody reads it.
+_HASHES = {name: f"{name}.hash" for name in HASHED}
+_WATCHED = (*_NAMES, *_HASHES.values())
 _INDEX = {name: index for index, name in enumerate(_WATCHED)}
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # Bytes; longer contents are not those of many jobs.
 _CACHED = 4096
+
+
+def with_hash(name: str, data: bytes) -> list[tuple[str, bytes]]:
+    """Return a file with its content, and its .hash if it is one of LGI's document."""
+    hashed = _HASHES.get(name)
+    return [(name, data), (hashed, digest(data))] if hashed else [(name, data)]
 
 
 def fingerprint(folder: int) -> "array[int]":
@@ -28,7 +36,7 @@ def fingerprint(folder: int) -> "array[int]":
 def update(known: "array[int]", folder: int, names: Iterable[str]) -> None:
     """Change a fingerprint to that of files which have just been written."""
     for name in names:
-        for one in (name, f"{name}.hash"):
+        for one in filter(None, (name, _HASHES.get(name))):
             known[_INDEX[one]] = _state(one, folder)
 
 
@@ -41,10 +49,12 @@ def _state(name: str, folder: int) -> int:
 
 
 def holds(folder: int, name: str, data: bytes) -> bool:
-    """Return whether a file and its .hash have this content, without reading more than its size."""
+    """Return whether a file, and its .hash, have this content, without reading more than its size."""
     if _content(folder, name, len(data) + 1) != data:
         return False
-    noted = _content(folder, f"{name}.hash", 64)
+    if name not in _HASHES:
+        return True
+    noted = _content(folder, _HASHES[name], 64)
     return noted is not None and noted.split(b"\n", 1)[0] == digest(data)
 
 

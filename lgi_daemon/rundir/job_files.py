@@ -41,8 +41,9 @@ class JobFiles:
             # The umask may keep the job's user from entering its directory.
             self.path.parent.chmod(0o755)
             self.path.parent.parent.chmod(0o755)
-        if is_new or not os.path.lexists(self.path / OUTPUT):
-            self._put(OUTPUT, b"", 0o600)
+        if not os.path.lexists(self.path / OUTPUT):
+            with self._opened() as folder:
+                atomic_file.create(folder, OUTPUT, b"", 0o600, owner=self.owner, group=self.owner)
         return is_new
 
     def _make_directory(self) -> bool:
@@ -66,14 +67,13 @@ class JobFiles:
         with self._opened() as folder:
             for name, data in files.items():
                 twin = first.setdefault((data, _mode_of(name, data)), name)
-                for suffix, text in (("", data), (".hash", file_states.digest(data))):
+                for file, text in file_states.with_hash(name, data):
                     if twin == name:
-                        mode = _mode_of(name + suffix, text)
-                        atomic_file.create(
-                            folder, name + suffix, text, mode, owner=self.owner, group=self.owner
-                        )
+                        mode = _mode_of(file, text)
+                        atomic_file.create(folder, file, text, mode, owner=self.owner, group=self.owner)
                     else:
-                        os.link(twin + suffix, name + suffix, src_dir_fd=folder, dst_dir_fd=folder)
+                        other = twin + file.removeprefix(name)
+                        os.link(other, file, src_dir_fd=folder, dst_dir_fd=folder)
         return list(files)
 
     def write(self, files: Mapping[str, bytes]) -> list[str]:
@@ -85,7 +85,7 @@ class JobFiles:
         with self._opened() as folder:
             written = [name for name, data in files.items() if not file_states.holds(folder, name, data)]
         for name in written:
-            for file, data in ((name, files[name]), (f"{name}.hash", file_states.digest(files[name]))):
+            for file, data in file_states.with_hash(name, files[name]):
                 self._put(file, data, _mode_of(file, data))
         return written
 

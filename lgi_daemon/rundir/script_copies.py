@@ -8,6 +8,12 @@ from lgi_daemon.files import atomic_file
 from lgi_protocol.job_directory import SCRIPTS
 
 
+def originals(paths: Mapping[str, Path]) -> dict[str, bytes]:
+    """Return the scripts of an application by name, each file read once. Raise OSError."""
+    files = {path: path.read_bytes() for path in set(paths.values())}
+    return {name: files[path] for name, path in paths.items()}
+
+
 def store(folder: Path, scripts: Mapping[str, bytes], group: int | None) -> None:
     """Store the scripts of a job on the disk, those of the same content once.
 
@@ -23,7 +29,7 @@ def store(folder: Path, scripts: Mapping[str, bytes], group: int | None) -> None
 
 
 def read(folder: Path) -> dict[str, bytes]:
-    """Return the scripts of a job, each file read once. Raise OSError when one is missing."""
+    """Return the scripts of a job, each file read once. Raise OSError."""
     files: dict[int, bytes] = {}
     scripts = {}
     for name in SCRIPTS:

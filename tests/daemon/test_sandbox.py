@@ -1,6 +1,7 @@
 """What a job may not do when the daemon is root, and whose user it is."""
 
 import os
+import pwd
 import shutil
 import stat
 import subprocess
@@ -15,7 +16,7 @@ from lgi_daemon.config.section import ConfigurationError
 from lgi_daemon.execution import processes, sandbox
 from lgi_daemon.execution.environment import PASSED_ON
 from lgi_daemon.execution.rlimits import ResourceLimits
-from lgi_daemon.execution.sandbox import choose_uid, kill_uid
+from lgi_daemon.execution.sandbox import UIDS, choose_uid, is_job_uid, kill_uid
 from lgi_daemon.execution.scripts import ScriptContext, Scripts
 from lgi_daemon.rundir.record import from_json, to_json
 from tests.support.uids import UID
@@ -165,6 +166,24 @@ def test_a_uid_is_never_one_of_a_process_a_job_or_an_account(write: Write, here:
 
 
 @needs_root
+def test_a_directory_service_is_asked_once_for_the_uid_of_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account is always looked up: it may have been removed."""
+    asked: list[int] = []
+
+    def find(uid: int) -> None:
+        asked.append(uid)
+        if uid == UIDS.stop:
+            raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", find)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+    answers = [is_job_uid(uid) for uid in (UIDS.stop, UIDS.stop, UIDS.stop + 1, UIDS.stop + 1)]
+
+    assert answers == [True, True, False, False]
+    assert asked == [UIDS.stop, UIDS.stop + 1, UIDS.stop + 1]
+
+
 def test_uids_are_not_the_same_after_a_restart(workshop: Workshop) -> None:
     """Hole D6: the uid of the next job cannot be predicted."""
     drawn = {choose_uid(0, ()) for _time in range(20)}
