@@ -78,6 +78,7 @@ class Reference:
 class Exchange:
     """What a daemon posts.
 
+    ``attached`` are the sessions of LGI_attach that it knows, None if it has none.
     ``watched`` are the jobs whose output it sends, None if it cannot send output. ``machine`` is what has
     changed of its machine, None if nothing has; older servers read it over.
     """
@@ -88,6 +89,7 @@ class Exchange:
     references: tuple[Reference, ...] = ()
     watched: tuple[str, ...] | None = None
     machine: MachineState | None = None
+    attached: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,14 @@ class GivenJob:
 
 
 @dataclass(frozen=True)
+class AttachRequest:
+    """A session of LGI_attach with a job that the daemon has."""
+
+    job_id: str
+    session: str
+
+
+@dataclass(frozen=True)
 class RefusedItem:
     """A want or reference that the server cannot read: what it names, and the error."""
 
@@ -135,7 +145,8 @@ class ExchangeAnswer:
     ``has_more``: there is more for this daemon than the answer could have; ``other_daemons`` as in `SignUp`.
     ``restored_at`` is when the server was restored from a backup, made at ``backup_made_at``, in Unix
     seconds; 0 for a server that was not, or long ago.
-    ``refused`` are wants and references that cannot be read: no job is given for them.
+    ``refused`` are wants and references that cannot be read: no job is given for them. ``attaches`` are new
+    sessions of LGI_attach.
     """
 
     resource: str = ""
@@ -149,3 +160,4 @@ class ExchangeAnswer:
     restored_at: int = 0
     backup_made_at: int = 0
     refused: tuple[RefusedItem, ...] = ()
+    attaches: tuple[AttachRequest, ...] = ()

@@ -10,6 +10,7 @@ from typing import TypeVar
 from lgi_protocol import comma_lists, hexcode, job_repository, machine_state, xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.exchange import (
+    AttachRequest,
     Exchange,
     ExchangeAnswer,
     GivenJob,
@@ -37,6 +38,8 @@ def write(exchange: Exchange) -> str:
     ]
     if exchange.watched is not None:
         parts.append(Element("watched", comma_lists.join(exchange.watched)))
+    if exchange.attached is not None:
+        parts.append(Element("attached", comma_lists.join(exchange.attached)))
     if exchange.machine is not None:
         parts.append(Element("machine", machine_state.elements(exchange.machine)))
     return " ".join(xml.write(part) for part in parts if part.content != ())
@@ -108,7 +111,12 @@ def read(reply: Reply) -> ExchangeAnswer:
             *_all(reply, "refused", "want", partial(_refused, "application")),
             *_all(reply, "refused", "reference", partial(_refused, "daemon_reference")),
         ),
+        attaches=_all(reply, "attaches", "attach", _attach),
     )
+
+
+def _attach(text: str) -> AttachRequest:
+    return AttachRequest(xml.value(text, "job_id"), xml.value(text, "session"))
 
 
 def _all(reply: Reply, name: str, each: str, parse: Callable[[str], _Value]) -> tuple[_Value, ...]:

@@ -1,6 +1,6 @@
 """Calls of a resource (wire.md 6), used by the daemon and by LGI_qsub inside a job."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lgi_protocol import comma_lists, exchange_text, hexcode, job_repository, xml
@@ -171,6 +171,11 @@ class ResourceCalls:
             "complete": str(int(complete)),
         }
         return self.client.post("resources/resource_job_tail", fields).number("watched") > 0
+
+    def attach_stream(self, daemon_reference: str, fields: Mapping[str, str]) -> Reply:
+        """Send and receive data of a session of LGI_attach with a job of this daemon (`AttachStream`)."""
+        base = {"project": self.project, "daemon_reference": daemon_reference}
+        return self.client.post("resources/resource_attach_stream", base | dict(fields))
 
     def job_certificate(self, job_id: str, daemon_reference: str, request: bytes) -> bytes:
         """Return a certificate (PEM) for a job of this daemon, from a signing request (DER) of its key.

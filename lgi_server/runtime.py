@@ -17,6 +17,7 @@ from lgi_server.background.heartbeat import Heartbeat
 from lgi_server.background.job_connections import JobConnections
 from lgi_server.background.known_restoration import KnownRestoration
 from lgi_server.background.long_poll import LongPoll
+from lgi_server.background.long_poll_attach import AttachLongPolls, AttachSubscription
 from lgi_server.background.long_poll_users import KnownJobState, UserLongPolls
 from lgi_server.background.long_poll_work import WorkLongPolls
 from lgi_server.background.machine_states import MachineStates
@@ -43,6 +44,7 @@ class ProjectRuntime:
 
     name: str
     server_name: str
+    attach: bool
     licences: Mapping[str, int]
     settings: ProjectConfig
     database: Database
@@ -53,23 +55,30 @@ class ProjectRuntime:
     restoration: KnownRestoration
     work_polls: WorkLongPolls
     user_polls: UserLongPolls
+    attach_polls: AttachLongPolls
 
-    def long_poll(self, subscription: WorkSubscription | KnownJobState, seconds: float) -> LongPoll:
+    def long_poll(
+        self, subscription: WorkSubscription | KnownJobState | AttachSubscription, seconds: float
+    ) -> LongPoll:
         """Return the long poll of a call that waits for a subscription."""
         if isinstance(subscription, WorkSubscription):
             answered = partial(self.work_polls.answered, subscription)
             return LongPoll(partial(self.work_polls.wait, subscription), seconds, answered)
+        if isinstance(subscription, AttachSubscription):
+            return LongPoll(partial(self.attach_polls.wait, subscription), seconds)
         return LongPoll(partial(self.user_polls.wait, subscription), seconds)
 
     def changed(self, notices: Sequence[JobNotice]) -> None:
         """Serve the waits for these changed jobs."""
         self.work_polls.changed(notices)
         self.user_polls.changed(notices)
+        self.attach_polls.changed(notices)
 
     def end_long_polls(self) -> None:
         """End all waits of this project."""
         self.work_polls.end()
         self.user_polls.end()
+        self.attach_polls.end()
 
 
 @dataclass(frozen=True)
@@ -164,6 +173,7 @@ def _project(project: ProjectConfig, config: Config) -> ProjectRuntime:
     return ProjectRuntime(
         name=project.name,
         server_name=project.server_name,
+        attach=project.attach,
         licences=project.licences,
         settings=project,
         database=database,
@@ -179,6 +189,7 @@ def _project(project: ProjectConfig, config: Config) -> ProjectRuntime:
             most_running=project.max_running_jobs,
         ),
         user_polls=UserLongPolls(database),
+        attach_polls=AttachLongPolls(database),
     )
 
 

@@ -391,6 +391,26 @@ CREATE TABLE notification_rates (
     filled  BIGINT       NOT NULL
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 
+-- Ours: sessions of LGI_attach: between whom and which job, when both ends were there last and when something was
+-- last sent, how many bytes in that second, and what each end has sent (of so many bytes in all) that the other has
+-- not received yet. daemon_seen is 0 until the job's daemon answers, ended is when the session ended, and why.
+CREATE TABLE attach_sessions (
+    session_token  VARCHAR(32)  NOT NULL PRIMARY KEY,
+    job_id         INTEGER      NOT NULL,
+    user_name      VARCHAR(254) NOT NULL,
+    begun          BIGINT       NOT NULL,
+    user_seen      BIGINT       NOT NULL,
+    daemon_seen    BIGINT       NOT NULL DEFAULT 0,
+    used           BIGINT       NOT NULL,
+    moved          INTEGER      NOT NULL DEFAULT 0,
+    input_length   BIGINT       NOT NULL DEFAULT 0,
+    input_waiting  MEDIUMBLOB   NOT NULL,
+    output_length  BIGINT       NOT NULL DEFAULT 0,
+    output_waiting MEDIUMBLOB   NOT NULL,
+    ended          BIGINT       NOT NULL DEFAULT 0,
+    end_reason     VARCHAR(254) NOT NULL DEFAULT ''
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
 -- Ours: browsers that have the web interface open. session_hash is the SHA-256 of what the browser keeps,
 -- certificate that of the certificate it shows.
 CREATE TABLE web_sessions (
@@ -459,4 +479,4 @@ CREATE TABLE update_undo (
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (19);
+INSERT INTO schema_version (version) VALUES (20);

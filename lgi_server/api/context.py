@@ -16,6 +16,7 @@ from lgi_server.api.bulk_manifest import BulkEntry
 from lgi_server.api.form import Form
 from lgi_server.api.responses import Elements, ResponseBuilder
 from lgi_server.auth import client_certificate
+from lgi_server.background.long_poll_attach import AttachSubscription
 from lgi_server.background.long_poll_users import KnownJobState
 from lgi_server.background.timestamp_batcher import Timestamp
 from lgi_server.background.work_subscription import WorkSubscription
@@ -90,7 +91,7 @@ class CallContext(CallRequest, ABC):
     def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
         """Return the context of a known caller; LGIError otherwise."""
 
-    def wait_for(self, subscription: WorkSubscription | KnownJobState) -> None:
+    def wait_for(self, subscription: WorkSubscription | KnownJobState | AttachSubscription) -> None:
         """Raise LongPoll when the caller has posted ``wait`` and may still wait."""
         seconds = min(self.form.number_or(fields.WAIT, 0), self.runtime.config.longest_wait)
         if seconds and self.may_wait:

@@ -31,12 +31,22 @@ def elements(call: ExchangeContext, outcome: ExchangeOutcome) -> Elements:
         Element("reports", tuple(Element("report", one) for one in _reports(call, outcome))),
         Element("holds", tuple(Element("hold", _hold(call, one)) for one in outcome.held.verdicts)),
         Element("watched", comma_lists.join(map(str, outcome.watched))),
+        *_attaches(outcome),
         Element("spent", comma_lists.join(outcome.handout.spent)),
         Element("number_of_jobs", len(jobs)),
         *jobs,
         Element("more", int(outcome.handout.has_more)),
         *_refused(call.exchange.requests.refused),
     )
+
+
+def _attaches(outcome: ExchangeOutcome) -> Elements:
+    """Return the new sessions of LGI_attach, no element without one."""
+    listed = [
+        Element("attach", (Element("job_id", one.job_id), Element("session", one.session_token)))
+        for one in outcome.attaches
+    ]
+    return (Element("attaches", tuple(listed)),) if listed else ()
 
 
 # The element in which an item of each kind is named.

@@ -57,7 +57,7 @@ class PostedExchange:
 def read(form: Form) -> PostedExchange:
     """Return the posted exchange; an item that cannot be read is refused by itself.
 
-    Raises LGIError, and nothing is done: POST_TOO_BIG, UPLOAD if it is not XML, or that of ``watched``.
+    Raises LGIError, and nothing is done: POST_TOO_BIG, UPLOAD if it is not XML, or that of two others.
     """
     parts = _fields(form.text(fields.EXCHANGE))
     wants = _all(parts, "wants", "want", exchange.MOST_WANTS, _want)
@@ -70,6 +70,7 @@ def read(form: Form) -> PostedExchange:
             references=[one for one in references if not isinstance(one, RefusedItem)],
             watched=_numbers(Form(parts), fields.KNOWN_WATCHED) if "watched" in parts else None,
             refused=[one for one in (*wants, *references) if isinstance(one, RefusedItem)],
+            attached=frozenset(Form(parts).names(fields.ATTACHED)) if "attached" in parts else None,
         ),
         machine=machine_state.read(parts["machine"]) if "machine" in parts else None,
     )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lgi_protocol import exchange, job_usage, notification, xml
+from lgi_protocol.attach_frames import MOST_DATA
 from lgi_protocol.errors import ErrorNumber, LGIError
 
 SHORT = 255
@@ -83,6 +84,12 @@ TAIL = _field("tail", LONG, E.OUTPUT_TOO_BIG)
 COMPLETE = _field("complete", INTEGER, E.LIMIT_TOO_BIG)
 # Posted by daemons that can send output: the jobs for which they do so already.
 KNOWN_WATCHED = Field("watched", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
+# Ours: a session of LGI_attach, what one of its ends sends, how much it has received; those a daemon knows.
+ATTACH_SESSION = Field("session", 64, E.SESSION_ID_TOO_BIG, E.SESSION_ID, E.SESSION_ID)
+ATTACH_DATA = _field("data", MOST_DATA + 1, E.OUTPUT_TOO_BIG)
+RECEIVED = Field("received", 16, E.START_TOO_BIG, E.START_TOO_BIG, E.START_TOO_BIG)
+CLOSE = _field("close", INTEGER, E.LIMIT_TOO_BIG)
+ATTACHED = Field("attached", 4096, E.SESSION_ID_TOO_BIG, E.SESSION_ID)
 # Ours: the jobs of a bulk submit, as JSON. All text fields together have at most a megabyte.
 JOBS = _field("jobs", 2**20, E.POST_TOO_BIG, E.UPLOAD)
 # Ours: the array of a bulk submit, how many elements it has and how many may run at once; the index of one.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lgi_protocol import comma_lists, states
 from lgi_server.background.long_poll import LongPollHub, LongPollWaiter, Wake
-from lgi_server.background.notices import JobNotice
+from lgi_server.background.notices import SESSION_STATES, JobNotice
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.tables import job_tails
@@ -89,7 +89,7 @@ class UserLongPolls:
 
     def changed(self, notices: Sequence[JobNotice]) -> None:
         """Wake the calls that wait for a change of these jobs; their output, and lists, are queried for."""
-        states_now = {one.job_id: one.state for one in notices}
+        states_now = {one.job_id: one.state for one in notices if one.state not in SESSION_STATES}
         for waiter in self._waiters:
             known = waiter.subscription
             if isinstance(known, KnownJobState) and (state := states_now.get(known.job_id)):

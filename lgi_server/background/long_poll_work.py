@@ -166,7 +166,7 @@ class WorkLongPolls:
         subscriptions = [waiter.subscription for waiter in self._waiters]
         applications = sorted({name for one in subscriptions for name in one.applications})
         resources = sorted({one.resource for one in subscriptions})
-        sends, most = any(one.watched is not None for one in subscriptions), self._most_running
+        sends, most = any(one.observes for one in subscriptions), self._most_running
 
         def work(transaction: Transaction) -> list[PendingJob]:
             return find_work(transaction, applications, resources, sends, self._totals, most_running=most)

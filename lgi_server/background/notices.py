@@ -13,16 +13,23 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lgi_server.db.pool import Database
+from lgi_server.services.jobs.attach_sessions import SENT, SessionNews
 from lgi_server.tables.job_queue.jobs import JobRow
+from lgi_server.tables.job_queue.pending_work import ATTACHING
 
 log = logging.getLogger("lgi.waiting")
+# Of notices that are about a session of LGI_attach with the job: its state is as it was.
+SESSION_STATES = frozenset({ATTACHING, SENT})
 # In one message: some 50 kB.
 MOST_NOTICES = 500
 
 
 @dataclass(frozen=True)
 class JobNotice:
-    """The state that a commit has given to a job; ``deleted`` when there is no such job any more."""
+    """The state that a commit has given to a job; ``deleted`` when there is no such job any more.
+
+    One of `SESSION_STATES` is news of a session with it.
+    """
 
     job_id: int
     state: str
@@ -30,7 +37,7 @@ class JobNotice:
 
 
 Receive = Callable[[Sequence[JobNotice]], None]
-_News = queue.SimpleQueue[Sequence[JobRow]]
+_News = queue.SimpleQueue[Sequence[JobRow | SessionNews]]
 
 
 class Channel(Protocol):

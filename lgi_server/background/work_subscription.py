@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from lgi_protocol import comma_lists
 from lgi_protocol.states import State
 from lgi_server.background.notices import JobNotice
-from lgi_server.tables.job_queue.pending_work import WATCHED, PendingJob
+from lgi_server.tables.job_queue.pending_work import ATTACHING, WATCHED, PendingJob
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,7 @@ class WorkSubscription:
     ``queued`` and ``aborting`` are the jobs that it knows in these states. ``load`` is how full it is, in
     percent: resources with less load are woken first. ``watched`` are the jobs whose output it sends already,
     None if it cannot send output. One that is drained is not woken for queued jobs.
+    One that ``attaches``, which is an exchange, waits for sessions of LGI_attach.
     """
 
     resource: str
@@ -24,6 +25,7 @@ class WorkSubscription:
     load: int = 0
     watched: frozenset[int] | None = None
     is_drained: bool = False
+    attaches: bool = False
 
     @property
     def caller(self) -> str:
@@ -35,6 +37,11 @@ class WorkSubscription:
         """Whether the resource waits for new jobs, not only for what becomes of those that it has."""
         return bool(self.applications) and not self.is_drained
 
+    @property
+    def observes(self) -> bool:
+        """Whether the resource waits for users who watch or attach to its jobs."""
+        return self.watched is not None or self.attaches
+
     def concerns(self, notice: JobNotice) -> bool:
         """Return whether a changed job may be one that the resource waits for."""
         return notice.state in {State.QUEUED, State.ABORTING} and notice.application in self.applications
@@ -44,7 +51,7 @@ class WorkSubscription:
         if job.state == WATCHED:
             is_new = self.watched is not None and job.job_id not in self.watched
             return is_new and self.resource in job.target_resources
-        if job.application not in self.applications:
+        if job.state == ATTACHING or job.application not in self.applications:
             return False
         if job.state == State.ABORTING:
             return job.job_id not in self.aborting and self.resource in job.target_resources
@@ -77,10 +84,12 @@ class ExchangeSubscription(WorkSubscription):
         """Return whether a changed job may be one that the daemon waits for."""
         if notice.state == State.QUEUED:
             return notice.application in self.missing
-        return notice.state == State.ABORTING and notice.job_id in self.held
+        return notice.state in {State.ABORTING, ATTACHING} and notice.job_id in self.held
 
     def matches(self, job: PendingJob) -> bool:
         """Return whether a job is one that the daemon waits for."""
+        if job.state == ATTACHING:
+            return self.attaches and job.job_id in self.held and self.resource in job.target_resources
         if job.state == State.QUEUED:
             is_known = job.application in self.missing and (self.has_gpus or not job.needs_gpus)
         else:

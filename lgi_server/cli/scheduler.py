@@ -20,7 +20,7 @@ from lgi_server.config.model import Config
 from lgi_server.config.source import ConfigError
 from lgi_server.db import open_database, schema
 from lgi_server.db.pool import Database
-from lgi_server.services.jobs import array_limits, dependencies, exclusions, holds, licences
+from lgi_server.services.jobs import array_limits, attach_sessions, dependencies, exclusions, holds, licences
 from lgi_server.services.notifications import delivery
 from lgi_server.services.notifications.delivery import Delivery
 from lgi_server.services.project import orphans, peers
@@ -100,6 +100,7 @@ def periodic_tasks(
         limit = settings.session_limit
         ended = reaper.end_idle_sessions(database, limit, now), reaper.free_stale_locks(database, limit, now)
         holds.repair(database)
+        database.run(partial(attach_sessions.upkeep, now=now))
         if any(ended):
             log.info("project %s: %d sessions ended, %d locks freed", project, *ended)
 

@@ -87,6 +87,7 @@ class ProjectConfig:
     more than ``max_running_jobs`` are given out at once, and no more than ``max_queued_jobs`` are queued
     (0: no limit). With ``group_visibility`` read the groups that own a new job may read it.
     Users are told of their jobs at their own ``mail_addresses``, and at these: addresses, and domains.
+    With ``attach`` users may attach to their running jobs.
     """
 
     name: str
@@ -97,6 +98,7 @@ class ProjectConfig:
     max_queued_jobs: int = setting(values.job_limit, default=0)
     group_visibility: str = setting(values.visibility, default=values.NONE)
     mail_addresses: tuple[str, ...] = setting(mail_addresses, is_list=True, default=())
+    attach: bool = setting(values.yes_or_no, default=False)
     licences: Mapping[str, int] = field(default_factory=dict)
 
 

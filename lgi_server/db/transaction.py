@@ -63,7 +63,8 @@ class Transaction:
         self.connection = connection
         self._undo: list[Callable[[], object]] = []
         self._after: list[Callable[[], object]] = []
-        # The rows of changed jobs, which the listener of the database gets after the commit.
+        # Rows of changed jobs, and news of sessions with jobs: the listener of the database gets them after
+        # the commit.
         self.news: list[Any] = []
         self.deferred: list[Statement] = []
         self.for_update = " FOR UPDATE" if locks_rows else ""

@@ -4,6 +4,7 @@ from lgi_server.api.context import InterfaceContext
 from lgi_server.api.registry import Route
 from lgi_server.interfaces import (
     arrays,
+    attach,
     explain,
     fetched_results,
     history,
@@ -32,6 +33,8 @@ ROUTES = (
     Route(priorities.interface_prioritize_jobs, InterfaceContext),
     Route(fetched_results.interface_confirm_results, InterfaceContext),
     Route(output.interface_job_tail, InterfaceContext, writes=False),
+    Route(attach.interface_attach_job, InterfaceContext, token_scopes=()),
+    Route(attach.interface_attach_stream, InterfaceContext, is_repeatable=True, token_scopes=()),
     Route(explain.interface_explain_job, InterfaceContext, writes=False),
     Route(history.interface_job_history, InterfaceContext, writes=False),
     Route(history.interface_usage, InterfaceContext, writes=False),

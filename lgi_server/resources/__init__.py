@@ -6,6 +6,7 @@ from lgi_server.api.exchange_context import ExchangeContext
 from lgi_server.api.job_context import JobContext
 from lgi_server.api.registry import Route
 from lgi_server.resources import (
+    attach,
     exchange,
     job_certificates,
     job_sessions,
@@ -48,6 +49,7 @@ ROUTES = (
         for_jobs=Route(job_submit.resource_submit_job, JobContext, takes_files=True),
     ),
     Route(output.resource_job_tail, ResourceContext),
+    Route(attach.resource_attach_stream, ResourceContext, is_repeatable=True),
     Route(job_certificates.resource_job_certificate, ResourceContext, writes=False),
     Route(resource_data.resource_request_resource_data, ResourceContext, writes=False),
 )

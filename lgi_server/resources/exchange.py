@@ -97,6 +97,7 @@ def _subscription(call: ExchangeContext, outcome: ExchangeOutcome, load: int) ->
         missing=frozenset(wanted),
         held=frozenset(job.job_id for job in known),
         has_gpus=any(want.gpus for want in requests.wants),
+        attaches=requests.attached is not None,
     )
 
 

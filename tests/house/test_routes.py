@@ -23,6 +23,7 @@ CHANGING = {
     "interface_delete_jobs",
     *("interface_prioritize_jobs", "interface_hold_jobs", "interface_release_jobs", "interface_share_jobs"),
     *("interface_confirm_results", "interface_create_token", "interface_revoke_tokens"),
+    *("interface_attach_job", "interface_attach_stream", "resource_attach_stream"),
     *("resource_signup_resource", "resource_signoff_resource", "resource_request_work"),
     *("resource_lock_job", "resource_unlock_job", "resource_update_job", "resource_submit_job"),
     *("resource_job_tail", "resource_exchange", "server_run_update"),

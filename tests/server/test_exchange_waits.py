@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import pytest
 
@@ -14,12 +15,13 @@ from tests.support.grid import Grid, wait_for
 
 pytestmark = pytest.mark.slow
 
+Answer = TypeVar("Answer")
 # Seconds that a held exchange may take after what it waits for, on a busy machine; and how long it waits.
 SOON, LONG = 20.0, 50
 
 
-def while_held(call: Callable[[], ExchangeAnswer], act: Callable[[], object]) -> ExchangeAnswer:
-    """The answer of a held exchange, which comes soon after ``act``."""
+def while_held(call: Callable[[], Answer], act: Callable[[], object]) -> Answer:
+    """The answer of a held call, which comes soon after ``act``."""
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(call)
         time.sleep(0.6)

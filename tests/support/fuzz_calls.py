@@ -1,7 +1,7 @@
 """Each call as it is fuzzed: its fields, a good form, and the errors that docs/wire.md names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lgi_server.api import fields as f
 from lgi_server.api.fields import Field
@@ -17,7 +17,7 @@ EXCHANGE = (
     f"<reports> <report> <job_id> {JOBS['locked']} </job_id> {OWN} <state> finished </state> </report>"
     f" </reports> <holds> <hold> <job_id> {JOBS['own']} </job_id> {OWN}"
     " <state_time_stamp> 1 </state_time_stamp> </hold> </holds>"
-    " <watched> 1, 2 </watched>"
+    f" <watched> 1, 2 </watched> <attached> {'b' * 32} </attached>"
     " <wants> <want> <application> hello_world </application> <count> 2 </count> </want> </wants>"
     f" <references> <reference> <daemon_reference> {'A' * 32} </daemon_reference> </reference> </references>"
 )
@@ -38,6 +38,10 @@ SUBMIT = (
 SUBMITTED = frozenset({15, 18, 19, 25, 34, 47, 27, 28, 33, 46, 50, 51, 52, 53, 54, 55, 68, 70, 72})
 ENDS = (f.EXIT_CODE, f.EXIT_SIGNAL, f.END_REASON)
 JOB_ERRORS = frozenset({15, 19, 47})
+# Of the session of LGI_attach with the locked job.
+ATTACH = (f.ATTACH_SESSION, f.OFFSET, f.ATTACH_DATA, f.RECEIVED, f.CLOSE, f.WAIT)
+STREAM = {"session": "b" * 32, "offset": "0", "received": "0", "data": "6869"}
+ATTACH_ERRORS = frozenset({8, 16, 48, 49, 55, 62})
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,11 @@ def _resource(
 
 def _job(call: Call, **echoes: tuple[str, ...]) -> Call:
     return Call(call.path, call.caller, call.fields, call.good, call.errors, {**call.echoes, **echoes})
+
+
+def _brief(call: Call) -> Call:
+    """A call whose answer begins with no header: it is made for each key that is pressed."""
+    return replace(call, echoes={})
 
 
 def calls() -> list[Call]:
@@ -150,6 +159,13 @@ def calls() -> list[Call]:
             *("resource_job_tail", "holder", f.JOB_ID, f.OWN_REFERENCE, f.OFFSET, f.TAIL, f.COMPLETE),
             good=locked | REFERENCE | {"offset": "0", "tail": "6869", "complete": "0"},
             errors=JOB_ERRORS | {14, 24, 48, 49, 55},
+        ),
+        _brief(
+            _resource(
+                *("resource_attach_stream", "holder", f.OWN_REFERENCE, *ATTACH),
+                good=STREAM | REFERENCE,
+                errors=ATTACH_ERRORS | {14},
+            )
         ),
         _resource(
             *("resource_job_certificate", "holder", f.JOB_ID, f.OWN_REFERENCE, f.CERTIFICATE_REQUEST),
@@ -258,6 +274,8 @@ def calls() -> list[Call]:
         _user(
             *("interface_job_tail", f.JOB_ID, f.OFFSET, f.WAIT), good=ended, errors={15, 19, 34, 47, 48, 49}
         ),
+        _user("interface_attach_job", f.JOB_ID, good=locked, errors={15, 19, 25, 34, 35, 47}),
+        _brief(_user("interface_attach_stream", *ATTACH, good=STREAM, errors=set(ATTACH_ERRORS))),
         _user("interface_explain_job", f.JOB_ID, good=queued, errors={15, 19, 34, 47}, echoes=()),
         _user("interface_job_history", f.JOB_ID, good=queued, errors={15, 19, 34, 47}, echoes=()),
         _user(

@@ -12,7 +12,7 @@ from lgi_server.tables import event_queue
 from lgi_tools.certificates.entity import Issued
 from tests.support import running_jobs
 from tests.support.forms import Body
-from tests.support.fuzz_calls import JOBS, SESSIONS, Call
+from tests.support.fuzz_calls import JOBS, SESSIONS, STREAM, Call
 from tests.support.grid import TABLES, Grid
 
 # What is stored behind the answers, also to calls that are refused.
@@ -52,6 +52,12 @@ class World:
         grid.run("UPDATE job_queue SET repository = ''")
         for job_id in JOBS.values():
             grid.run("INSERT INTO job_tails (job_id, asked, tail) VALUES (%s, %s, %s)", job_id, 2**40, b"")
+        times = ("begun", "user_seen", "daemon_seen", "used")
+        grid.run(
+            f"INSERT INTO attach_sessions (session_token, job_id, user_name, {', '.join(times)},"
+            " input_waiting, output_waiting) VALUES (%s, %s, 'mark@laptop', %s, %s, %s, %s, '', '')",
+            *(STREAM["session"], locked, *[2**40] * len(times)),
+        )
         assert (own.job_id, locked, queued) == (JOBS["own"], JOBS["locked"], JOBS["queued"])
         assert {"holder": own.resource.session_id, "idle": idle.session_id} == SESSIONS
         certificate = grid.people.authority.directory / f"{grid.server_name}.crt"

@@ -63,6 +63,7 @@ TABLES = [
     "licence_wishes",
     "update_undo",
     "job_tails",
+    "attach_sessions",
     "job_arrays",
     "array_access",
     "resource_daemons",
@@ -188,7 +189,9 @@ class Grid:
         ]
 
     def change_settings(self, settings: Mapping[str, str]) -> None:
-        self.config_file.write_text(changed(self.config_file.read_text(), settings))
+        text = changed(self.config_file.read_text(), settings)
+        # A setting of the project; where it is not set is tried without a server.
+        self.config_file.write_text(text.replace("# attach = no", "attach = yes"))
 
     def start(self) -> None:
         """Start the server and return when it accepts connections."""

@@ -42,6 +42,7 @@ TRANSIENT = frozenset(
         "resource_machines",
         "server_heartbeats",
         "job_tails",
+        "attach_sessions",
         "turns",
         "schema_version",
     }

@@ -74,6 +74,16 @@ def log_order(job: JobRow, by: str, text: str) -> None:
     log.info("job %d gets %s, by %a", job.job_id, text, by)
 
 
+def log_attached(job_id: int, user: str) -> None:
+    """Log that a user begins a session of LGI_attach."""
+    log.info("job %d: LGI_attach begins, by user %a", job_id, user)
+
+
+def log_attach_ended(job_id: int, user: str, seconds: int, reason: str) -> None:
+    """Log that a session of LGI_attach has ended."""
+    log.info("job %d: LGI_attach of user %a has ended after %d s: %a", job_id, user, seconds, reason)
+
+
 def log_lost(old: JobRow, new: JobRow, why: str) -> None:
     """Log a change of a lost job by the scheduler."""
     log.info("job %d %a -> %a, by the scheduler: %s", old.job_id, old.state, new.state, why)

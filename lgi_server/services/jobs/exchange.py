@@ -24,15 +24,19 @@ from lgi_server.services.jobs.exchange_wants import JobHandout
 from lgi_server.services.jobs.licences import Amounts
 from lgi_server.services.jobs.live_output import INTEREST
 from lgi_server.services.jobs.updates import JobChange
+from lgi_server.tables import attach_sessions
 from lgi_server.tables.active_resources import ResourceRow
+from lgi_server.tables.attach_sessions import AttachRow
 from lgi_server.tables.job_queue import batches, pending_work
 from lgi_server.tables.job_queue.jobs import JobRow
+from lgi_server.tables.job_queue.pending_work import ATTACHING, WATCHED
 
 
 @dataclass(frozen=True)
 class Requests:
     """What a daemon posts beside its reports; ``watched`` is None if it cannot send output.
 
+    ``attached`` are the sessions of LGI_attach that it knows, None if it has none.
     A hold that cannot be read is the Verdict about it; ``refused`` are other items that cannot be read.
     """
 
@@ -41,6 +45,7 @@ class Requests:
     references: Sequence[PostedReference]
     watched: frozenset[int] | None
     refused: Sequence[RefusedItem] = ()
+    attached: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,15 @@ class ExchangeOutcome:
     held: HeldJobs
     watched: Sequence[int]
     handout: JobHandout
+    attaches: Sequence[AttachRow] = ()
 
     @property
     def has_news(self) -> bool:
         """Whether there is anything to tell; that a job is locked for a moment is none."""
         differs = any(not one.may_pass for one in self.held.verdicts)
-        return bool(self.reports or differs or self.watched or self.jobs or self.handout.spent)
+        if self.watched or self.attaches:
+            return True
+        return bool(self.reports or differs or self.jobs or self.handout.spent)
 
     @property
     def jobs(self) -> Sequence[GivenJob]:
@@ -91,18 +99,28 @@ def run(
     rows = batches.read(transaction, sorted(reported), held_ids, list(references))
     verdicts = exchange_reports.judge(changes, rows.reported, reports, read_change, totals)
     held = exchange_holds.judge(changes, rows.held, holds, totals)
-    watched = _watched(transaction, held, requests.watched, now)
+    watched, attaches = _observed(transaction, held, requests, now)
     handout = JobHandout(changes, references, most)
     handout.answer_again(rows.given)
     handout.give(requests.wants, totals, most_running)
     changes.store()
-    return ExchangeOutcome(verdicts, held, watched, handout)
+    return ExchangeOutcome(verdicts, held, watched, handout, attaches)
 
 
-def _watched(transaction: Transaction, held: HeldJobs, known: frozenset[int] | None, now: int) -> list[int]:
-    """Return the held jobs whose output a user watches and that the daemon does not send yet."""
-    if known is None or not held.known:
-        return []
+def _observed(
+    transaction: Transaction, held: HeldJobs, requests: Requests, now: int
+) -> tuple[list[int], list[AttachRow]]:
+    """Return the held jobs that a user watches, and sessions with held jobs, as far as they are new."""
+    if (requests.watched is None and requests.attached is None) or not held.known:
+        return [], []
     mine = {one.job_id for one in held.known}
     found = pending_work.find_watched(transaction, now - INTEREST)
-    return sorted({one.job_id for one in found} & mine - known)
+    watched = {one.job_id for one in found if one.state == WATCHED} & mine
+    attaching = {one.job_id for one in found if one.state == ATTACHING} & mine
+    if requests.watched is None:
+        watched = set()
+    sessions: list[AttachRow] = []
+    if attaching and requests.attached is not None:
+        waiting = attach_sessions.unanswered(transaction, sorted(attaching))
+        sessions = [one for one in waiting if one.session_token not in requests.attached]
+    return sorted(watched - (requests.watched or frozenset())), sessions

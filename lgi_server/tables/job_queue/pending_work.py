@@ -1,4 +1,4 @@
-"""What resources wait for: queued jobs to take, jobs to abort, and jobs whose output a user watches."""
+"""What resources wait for: jobs to take and to abort, and those that a user watches or attaches to."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ class PendingJob:
         return self.job_id, self.state, self.excluded
 
 
-# The state of a PendingJob whose output a user watches.
-WATCHED = "watched"
+# The states of a PendingJob whose output a user watches, and of one that a user attaches to.
+WATCHED, ATTACHING = "watched", "attaching"
 # Targets or requests in one statement; SQLite takes no more than 500 parts.
 AT_ONCE = 50
 
@@ -130,14 +130,22 @@ def _run(transaction: Transaction, queries: Sequence[_Query]) -> list[PendingJob
 
 
 def find_watched(transaction: Transaction, since: int) -> list[PendingJob]:
-    """Return the running jobs whose output a user has requested since a time and that is not complete."""
+    """Return the running jobs whose output a user has requested since a time and that is not complete.
+
+    Those with a session of LGI_attach that no daemon has answered are ATTACHING.
+    """
     rows = transaction.rows(
-        "SELECT job_queue.job_id AS job_id, application, target_resources FROM job_tails"
+        "SELECT job_queue.job_id AS job_id, %s AS why, application, target_resources FROM job_tails"
         " JOIN job_queue ON job_queue.job_id = job_tails.job_id"
-        " WHERE asked > %s AND complete = 0 AND state NOT IN ('queued', 'finished', 'aborted')",
+        " WHERE asked > %s AND complete = 0 AND state NOT IN ('queued', 'finished', 'aborted')"
+        " UNION ALL SELECT job_queue.job_id, %s, application, target_resources FROM attach_sessions"
+        " JOIN job_queue ON job_queue.job_id = attach_sessions.job_id"
+        " WHERE daemon_seen = 0 AND ended = 0 AND state = 'running'",
+        WATCHED,
         since,
+        ATTACHING,
     )
     return [
-        PendingJob(row["job_id"], WATCHED, row["application"], comma_lists.split(row["target_resources"]))
+        PendingJob(row["job_id"], row["why"], row["application"], comma_lists.split(row["target_resources"]))
         for row in rows
     ]
