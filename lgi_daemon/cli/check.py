@@ -38,6 +38,8 @@ def _lines(configuration: Configuration, fast: int, slow: int) -> Iterator[str]:
     yield f"the resource takes {_rules(configuration.rules)}"
     if configuration.gpus:
         yield f"jobs may request {len(configuration.gpus)} GPUs: {comma_lists.join(configuration.gpus)}"
+    if configuration.attach:
+        yield "owners of running jobs may attach to them (LGI_attach)"
     if configuration.load_limit:
         yield f"no work is asked for while the load is above {configuration.load_limit}"
     for project in configuration.projects:

@@ -79,6 +79,8 @@ class Configuration:
     load_limit: int = 0
     # The GPUs that jobs may request, by the names that CUDA_VISIBLE_DEVICES takes.
     gpus: tuple[str, ...] = ()
+    # Owners of jobs may attach to them (LGI_attach).
+    attach: bool = False
 
 
 def load(file: Path, as_root: bool, check_host: bool = True) -> Configuration:
@@ -122,7 +124,10 @@ def _configuration(file: Path, root: Section, as_root: bool, check_host: bool) -
     rules = replace(_rules(resource), gpus=len(gpus))
     uids = sandbox_uids(resource, rules.job_limit)
     load_limit = resource.optional_number("load_limit")
-    return Configuration(file.absolute(), credentials, run_directory, rules, projects, uids, load_limit, gpus)
+    attach = resource.optional_choice("attach")
+    return Configuration(
+        file.absolute(), credentials, run_directory, rules, projects, uids, load_limit, gpus, attach
+    )
 
 
 def _gpus(resource: Section) -> tuple[str, ...]:

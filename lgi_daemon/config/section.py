@@ -95,6 +95,13 @@ class Section:
         """Return a whole number, 0 when it is missing. Raise ConfigurationError when it is too large."""
         return self._number(name, self.optional(name) or "0", 0, most)
 
+    def optional_choice(self, name: str) -> bool:
+        """Return whether a value is ``yes``; False when it is missing. Raise ConfigurationError unless no."""
+        text = self.optional(name) or "no"
+        if text not in {"yes", "no"}:
+            raise ConfigurationError(f"{self.path}/{name} is {text[:40]!r}: it must be yes or no")
+        return text == "yes"
+
     def _number(self, name: str, text: str, least: int, most: int) -> int:
         number = whole_number.read(text, least, most)
         if number is None:

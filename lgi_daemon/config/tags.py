@@ -40,7 +40,7 @@ PROJECT = Level(
 RESOURCE = Level(
     _LIMITS
     | {"resource_certificate_file", "resource_key_file", "run_directory", "job_sandbox_uids"}
-    | {"number_of_projects", "load_limit", "gpus"},
+    | {"number_of_projects", "load_limit", "gpus", "attach"},
     {"project": PROJECT},
 )
 ROOT = Level(frozenset({"ca_certificate_file", SITE_TAGS}), {"resource": RESOURCE})

@@ -33,7 +33,8 @@ class Program:
 
     ``uid`` is None for the own user. ``output`` is a descriptor, ``with_errors`` when both outputs go there.
     ``namespace`` is the descriptor of a mount namespace, -1 for this one. ``is_job`` when nobody waits for
-    its end; a file with the name of the program and `HOLD` is deleted before it runs.
+    its end; a file with the name of the program and `HOLD` is deleted before it runs. ``session`` are the
+    descriptors of standard input and error of one that a user speaks with, at a terminal if they are one.
     """
 
     command: Sequence[str]
@@ -44,6 +45,7 @@ class Program:
     with_errors: bool = False
     namespace: int = -1
     is_job: bool = False
+    session: tuple[int, int] | None = None
 
 
 class Child:
@@ -100,7 +102,8 @@ class ForkServer:
             undo.callback(ours.close)
             with its, open(os.devnull, "wb") as nothing:
                 output = program.output if program.output >= 0 else nothing.fileno()
-                files = [its.fileno(), output, *([program.namespace] if program.namespace >= 0 else [])]
+                namespace = [program.namespace] if program.namespace >= 0 else []
+                files = [its.fileno(), output, *(program.session or ()), *namespace]
                 self._send(_request(program), array.array("i", files))
             child = Child(ours)
             undo.pop_all()
@@ -178,7 +181,7 @@ class ForkServer:
 def _request(program: Program) -> bytes:
     variables = [f"{name}={value}" for name, value in program.environment.items()]
     fields = [
-        "job" if program.is_job else "script",
+        "job" if program.is_job else "session" if program.session else "script",
         "" if program.uid is None else str(program.uid),
         "errors" if program.with_errors else "",
         str(program.directory),

@@ -59,22 +59,22 @@ def main(descriptor: int) -> None:
 def _serve(control: socket.socket, channels: dict[int, int], libc: Any) -> bool:
     """Start one program; return False once the daemon has gone. The end of a job is said to nobody."""
     data, ancillary, _flags, _address = control.recvmsg(
-        LONGEST, socket.CMSG_SPACE(3 * 4), socket.MSG_CMSG_CLOEXEC
+        LONGEST, socket.CMSG_SPACE(5 * 4), socket.MSG_CMSG_CLOEXEC
     )
     if not data:
         return False
     files = array.array("i")
     for _level, _kind, sent in ancillary:
         files.frombytes(sent)
-    channel, output, *namespace = files
+    channel, output, *others = files
     try:
         pid = os.fork()
     except OSError:
         # The end of the channel says so.
         pid = -1
     if pid == 0:
-        _run(data.decode("utf-8", "surrogateescape").split("\0"), channel, output, namespace, libc)
-    for descriptor in (output, *namespace):
+        _run(data.decode("utf-8", "surrogateescape").split("\0"), channel, output, others, libc)
+    for descriptor in (output, *others):
         os.close(descriptor)
     if pid > 0 and not data.startswith(b"job\0"):
         channels[pid] = channel
@@ -107,8 +107,8 @@ def _reap(control: socket.socket, channels: dict[int, int], daemon: int) -> None
             os.kill(daemon, signal.SIGCHLD)
 
 
-def _run(fields: list[str], channel: int, output: int, namespace: list[int], libc: Any) -> None:
-    """Become the program of a request; never return."""
+def _run(fields: list[str], channel: int, output: int, others: list[int], libc: Any) -> None:
+    """Become the program of a request; never return. ``others``: input and errors of a session, namespace."""
     try:
         kind, uid, errors, directory, count, *words = fields
         os.setsid()
@@ -120,13 +120,13 @@ def _run(fields: list[str], channel: int, output: int, namespace: list[int], lib
             # While it is there the program was never run. Missing when there was no room for it.
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{words[0]}{HOLD}")
+        streams, namespace = _streams(kind, output, bool(errors), others)
         os.umask(0o077)
         for number in namespace:
             # It begins in the root directory.
             _check(libc.setns(number, _NEW_NAMESPACE))
             os.chdir(directory)
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for number, source in enumerate((nothing, output, output if errors else nothing)):
+        for number, source in enumerate(streams):
             os.dup2(source, number)
         # Python ignores them, and so would the program.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -139,6 +139,19 @@ def _run(fields: list[str], channel: int, output: int, namespace: list[int], lib
         os._exit(_MISSING)
     finally:
         os._exit(_NOT_STARTED)
+
+
+def _streams(kind: str, output: int, errors: bool, others: list[int]) -> tuple[list[int], list[int]]:
+    """Return the standard streams of a program, and the namespace, if any. A terminal becomes its own."""
+    if kind == "session":
+        if os.isatty(others[0]):
+            import fcntl
+            import termios
+
+            fcntl.ioctl(others[0], termios.TIOCSCTTY, 0)
+        return [others[0], output, others[1]], others[2:]
+    nothing = os.open(os.devnull, os.O_RDWR)
+    return [nothing, output, output if errors else nothing], others
 
 
 def _execute(arguments: list[str], environment: dict[str, str]) -> None:

@@ -53,6 +53,11 @@ class JobCgroups:
             raise
         self._limits[reference] = megabytes
 
+    def join(self, reference: str, pid: int) -> None:
+        """Put a further process into the cgroup of a job, if it has one. Raise OSError when that fails."""
+        if self.has(reference):
+            _write(self._folder(reference) / "cgroup.procs", pid)
+
     def set_limit(self, reference: str, megabytes: int) -> None:
         """Give the cgroup of a job another limit, unless it has that one. Raise OSError when that fails."""
         if self._limits[reference] != megabytes:

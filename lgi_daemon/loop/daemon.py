@@ -16,6 +16,7 @@ from lgi_daemon.claiming.vacancies import VacancyFinder
 from lgi_daemon.config.model import Configuration
 from lgi_daemon.execution.scripts import Scripts, ScriptTimeouts
 from lgi_daemon.files.disk_space import DiskSpace
+from lgi_daemon.jobs.attach_sessions import AttachSessions
 from lgi_daemon.jobs.circuit_breaker import CircuitBreaker
 from lgi_daemon.jobs.disk_watch import DiskWatch
 from lgi_daemon.jobs.error_isolation import ErrorIsolation
@@ -112,6 +113,9 @@ class Daemon:
         )
         self.fetcher.claimer.reservations.time_left = self.lifetime_limit.time_left
         self.output_sender = OutputSender(self.servers, self.jobs, self.stopping, threaded=at_once > 0)
+        self.attach_sessions = AttachSessions(
+            self.servers, self.jobs, lambda: self.fetcher.configuration.attach and not self.stopping()
+        )
         self._exchange_by(ErrorIsolation(self.clock, disk), system_limits, disk, slow)
         self.long_polls = LongPolls(
             self.servers,
@@ -139,6 +143,7 @@ class Daemon:
             exchange_jobs=ExchangeJobs(self.servers, isolation),
             vacancy_finder=self.vacancy_finder,
             output_sender=self.output_sender,
+            attach_sessions=self.attach_sessions,
             disk=disk,
         )
         self.exchanges = ExchangeRounds(exchanger, fetcher, self._server_workers, self._report_pause)
@@ -252,6 +257,7 @@ class Daemon:
     def close(self) -> None:
         """Return when all calls and scripts under way have ended; jobs run on without the daemon."""
         self.held_exchanges.close()
+        self.attach_sessions.close()
         self._server_workers.close()
         self._script_workers.close()
         self._disk_workers.close()

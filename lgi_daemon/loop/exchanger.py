@@ -15,6 +15,7 @@ from lgi_daemon.claiming.returned_jobs import ReturnedJobs
 from lgi_daemon.claiming.vacancies import Vacancies, VacancyFinder
 from lgi_daemon.config.model import ProjectSettings
 from lgi_daemon.files.disk_space import DiskSpace
+from lgi_daemon.jobs.attach_sessions import AttachSessions
 from lgi_daemon.jobs.exchange_jobs import ExchangeJobs, Reported
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.job_table import JobTable
@@ -45,6 +46,7 @@ class Exchanger:
         exchange_jobs: ExchangeJobs,
         vacancy_finder: VacancyFinder,
         output_sender: OutputSender,
+        attach_sessions: AttachSessions,
         disk: DiskSpace,
     ) -> None:
         """Take the jobs of ``jobs``, and the configuration of ``fetcher``."""
@@ -56,6 +58,7 @@ class Exchanger:
         # What was logged of items that servers cannot read.
         self._refusals: set[str] = set()
         self._output_sender = output_sender
+        self._attach_sessions = attach_sessions
         self.disk = disk
         self._machine_reports = MachineReports(jobs, lambda: fetcher.configuration)
         claimer = fetcher.claimer
@@ -118,6 +121,7 @@ class Exchanger:
             references,
             self._output_sender.sending(project, server),
             self._machine_reports.news(project, server),
+            self._attach_sessions.known(project, server),
         )
 
     def _reject(self, project: str, server: str, reported: list[Reported]) -> None:
@@ -206,6 +210,7 @@ class Exchanger:
         self.exchange_jobs.apply_holds(outgoing.held, answer.holds)
         self._accept(answer, announcement)
         self._output_sender.start(project, server, answer.watched)
+        self._attach_sessions.start(project, server, answer.attaches)
         self._fetcher.sessions.log_others(project, server, answer.other_daemons)
         self._log_refused(server, answer)
         self._restored_servers.tell_ends(project, server, answer)

@@ -127,7 +127,7 @@ class HeldExchanges:
             self._held.pop(place, None)
 
     def _next(self, answer: ExchangeAnswer, began: float) -> float:
-        if answer.jobs or answer.holds or answer.watched:
+        if answer.jobs or answer.holds or answer.watched or answer.attaches:
             self.wake()
             return DELAY
         return DELAY if self._clock() >= began + EARLY_SECONDS else EARLY_DELAY

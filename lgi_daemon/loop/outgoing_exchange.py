@@ -15,6 +15,7 @@ class OutgoingExchange:
     """Reports of jobs that were here, then ``returned`` ones of jobs that were never; holds; what is wanted.
 
     ``watched`` are the jobs whose output is sent, ``machine`` is what has changed of this machine.
+    ``attached`` are the sessions of LGI_attach that are known.
     """
 
     reported: tuple[Reported, ...] = ()
@@ -24,6 +25,7 @@ class OutgoingExchange:
     references: tuple[StoredReference, ...] = ()
     watched: tuple[str, ...] = ()
     machine: MachineState | None = None
+    attached: tuple[str, ...] = ()
 
     @property
     def has_reports(self) -> bool:
@@ -42,7 +44,7 @@ class OutgoingExchange:
         """
         kinds = [
             OutgoingExchange(reported=self.reported, returned=self.returned),
-            OutgoingExchange(held=self.held, watched=self.watched),
+            OutgoingExchange(held=self.held, watched=self.watched, attached=self.attached),
             OutgoingExchange(vacancies=self.vacancies, references=self.references, watched=self.watched),
         ]
         kinds = [one for one in kinds if one.has_reports or one.held or one.references]
@@ -74,6 +76,7 @@ class OutgoingExchange:
             references=tuple(_reference(one) for one in self.references[:MOST_REFERENCES]),
             watched=self.watched,
             machine=self.machine,
+            attached=self.attached,
         )
 
 

@@ -55,6 +55,30 @@ class Project:
                 if started in block.text:
                     wait_for(lambda line=command, what=expected: _prints(terminal, line, what), 60)
 
+    def allow_attach(self) -> None:
+        """Allow LGI_attach on server and resource, as the guides say, and start both again."""
+        server, resource = self.directory / "server/LGI_server.cfg", self.directory / "desktop/LGI.cfg"
+        server.write_text(server.read_text().replace("# attach = no", "attach = yes"))
+        resource.write_text(
+            resource.read_text().replace("<resource>", "<resource> <attach> yes </attach>", 1)
+        )
+        for pid in self._processes("LGI_server", "LGI_daemon"):
+            os.kill(pid, signal.SIGTERM)
+        wait_for(lambda: not self._processes("LGI_server", "LGI_daemon"))
+        (grid,) = [block for block in blocks(ROOT / "SETUP.md", "sh") if "LGI_setup grid" in block.text]
+        self.terminal.run(grid)
+
+    def _processes(self, *programs: str) -> list[int]:
+        """The processes of these programs that work in the directory."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*/cwd"):
+            with suppress(OSError):
+                words = (entry.parent / "cmdline").read_bytes().decode("utf-8", "replace")
+                is_here = Path(os.readlink(entry)).is_relative_to(self.parent) or str(self.parent) in words
+                if is_here and any(f"/{program}\0" in words for program in programs):
+                    found.append(int(entry.parent.name))
+        return found
+
     def close(self) -> None:
         """End everything and remove the directory."""
         self.terminal.close()
@@ -78,6 +102,7 @@ def project() -> Iterator[Project]:
     made = Project()
     try:
         made.follow(ROOT / "SETUP.md", made.terminal)
+        made.allow_attach()
         yield made
     finally:
         made.close()

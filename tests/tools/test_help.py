@@ -12,6 +12,7 @@ import pytest
 
 import lgi_tools
 from lgi_protocol import LGI_VERSION
+from lgi_tools.commands.attach import main as attach
 from lgi_tools.commands.certificates import main as certificates
 from lgi_tools.commands.clean import main as clean
 from lgi_tools.commands.explain import main as explain
@@ -55,6 +56,7 @@ TOOLS = {
     "LGI_resubmit": resubmit,
     "LGI_get": get,
     "LGI_hold": hold,
+    "LGI_attach": attach,
     "LGI_share": share,
     "LGI_flow": flow,
     "LGI_release": release,
