@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ fi
 [ -e broken ] && { printf 'LGI.cfg: \\033[2J no such tag\\n' >&2; exit 1; }
 echo "$*" >> starts
 rm -f runhere/.lock
+[ -e dies ] && { "$0" inside > /dev/null 2>&1 < /dev/null; exit 0; }
 setsid "$0" inside > /dev/null 2>&1 < /dev/null &
 until [ -s runhere/.lock ]; do sleep 0.05; done
 """
@@ -64,19 +66,22 @@ class Site:
             (directory / mark).touch()
         for path in (directory, directory / "runhere"):
             path.chmod(0o777)
-        self.tables[name] = more or f'address = "127.0.0.1"\ndirectory = "{name}"\n'
+        self.tables[name] = f'address = "127.0.0.1"\ndirectory = "{directory}"\n{more}'
         self.write()
         return directory
 
     def write(self) -> None:
         """Write the file of the hosts."""
-        usual = f'user = "{self.host.user}"\nport = {self.host.port}\nprogram = "./LGI_daemon"\n'
+        usual = (
+            f'user = "{self.host.user}"\nport = {self.host.port}\nprogram = "{self.host.home}/LGI_daemon"\n'
+        )
         hosts = "".join(f"[hosts.{name}]\n{table}" for name, table in self.tables.items())
         self.file.write_text(f"[defaults]\n{usual}{hosts}")
 
     def words(self, *words: str) -> tuple[str, ...]:
         """The words of a call."""
-        return (*words, "--hosts", str(self.file), "--ssh-config", str(self.configuration))
+        files = ("--hosts", str(self.file), "--ssh-config", str(self.configuration))
+        return (*words, *files, "--timeout", "600")
 
     def pid(self, name: str) -> int:
         """The process that has signed the run directory."""
@@ -107,7 +112,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def test_daemons_that_do_not_run_are_started_and_others_left(site: Site, run: Run) -> None:
     """Each is looked at again; with --force all are started anew; stop ends them."""
     site.add("a")
-    site.add("b", 'address = "127.0.0.1"\ndirectory = "b"\noptions = ["-ft", "60"]\n')
+    site.add("b", 'options = ["-ft", "60"]\n')
 
     before = run(main, *site.words("status"))
     one = run(main, *site.words("restart", "a"))
@@ -133,8 +138,8 @@ def test_a_daemon_that_cannot_run_is_named_with_its_reason(site: Site, run: Run)
     site.add("good")
     site.add("broken", marks=("broken",))
     site.add("dies", marks=("dies",))
-    site.add("lost", f'address = "127.0.0.1"\nport = {free_port()}\n')
-    site.add("empty", 'address = "127.0.0.1"\ndirectory = "nowhere"\n')
+    site.add("lost", f"port = {free_port()}\n")
+    shutil.rmtree(site.add("empty"))
 
     code, shown, _ = run(main, *site.words("restart", "--json"))
     run(main, *site.words("stop", "good"))
@@ -146,8 +151,8 @@ def test_a_daemon_that_cannot_run_is_named_with_its_reason(site: Site, run: Run)
     assert states == expected | {"empty": "failed"}
     assert "the daemon does not start: LGI.cfg: " in found["broken"]["message"]
     assert "\x1b" not in found["broken"]["message"]
-    assert "has ended after its start: LGI.log in dies has the reason" in found["dies"]["message"]
-    assert "there is no directory nowhere" in found["empty"]["message"]
+    assert f"after its start: LGI.log in {site.host.home}/dies has the reason" in found["dies"]["message"]
+    assert f"there is no directory {site.host.home}/empty" in found["empty"]["message"]
     for name in states:
         del site.tables[name]
 
@@ -168,7 +173,7 @@ def test_a_run_directory_that_another_process_has_signed_is_of_no_daemon(site: S
     """A pid is given again; a signature is of one boot of one host."""
     directory = site.add("old")
     del site.tables["old"]
-    host = Host("old", "127.0.0.1", site.host.user, site.host.port, "old")
+    host = Host("old", "127.0.0.1", site.host.user, site.host.port, str(directory))
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
     states = []
