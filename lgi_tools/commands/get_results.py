@@ -79,6 +79,9 @@ class Getter:
         own = self.own_directory(job)
         relative = (_FLAT if own else self.pattern).path(job, name)
         directory = Path(own.directory) if own else self.directory
+        if own and relative.startswith("."):
+            # It might be a home or a repository of git, where hidden files set up programs.
+            raise UnsafePathError(f"a hidden file is not brought: LGI_get {job.id} -d DIR fetches it")
         with self._guard:
             self.matched.update(one for one in self.only if fnmatchcase(name, one))
             owner = self._taken.setdefault(str(directory / relative), job.id)

@@ -121,6 +121,11 @@ class _Arriving:
         path = self._place / one.name
         try:
             if "/" in one.name:
+                if one.name.startswith("."):
+                    # A directory such as .git sets up programs.
+                    raise UnsafePathError(
+                        f"it is in a hidden directory: LGI_get {self._found.job_id} fetches it"
+                    )
                 prepare(self._place, one.name)
             if path.is_dir():
                 self.faults.append(f"{one.name} is a directory here: move it away")

@@ -74,6 +74,21 @@ def test_a_file_that_is_in_the_way_is_kept(grid: Grid, tool: Run) -> None:
     assert not Path("elsewhere").exists()
 
 
+def test_hidden_files_are_brought_on_request_only(grid: Grid, tool: Run) -> None:
+    """A resource could set up programs in a home, or in a repository of git: none is made there unasked."""
+    number = submitted(tool, "-d", ".", "--output", "**", "x")
+    end(grid, tool, number, **{".profile": "evil", ".git%2Fhooks%2Fx": "evil", "a%2F.hidden": "a result"})
+
+    code, _, err = tool(get, number)
+    asked = tool(get, number, "-d", "own")
+
+    assert code == 1
+    assert err.count("a hidden file is not brought") == 2
+    hidden = {str(path) for path in Path().rglob(".*")}
+    assert hidden == {"a/.hidden", *(f"own/{number}/{name}" for name in (".git", ".profile", "a/.hidden"))}
+    assert asked[0] == 0
+
+
 def test_results_of_a_job_that_is_waited_for_come_at_once(run: Run, server: CannedServer) -> None:
     """Also when no record of it can be written, which is a warning."""
     stored = stores(server, {"energy.dat": b"42"})
