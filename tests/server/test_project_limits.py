@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -86,15 +87,17 @@ def test_a_project_runs_no_more_jobs_than_its_limit_by_the_calls_of_old_daemons(
 
 
 def test_a_daemon_that_waits_gets_a_job_when_another_one_ends(grid: Grid) -> None:
-    """The call that waits is answered by the end, not by its timeout."""
+    """Whether it has begun to wait before or after that."""
     user = grid.user()
     one, two = daemon(grid), daemon(grid, "res2@cluster", "daemon-2")
     jobs = [user.submit() for _ in range(3)]
     given = one.want(2)
 
-    one.report(end_of(given[0]))
     wants = Exchange(wants=(Want(HELLO, 1, ""),), references=references(1))
-    found = two.post(wants, 60).jobs
+    with ThreadPoolExecutor(1) as waiting:
+        answer = waiting.submit(two.post, wants, 60)
+        one.report(end_of(given[0]))
+        found = answer.result().jobs
 
     assert [int(job.description.job_id) for job in found] == jobs[2:]
 

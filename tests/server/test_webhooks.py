@@ -126,7 +126,7 @@ def test_an_answer_that_does_not_end_is_cut(server: WebhookServer, kind: str) ->
     finally:
         end.set()
 
-    assert time.monotonic() - begin < 30
+    assert time.monotonic() - begin < 60
 
 
 def test_an_answer_of_failure_is_none_of_success(server: WebhookServer) -> None:
