@@ -314,7 +314,7 @@ def test_an_administrator_revokes_tokens_in_json(grid: Grid, api: Api) -> None:
 
 
 def test_every_call_of_users_is_an_operation() -> None:
-    """And needs the same scope of a token. Bytes of a terminal, which need a certificate, are none of JSON."""
+    """And needs the same scope of a token. The bytes of a terminal, which need a certificate, are no JSON."""
     found = {one.route.name: one.route.scopes for one in blueprint.OPERATIONS if one.name != "list_job_files"}
     streams = {"interface_attach_job", "interface_attach_stream"}
     calls = {route.name: route.scopes for route in interfaces.ROUTES if route.name not in streams}
