@@ -74,7 +74,8 @@ class Terminal:
 
     def __enter__(self) -> Self:
         """Wait until the shell is there."""
-        self.wait_for("$ ")
+        self.type("echo re''ady\n")
+        self.wait_for("ready")
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -121,8 +121,9 @@ def test_bytes_go_both_ways_once_and_in_order(scene: Scene) -> None:
 def test_a_held_call_of_either_end_is_answered_with_the_bytes_of_the_other(scene: Scene) -> None:
     """At once, whichever worker has the calls; and with the end of the session."""
     session = scene.begin()
-    # Their first calls store that they are there.
+    # A call that stores that an end is there is answered at once.
     scene.of_daemon(session)
+    scene.later(-1000, "user_seen", "daemon_seen")
 
     heard = while_held(lambda: scene.of_daemon(session, wait="50"), lambda: scene.of_user(session, data="61"))
     said = while_held(
@@ -319,6 +320,7 @@ def test_a_session_ends_with_its_job(scene: Scene) -> None:
     scene.of_daemon(session)
     scene.of_daemon(other)
     scene.daemon.report(end_of(scene.job))
+    scene.grid.set_job(int(scene.job_id), state_time_stamp=int(time.time()) + 100)
     assert not scene.of_user(session).has_ended
 
     scene.grid.set_job(int(scene.job_id), state_time_stamp=int(time.time()) - AFTER_JOB - 5)
@@ -335,7 +337,7 @@ def test_the_history_says_who_was_attached_and_how_long_and_nothing_else(scene: 
     session = scene.begin()
     scene.of_user(session, data=encode(b"PASSWORD"))
     scene.of_daemon(session, data=encode(b"PASSWORD"))
-    scene.later(90, "begun")
+    scene.later(900, "begun")
     scene.of_user(session, close="1")
 
     history, log = scene.history(), scene.grid.log.read_text()
