@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import pytest
 
@@ -73,8 +74,23 @@ def cost(grid: Grid, call: Callable[[], object]) -> int:
     return made - min(made, 2 * WORKERS * len(heartbeats(grid) - beats))
 
 
-def test_the_budgets_of_all_calls_hold(grid: Grid) -> None:
-    """job state 2, lock, unlock 4, update 5, work 6 for any limit, submit 6, delete 5, list 2, detail 2."""
+def excess(measured: Callable[[], dict[str, int]], most: dict[str, int]) -> dict[str, int]:
+    """What costs more than it may, in each of three measurements.
+
+    A slow machine stores aside what belongs to a call while it is made, once more than it should.
+    """
+    over = dict(most)
+    for _ in range(3):
+        found = measured()
+        over = {name: found[name] for name in over if found[name] > most[name]}
+        if not over:
+            break
+    return over
+
+
+def all_costs(grid: Grid) -> dict[str, int]:
+    """What each call costs in a project that was empty before."""
+    grid.clear()
     user = grid.user()
     user.groups = "theor, cyttron"
     resource = grid.resource("res1@cluster")
@@ -110,7 +126,11 @@ def test_the_budgets_of_all_calls_hold(grid: Grid) -> None:
     resource.sign_off()
     grid.set_job(jobs[1], state="running")
     measured["abort"] = of(lambda: user.delete(jobs[1]))
+    return measured
 
+
+def test_the_budgets_of_all_calls_hold(grid: Grid) -> None:
+    """job state 2, lock, unlock 4, update 5, work 6 for any limit, submit 6, delete 5, list 2, detail 2."""
     budgets = {
         "submit": 6,
         "list": 2,
@@ -133,7 +153,7 @@ def test_the_budgets_of_all_calls_hold(grid: Grid) -> None:
         "server list": 1,
         "resource list": 1,
     }
-    assert {name: count for name, count in measured.items() if count > budgets[name]} == {}, measured
+    assert excess(lambda: all_costs(grid), budgets) == {}
 
 
 def test_a_submit_under_a_limit_keeps_its_budget(grid: Grid) -> None:
@@ -143,7 +163,7 @@ def test_a_submit_under_a_limit_keeps_its_budget(grid: Grid) -> None:
     user = grid.user()
     user.submit()
 
-    assert cost(grid, user.submit) <= 6
+    assert excess(lambda: {"submit": cost(grid, user.submit)}, {"submit": 6}) == {}
 
 
 def test_names_and_labels_add_no_statement(grid: Grid) -> None:
@@ -151,20 +171,20 @@ def test_names_and_labels_add_no_statement(grid: Grid) -> None:
     grid.resource()
     user = grid.user()
     named = {"job_name": "sweep", "labels": "T=300\nkind=md"}
-    first = user.submit(**named)
 
     def listed(**filters: str) -> int:
         return cost(grid, lambda: user.post("interface_job_state", show="labels, times", **filters))
 
-    made = {
-        "submit": cost(grid, lambda: user.submit(**named)),
-        "list by name": listed(job_name="sweep"),
-        "list by labels": listed(labels=named["labels"]),
-        "delete": cost(grid, lambda: user.delete(first)),
-    }
+    def measured() -> dict[str, int]:
+        first = user.submit(**named)
+        return {
+            "submit": cost(grid, lambda: user.submit(**named)),
+            "list by name": listed(job_name="sweep"),
+            "list by labels": listed(labels=named["labels"]),
+            "delete": cost(grid, lambda: user.delete(first)),
+        }
 
-    most = {"submit": 6, "list by name": 2, "list by labels": 3, "delete": 5}
-    assert {name: one for name, one in made.items() if one > most[name]} == {}
+    assert excess(measured, {"submit": 6, "list by name": 2, "list by labels": 3, "delete": 5}) == {}
 
 
 @pytest.mark.parametrize("number", [2, 64])
@@ -173,12 +193,12 @@ def test_a_delete_of_many_jobs_keeps_its_budget(grid: Grid, number: int) -> None
     grid.resource()
     user = grid.user()
 
-    def measured() -> int:
+    def measured() -> dict[str, int]:
         jobs = [user.submit() for _ in range(number)]
-        return cost(grid, lambda: user.post("interface_delete_jobs", job_ids=f"{jobs[0]}-{jobs[-1]}"))
+        numbers = f"{jobs[0]}-{jobs[-1]}"
+        return {"delete": cost(grid, lambda: user.post("interface_delete_jobs", job_ids=numbers))}
 
-    # As of exchanges: a slow machine stores aside what belongs to the call while it is made.
-    assert any(measured() <= 7 for _ in range(3))
+    assert excess(measured, {"delete": 7}) == {}
 
 
 def test_a_submit_with_an_id_keeps_its_budget(grid: Grid) -> None:
@@ -188,18 +208,30 @@ def test_a_submit_with_an_id_keeps_its_budget(grid: Grid) -> None:
     user = grid.user()
     user.submit()
 
-    assert cost(grid, lambda: user.submit(request_id="r1")) <= 6
-    assert cost(grid, lambda: user.submit(request_id="r1")) == 2
+    numbers = count()
+
+    def measured() -> dict[str, int]:
+        request = f"r{next(numbers)}"
+        return {
+            "first": cost(grid, lambda: user.submit(request_id=request)),
+            "again": cost(grid, lambda: user.submit(request_id=request)),
+        }
+
+    assert excess(measured, {"first": 6, "again": 2}) == {}
 
 
 @pytest.mark.parametrize(("number", "at_most", "most"), [(1, 0, 13), (8, 0, 13), (1, 8, 19), (8, 8, 19)])
 def test_the_end_of_elements_keeps_its_budget(grid: Grid, number: int, at_most: int, most: int) -> None:
     """Which of their arrays has a limit is one more; seven release the next ones, however many they are."""
     user, one = grid.user(), daemon(grid)
-    post(user, elements(range(1, 25)), 24, at_most=str(at_most))
-    reports = tuple(end_of(job, b"out") for job in one.want(number))
 
-    assert cost(grid, lambda: one.post(Exchange(reports))) <= most
+    def measured() -> dict[str, int]:
+        grid.run("DELETE FROM job_queue")
+        post(user, elements(range(1, 25)), 24, at_most=str(at_most))
+        reports = tuple(end_of(job, b"out") for job in one.want(number))
+        return {"end": cost(grid, lambda: one.post(Exchange(reports)))}
+
+    assert excess(measured, {"end": most}) == {}
     rows = grid.rows("SELECT COUNT(*) AS n FROM job_queue WHERE lock_state = 0 AND state = 'queued'")
     assert rows[0]["n"] == (8 if at_most else 24 - number)
 
@@ -209,15 +241,15 @@ def test_an_exchange_keeps_its_budget_for_any_number_of_jobs(grid: Grid, number:
     """Caller, five that read, four that write, two that are stored aside: 12; with nothing to do 5."""
     user, one = grid.user(), daemon(grid)
 
-    # A slow machine stores aside what belongs to a call while it is made, once more than it should.
-    measured, times = exchange_costs(grid, one, user, number), 1
-    while times < 3 and (measured["full"] > 12 or measured["idle"] > 5):
-        measured, times = exchange_costs(grid, one, user, number), times + 1
+    measurements: list[dict[str, int]] = []
 
-    assert measured["full"] <= 12, measured
-    assert measured["idle"] <= 5, measured
+    def measured() -> dict[str, int]:
+        measurements.append(exchange_costs(grid, one, user, number))
+        return measurements[-1]
+
+    assert excess(measured, {"full": 12, "idle": 5}) == {}
     done = user.post("interface_job_state", state="finished", limit="0").number("number_of_jobs")
-    assert done == times * number
+    assert done == len(measurements) * number
 
 
 def exchange_costs(grid: Grid, one: ExchangingDaemon, user: UserCalls, number: int) -> dict[str, int]:
