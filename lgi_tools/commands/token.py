@@ -62,7 +62,7 @@ def command() -> None:
     "seconds",
     type=TextParamType("time", _seconds),
     metavar="TIME",
-    help="After how long it ends, as 12h or 90d, at most a year, and never after your certificate"
+    help="Time until it expires, as 12h or 90d: at most a year, and no longer than your certificate"
     " (default: 90d).",
 )
 @click.option(
