@@ -42,8 +42,8 @@ def command(wants_terminal: bool | None, job: str, words: tuple[str, ...], **giv
     """Open a shell, or run COMMAND, in the directory of a running job, on its resource and with its rights.
 
     It needs the permission of the project, of the resource and of the job, and works for jobs of yours that
-    are plain processes. It ends with the job. At a terminal Enter, ~ and . end it, as in ssh. The exit code
-    is that of the command, 255 without a session.
+    are plain processes. The session ends with the job. At a terminal Enter, ~ and . end it, as in ssh. The
+    exit code is that of the command, 255 without a session.
 
     Example: LGI_attach 7 -- tail -n 3 output
     """

@@ -72,7 +72,7 @@ def command() -> None:
 @options.project_options
 @output_json.json_errors
 def create(scopes: tuple[str, ...], seconds: int | None, name: str, as_json: bool, **given: object) -> int:
-    """Print a new token. It is shown this once: nobody can read it later.
+    """Print a new token. It is shown only once: nobody can read it later.
 
     Example: LGI_token create --scope submit --expires 90d --name notebook > token
     """
