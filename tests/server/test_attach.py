@@ -153,7 +153,7 @@ def test_a_session_is_refused_to_all_but_the_owner_of_a_running_job(scene: Scene
     share(scene.user, number, write_access=BOB)
     assert refused(bob) == E.MODIFY_REFUSED
     assert refused(scene.user, queued) == E.STATE
-    assert refused(scene.user, "9999") == E.NO_JOB
+    assert refused(scene.user, "999999999") == E.NO_JOB
     assert refused(scene.user, "x") == E.JOB_ID
     scene.daemon.report(end_of(scene.job))
     assert refused(scene.user) == E.STATE
@@ -269,7 +269,9 @@ def test_a_user_and_a_project_have_so_many_sessions_at_once(scene: Scene) -> Non
     scene.of_user(sessions[0], close="1")
     scene.begin()
     scene.grid.run("UPDATE attach_sessions SET user_name = 'others'")
-    now = int(time.time())
+    # However long this takes, they do not end meanwhile.
+    scene.later(-1000, "begun", "user_seen", "used")
+    now = int(time.time()) + 1000
     for number in range(MOST - MOST_EACH):
         scene.grid.run(
             "INSERT INTO attach_sessions (session_token, job_id, user_name, begun, user_seen, used,"
