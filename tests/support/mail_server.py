@@ -59,7 +59,15 @@ def mail_server(context: ssl.SSLContext | None = None) -> Iterator[MailServer]:
             "auth_required": True,
             "authenticator": made.login,
         }
-    controller = Controller(made, hostname="127.0.0.1", port=made.port, **secure)
+    # A busy machine may take long to start it; a name service is not asked for its name.
+    controller = Controller(
+        made,
+        hostname="127.0.0.1",
+        port=made.port,
+        ready_timeout=60.0,
+        server_hostname="localhost",
+        **secure,
+    )
     controller.start()
     try:
         yield made
