@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 Answer = TypeVar("Answer")
 # Seconds that a held exchange may take after what it waits for, on a busy machine; and how long it waits.
-SOON, LONG = 20.0, 50
+SOON, LONG = 40.0, 50
 
 
 def while_held(call: Callable[[], Answer], act: Callable[[], object]) -> Answer:
