@@ -223,10 +223,10 @@ def test_a_submit_with_an_id_keeps_its_budget(grid: Grid) -> None:
 @pytest.mark.parametrize(("number", "at_most", "most"), [(1, 0, 13), (8, 0, 13), (1, 8, 19), (8, 8, 19)])
 def test_the_end_of_elements_keeps_its_budget(grid: Grid, number: int, at_most: int, most: int) -> None:
     """Which of their arrays has a limit is one more; seven release the next ones, however many they are."""
-    user, one = grid.user(), daemon(grid)
 
     def measured() -> dict[str, int]:
-        grid.run("DELETE FROM job_queue")
+        grid.clear()
+        user, one = grid.user(), daemon(grid)
         post(user, elements(range(1, 25)), 24, at_most=str(at_most))
         reports = tuple(end_of(job, b"out") for job in one.want(number))
         return {"end": cost(grid, lambda: one.post(Exchange(reports)))}
