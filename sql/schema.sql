@@ -68,6 +68,7 @@ CREATE INDEX job_offers ON job_queue (application, state, lock_state, licences, 
 CREATE INDEX job_target ON job_queue (application, queued_for, lock_state, licences, priority, job_id);
 CREATE INDEX job_share ON job_queue (application, queued_for, queued_by, queued_wish, user_priority, priority, job_id);
 CREATE INDEX job_order ON job_queue (state_time_stamp, job_id);
+CREATE INDEX job_by_target ON job_queue (target_resources, state_time_stamp, job_id);
 CREATE INDEX job_deadline ON job_queue (deadline) /*~ WHERE deadline IS NOT NULL */;
 CREATE INDEX job_repository ON job_queue (repository);
 CREATE UNIQUE INDEX job_reference ON job_queue (daemon_reference) /*~ WHERE daemon_reference IS NOT NULL */;
@@ -479,4 +480,4 @@ CREATE TABLE update_undo (
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (20);
+INSERT INTO schema_version (version) VALUES (21);

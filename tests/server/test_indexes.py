@@ -37,6 +37,7 @@ from lgi_server.tables.job_queue import (
     queue_lengths,
     repositories,
     states,
+    target_lists,
     text_search,
 )
 from lgi_server.tables.job_queue.listing import ListCursor
@@ -163,6 +164,15 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "newest by name": lambda one: listing.newest(one, SWEEP, 10, ListCursor(1500, 7)),
     "count by name": lambda one: listing.count(one, replace(SWEEP, since=1500)),
     "list by owner": lambda one: listing.select(one, replace(MARK, owner="theor", target="res1"), 0, 10),
+    "list by target": lambda one: [
+        one.rows(f"SELECT job_id {end} ORDER BY state_time_stamp, job_id LIMIT 10", *values)
+        for end, values in target_lists.ranges(replace(MARK, target="res1"), ["res1"], MARK.readers)
+    ],
+    "newest by target": lambda one: [
+        one.rows(f"SELECT job_id {end} ORDER BY state_time_stamp DESC, job_id DESC LIMIT 10", *values)
+        for end, values in target_lists.ranges(replace(MARK, target="res1"), ["res1"], MARK.readers)
+    ],
+    "values of targets": lambda one: target_lists.texts(one, Selection(("admin",), target="res1"), ["admin"]),
     "list by number": lambda one: listing.select(one, replace(MARK, numbers=((3, 3), (12, 40))), 0, 10),
     "search": lambda one: text_search.search(one, MARK, "none", 10, ListCursor(1500, 7)),
     "commands": lambda one: inputs.begins(one, [7, 8]),

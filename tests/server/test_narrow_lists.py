@@ -1,12 +1,14 @@
 """Lists that are read from the filter that few jobs pass have the same jobs as others, in the same order."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
+from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Transaction
-from lgi_server.tables.job_queue import listing
+from lgi_server.tables.job_queue import listing, target_lists
 from lgi_server.tables.job_queue.listing import ListCursor
 from lgi_server.tables.job_queue.selection import Selection
 from tests.server.test_arrays import elements, outcomes, post
@@ -78,17 +80,82 @@ def test_a_list_has_the_jobs_that_pass_all_filters(mixed: Grid) -> None:
     mixed.database.run(work, write=False)
 
 
+@pytest.fixture
+def many(mixed: Grid, monkeypatch: pytest.MonkeyPatch) -> Grid:
+    """Jobs, of which one has two targets, and a target counts as one with many jobs."""
+    monkeypatch.setattr("lgi_server.tables.job_queue.narrowing._FEW", 0)
+    job_id = mixed.user().submit(target_resources=", ".join(RESOURCES))
+    mixed.set_job(job_id, state_time_stamp=1)
+    return mixed
+
+
+def of_target() -> Iterator[Selection]:
+    """Lists of a resource, with and without what else they may be read with."""
+    for readers, target, since, single in product(
+        (("mark@laptop", "theor"), (OTHER,), ("admin",)), (*RESOURCES, "nowhere"), (0, 2), (False, True)
+    ):
+        yield Selection(readers, target=target, since=since, single=single)
+
+
+def has(job: dict[str, object], one: Selection) -> bool:
+    """Whether a row of a job is of the target, the readers and the time of a selection."""
+    readers, targets = (comma_lists.split(str(job[name])) for name in ("read_access", "target_resources"))
+    return (
+        one.target in targets
+        and bool({*one.readers} & {*readers})
+        and int(str(job["state_time_stamp"])) >= one.since
+        and not (one.single and job["array_id"])
+    )
+
+
+def test_a_list_of_a_target_with_many_jobs_has_each_of_them_once(many: Grid) -> None:
+    """Also those with several targets, in the order of time, and for readers of few jobs."""
+    rows = many.rows("SELECT * FROM job_queue ORDER BY state_time_stamp, job_id")
+    of_admin = Selection(("admin",), target=RESOURCES[1])
+
+    def work(transaction: Transaction) -> None:
+        values = target_lists.texts(transaction, of_admin, of_admin.readers)
+        assert values == (", ".join(RESOURCES), RESOURCES[1])
+        for one in of_target():
+            expected = [job["job_id"] for job in rows if has(job, one)]
+            assert [job.job_id for job in listing.select(transaction, one, 0, 50)] == expected, one
+            assert [job.job_id for job in listing.select(transaction, one, 1, 2)] == expected[1:3], one
+            assert [job.job_id for job in listing.newest(transaction, one, 50, None)] == expected[::-1], one
+            assert listing.count(transaction, one) == len(expected), one
+            assert sum(listing.progress(transaction, one).values()) == len(expected), one
+        check_cursor(transaction, of_admin)
+        unread = replace(of_admin, target="nowhere")
+        assert target_lists.texts(transaction, unread, unread.readers) == ()
+
+    many.database.run(work, write=False)
+
+
+def test_a_list_is_read_by_its_reader_where_targets_have_too_many_values(
+    many: Grid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each value would be a look at an index."""
+    of_admin = Selection(("admin",), target=RESOURCES[1])
+    monkeypatch.setattr("lgi_server.tables.job_queue.target_lists._TEXTS", 1)
+
+    values = many.database.run(
+        lambda transaction: target_lists.texts(transaction, of_admin, of_admin.readers), write=False
+    )
+
+    assert values == ()
+
+
+def check_cursor(transaction: Transaction, one: Selection) -> None:
+    """Check the jobs before and after the third newest one of a selection."""
+    every = listing.newest(transaction, one, 50, None)
+    at = ListCursor(every[2].state_time_stamp, every[2].job_id)
+    assert listing.newest(transaction, one, 2, at) == every[3:5]
+    assert listing.next_newer(transaction, one, 50, at) == every[:2]
+
+
 def test_a_cursor_holds_for_jobs_that_are_looked_up(mixed: Grid) -> None:
     """The page goes on where it was left."""
     one = Selection(("mark@laptop",), target=RESOURCES[0])
-
-    def work(transaction: Transaction) -> None:
-        every = listing.newest(transaction, one, 50, None)
-        at = ListCursor(every[2].state_time_stamp, every[2].job_id)
-        assert listing.newest(transaction, one, 2, at) == every[3:5]
-        assert listing.next_newer(transaction, one, 50, at) == every[:2]
-
-    mixed.database.run(work, write=False)
+    mixed.database.run(lambda transaction: check_cursor(transaction, one), write=False)
 
 
 def test_a_filter_adds_few_statements(mixed: Grid) -> None:

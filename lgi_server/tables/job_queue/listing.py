@@ -1,6 +1,6 @@
 """Lists of the jobs that a user may read: pages, counts, filters."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -8,10 +8,10 @@ from lgi_protocol import comma_lists
 from lgi_protocol.states import has_ended
 from lgi_server.db.transaction import Transaction, placeholders
 from lgi_server.tables.job_access import PART, READ
-from lgi_server.tables.job_queue import elements
+from lgi_server.tables.job_queue import elements, target_lists
 from lgi_server.tables.job_queue.jobs import AT_ONCE, SHORT, JobRow, job_in
 from lgi_server.tables.job_queue.narrowing import narrowed
-from lgi_server.tables.job_queue.selection import Selection
+from lgi_server.tables.job_queue.selection import Parameters, Selection
 
 
 def count(transaction: Transaction, selection: Selection) -> int:
@@ -30,7 +30,8 @@ def count(transaction: Transaction, selection: Selection) -> int:
 
 def progress(transaction: Transaction, selection: Selection) -> dict[str, int]:
     """Return the number of jobs in a selection by state, or by result of those that have ended."""
-    parts, parameters = _once(transaction, selection)
+    # job_queue has no column ended.
+    parts, parameters = _once(transaction, selection, by_target=False)
     found: dict[str, int] = {}
     # Each has an index with all that it reads; there is none with both columns.
     for column in ("state", "ended") if parts else ():
@@ -41,21 +42,41 @@ def progress(transaction: Transaction, selection: Selection) -> dict[str, int]:
     return found
 
 
-def _once(transaction: Transaction, selection: Selection) -> tuple[list[str], list[str | int]]:
+def _once(
+    transaction: Transaction, selection: Selection, *, by_target: bool = True
+) -> tuple[list[str], list[str | int]]:
     """Return the ends of queries that together have each job of a selection once, and their parameters."""
     readers = comma_lists.unique((*selection.readers, comma_lists.ANY))
     parts, parameters = list[str](), list[str | int]()
-    for (number, name), part in product(enumerate(readers), narrowed(transaction, selection)):
+    for number, end, values in _ranges(transaction, selection, readers, by_target=by_target):
         before = readers[:number]
         seen = (
             " AND NOT EXISTS (SELECT 1 FROM job_access AS other WHERE other.job_id = one.job_id"
             f" AND other.role IN ('read', 'part') AND other.name IN ({placeholders(before)}))"
         )
+        parts.append(f"{end}{seen if before else ''}")
+        parameters += [*values, *before]
+    return parts, parameters
+
+
+def _ranges(
+    transaction: Transaction, selection: Selection, readers: Sequence[str], *, by_target: bool = True
+) -> Iterator[tuple[int, str, Parameters]]:
+    """Yield the ranges of indexes that together have a selection: each the end of a query, with parameters.
+
+    Before it stands the place of its reader in ``readers``; the range of a target, which is read unless
+    ``by_target`` is false, has the jobs of them all, and is said to be of the first one.
+    """
+    parts = narrowed(transaction, selection)
+    is_looked_up = any(part.begin for part in parts)
+    targets = target_lists.texts(transaction, selection, readers) if by_target and not is_looked_up else ()
+    if targets:
+        yield from ((0, *one) for one in target_lists.ranges(selection, targets, readers))
+        return
+    for (number, name), part in product(enumerate(readers), parts):
         where, filters = part.filters(name)
         for rows, row_values in part.rows_of(name):
-            parts.append(f"FROM {part.source} WHERE {rows}{where}{seen if before else ''}")
-            parameters += [*row_values, *filters, *before]
-    return parts, parameters
+            yield number, f"FROM {part.source} WHERE {rows}{where}", [*row_values, *filters]
 
 
 def select(transaction: Transaction, selection: Selection, start: int, limit: int) -> list[JobRow]:
@@ -153,14 +174,12 @@ def _merged(
     """
     parts, parameters = list[str](), list[str | int]()
     readers = comma_lists.unique((comma_lists.ANY, *selection.readers))
-    for name, part in product(readers, narrowed(transaction, selection)):
-        where, filters = part.filters(name)
-        for rows, row_values in part.rows_of(name):
-            parts.append(
-                f"SELECT * FROM (SELECT state_time_stamp, job_id FROM {part.source}"
-                f" WHERE {rows}{where}{more[0]} {by_time} LIMIT %s) AS reader{len(parts)}"
-            )
-            parameters += [*row_values, *filters, *more[1], limit]
+    for _, end, values in _ranges(transaction, selection, readers):
+        parts.append(
+            f"SELECT * FROM (SELECT state_time_stamp, job_id {end}{more[0]} {by_time} LIMIT %s)"
+            f" AS reader{len(parts)}"
+        )
+        parameters += [*values, *more[1], limit]
     return " UNION ".join(parts), parameters
 
 
