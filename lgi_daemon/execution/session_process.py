@@ -9,6 +9,7 @@ import select
 import signal
 import struct
 import termios
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -37,7 +38,11 @@ class SessionPlace:
 
 @dataclass
 class SessionProcess:
-    """A program that runs; ``outputs`` are what it writes, by descriptor: False for standard error."""
+    """A program that runs; ``outputs`` are what it writes, by descriptor: False for standard error.
+
+    One thread gives it input, another one reads what it writes and ends it. No descriptor is used that the
+    other thread may have closed: its number may be that of another file by then.
+    """
 
     child: Child
     process: ProcessId
@@ -45,15 +50,19 @@ class SessionProcess:
     input: int
     has_terminal: bool
     outputs: dict[int, bool] = field(default_factory=dict)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def write(self, data: bytes, seconds: float) -> bytes:
         """Give the program some input; return what it has not taken within ``seconds``."""
-        if self.input < 0:
+        source = self.input
+        if source < 0:
             return b""
-        if not _ready(self.input, select.POLLOUT, seconds):
+        if not _ready(source, select.POLLOUT, seconds):
             return data
         try:
-            return data[os.write(self.input, data) :]
+            with self._guard:
+                # It does not wait; -1 when the input was closed meanwhile.
+                return data[os.write(self.input, data) :]
         except BlockingIOError:
             return data
         except OSError:
@@ -63,14 +72,20 @@ class SessionProcess:
 
     def end_input(self) -> None:
         """Let the program read the end of its input."""
-        if self.input >= 0 and not self.has_terminal:
-            os.close(self.input)
-            self.input = -1
+        if not self.has_terminal and (source := self._take_input()) >= 0:
+            os.close(source)
+
+    def _take_input(self) -> int:
+        """Return the descriptor of the input, which nobody uses from now on; -1 if it is closed."""
+        with self._guard:
+            source, self.input = self.input, -1
+        return source
 
     def resize(self, columns: int, lines: int) -> None:
         """Give the terminal, if there is one, another size; the kernel tells the program."""
-        if self.has_terminal and self.input >= 0:
-            fcntl.ioctl(self.input, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        with self._guard:
+            if self.has_terminal and self.input >= 0:
+                fcntl.ioctl(self.input, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def read(self, seconds: float) -> list[tuple[bool, bytes]]:
         """Return what the program writes within ``seconds``: whether it is standard output, and the bytes."""
@@ -102,9 +117,10 @@ class SessionProcess:
                 os.killpg(self.process.pid, signal.SIGHUP)
                 self.child.wait(_GRACE)
         processes.kill_session(self.process, self.mark)
-        for descriptor in {*self.outputs, self.input} - {-1}:
+        descriptors = {*self.outputs, self._take_input()} - {-1}
+        self.outputs = {}
+        for descriptor in descriptors:
             os.close(descriptor)
-        self.outputs, self.input = {}, -1
         self.child.close()
 
 

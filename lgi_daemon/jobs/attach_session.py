@@ -86,7 +86,7 @@ class AttachSession:
             run, problem = job.record.run, self._problem(job)
             if problem or run is None:
                 raise ValueError(problem or "the job has not started")
-            job.is_quiet = False
+            job.is_quiet = job.is_intact = False
             place = SessionPlace(job.context, job.record.reference, run, job.scripts.cgroups)
             terminal = (start.columns, start.lines) if start.has_terminal else None
             self._process = session_process.start(start.command, place, terminal=terminal, term=start.term)
