@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from lgi_daemon.jobs import attach_sessions
+from lgi_daemon.jobs import attach_rules, attach_sessions
 from lgi_daemon.jobs.attach_sessions import MOST, MOST_KNOWN, AttachSessions
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.loop.daemon import Daemon
@@ -274,3 +274,33 @@ def test_a_job_that_runs_elsewhere_has_no_session(scene: Scene, script: str, why
     path.write_text(f"#!/bin/sh\n{script}\n")
 
     assert why in scene.refused()
+
+
+@pytest.mark.parametrize(
+    ("batch", "why"),
+    [
+        ("cd /x\nset --  /bin/sh ./LGI_input\n", ""),
+        ("set -- taskset -c 1 timeout -k 10 9  bwrap --x\nset -- ./x\n", "in a container of bwrap"),
+        ("set --  env -u LGI_DAEMON_REFERENCE podman run --rm\n", "in a container of podman"),
+        ("set --  apptainer exec\n", "in a container of apptainer"),
+        (None, "do not say that it runs on this machine itself"),
+    ],
+)
+def test_a_job_whose_scripts_read_other_files_has_a_session_beside_a_plain_process(
+    scene: Scene, batch: str | None, why: str
+) -> None:
+    """These may set a back-end or a container: what was started counts."""
+    scene.job.save(uses_library=True, has_state_directory=True)
+    record = scene.job.record
+    path, state = scene.job.run.script(record, "job_run_script"), scene.job.run.state(record)
+    path.unlink()
+    path.write_text("#!/bin/sh\n. /etc/site\n. LGI_backend\n")
+    state.mkdir(exist_ok=True)
+    if batch is not None:
+        (state / "batch").write_text(batch)
+        (state / "process").write_text("1 2 3\n")
+
+    problem = attach_rules.problem(scene.job)
+
+    assert why in problem
+    assert bool(why) == bool(problem)
