@@ -9,6 +9,11 @@ class UnsafePathError(Exception):
     """A file cannot be written where its name puts it; the text says why."""
 
 
+def is_in_hidden_directory(relative: str) -> bool:
+    """Return whether a path leads through a directory such as .git, where files set up programs."""
+    return any(part.startswith(".") for part in relative.split("/")[:-1])
+
+
 def prepare(directory: Path, relative: str) -> Path:
     """Create the directories of a path below ``directory``, and return it.
 

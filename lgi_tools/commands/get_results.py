@@ -12,7 +12,7 @@ from lgi_tools.cli import job_streams
 from lgi_tools.client import result_patterns
 from lgi_tools.client.files import Files
 from lgi_tools.client.job import Details
-from lgi_tools.client.local_path import UnsafePathError, prepare
+from lgi_tools.client.local_path import UnsafePathError, is_in_hidden_directory, prepare
 from lgi_tools.client.project import Project
 from lgi_tools.client.result_directory import ResultDirectory
 from lgi_tools.client.stored_file import STREAMS, StoredFile
@@ -79,7 +79,7 @@ class Getter:
         own = self.own_directory(job)
         relative = (_FLAT if own else self.pattern).path(job, name)
         directory = Path(own.directory) if own else self.directory
-        if own and relative.startswith("."):
+        if own and (relative.startswith(".") or is_in_hidden_directory(relative)):
             # It might be a home or a repository of git, where hidden files set up programs.
             raise UnsafePathError(f"a hidden file is not brought: LGI_get {job.id} -d DIR fetches it")
         with self._guard:

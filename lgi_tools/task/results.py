@@ -13,7 +13,7 @@ from lgi_tools.cli import job_streams
 from lgi_tools.client import result_patterns
 from lgi_tools.client.files import Files
 from lgi_tools.client.job import Details
-from lgi_tools.client.local_path import UnsafePathError, prepare
+from lgi_tools.client.local_path import UnsafePathError, is_in_hidden_directory, prepare
 from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
 from lgi_tools.client.stored_file import StoredFile
@@ -121,8 +121,7 @@ class _Arriving:
         path = self._place / one.name
         try:
             if "/" in one.name:
-                if one.name.startswith("."):
-                    # A directory such as .git sets up programs.
+                if is_in_hidden_directory(one.name):
                     raise UnsafePathError(
                         f"it is in a hidden directory: LGI_get {self._found.job_id} fetches it"
                     )

@@ -77,15 +77,16 @@ def test_a_file_that_is_in_the_way_is_kept(grid: Grid, tool: Run) -> None:
 def test_hidden_files_are_brought_on_request_only(grid: Grid, tool: Run) -> None:
     """A resource could set up programs in a home, or in a repository of git: none is made there unasked."""
     number = submitted(tool, "-d", ".", "--output", "**", "x")
-    end(grid, tool, number, **{".profile": "evil", ".git%2Fhooks%2Fx": "evil", "a%2F.hidden": "a result"})
+    evil = dict.fromkeys((".profile", ".git%2Fhooks%2Fx", "src%2F.git%2Fhooks%2Fx"), "evil")
+    end(grid, tool, number, **evil, **{"a%2F.hidden": "a result"})
 
     code, _, err = tool(get, number)
     asked = tool(get, number, "-d", "own")
 
     assert code == 1
-    assert err.count("a hidden file is not brought") == 2
-    hidden = {str(path) for path in Path().rglob(".*")}
-    assert hidden == {"a/.hidden", *(f"own/{number}/{name}" for name in (".git", ".profile", "a/.hidden"))}
+    assert err.count("a hidden file is not brought") == 3
+    hidden, names = {str(path) for path in Path().rglob(".*")}, (".git", ".profile", "a/.hidden", "src/.git")
+    assert hidden == {"a/.hidden", *(f"own/{number}/{name}" for name in names)}
     assert asked[0] == 0
 
 
