@@ -12,7 +12,7 @@ from lgi_protocol.exchange import Exchange, GivenJob
 from lgi_protocol.hexcode import encode
 from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.services.jobs import attach_admission, attach_sessions
-from lgi_server.services.jobs.attach_admission import MOST, MOST_EACH
+from lgi_server.services.jobs.attach_admission import MOST, MOST_EACH, MOST_NEW
 from lgi_server.services.jobs.attach_sessions import AFTER_JOB, IDLE, KEPT, LONGEST, RATE, SILENCE
 from tests.server.test_exchange_waits import while_held
 from tests.server.test_sharing import share
@@ -280,6 +280,25 @@ def test_a_user_and_a_project_have_so_many_sessions_at_once(scene: Scene) -> Non
         )
     assert scene.user.refusal("interface_attach_job", job_id=scene.job_id) == E.MODIFY_REFUSED
     assert scene.user.state(int(scene.job_id)) == "running"
+
+
+def test_a_user_begins_so_many_sessions_in_a_minute(scene: Scene) -> None:
+    """Ended ones too: each has left its output, and lines in the history of the job."""
+    session = scene.begin()
+    scene.of_user(session, close="1")
+    columns = "job_id, user_name, begun, user_seen, used, ended, input_waiting, output_waiting"
+    for number in range(MOST_NEW - 1):
+        scene.grid.run(
+            f"INSERT INTO attach_sessions (session_token, {columns})"
+            f" SELECT %s, {columns} FROM attach_sessions WHERE session_token = %s",
+            *(f"t{number}", session),
+        )
+
+    refused = scene.user.refusal("interface_attach_job", job_id=scene.job_id)
+    scene.later(KEPT, "begun")
+    scene.begin()
+
+    assert refused == E.MODIFY_REFUSED
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,16 @@ from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.services.jobs import event_log, history
-from lgi_server.services.jobs.attach_sessions import SessionNews, upkept
+from lgi_server.services.jobs.attach_sessions import KEPT, SessionNews, upkept
 from lgi_server.tables import attach_sessions, mutexes
 from lgi_server.tables.attach_sessions import AttachRow
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.job_queue.pending_work import ATTACHING
 
-# Sessions at once: of one user, and of a project.
-MOST_EACH, MOST = 4, 32
+# Sessions at once: of one user, and of a project; and how many a user may begin in `KEPT` seconds, since each
+# leaves two lines in the history, and its last output for that long.
+MOST_EACH, MOST, MOST_NEW = 4, 32, 120
 
 
 def begin(transaction: Transaction, user: UserPrincipal, job_id: int, now: int, *, is_allowed: bool) -> str:
@@ -33,6 +34,8 @@ def begin(transaction: Transaction, user: UserPrincipal, job_id: int, now: int, 
     mutexes.acquire(transaction, "attach", "SELECT 1")
     found = [upkept(transaction, one, now) for one in attach_sessions.all_of_project(transaction)]
     _check_number([one for one in found if not one.ended], user)
+    if sum(one.user_name == user.name and one.begun > now - KEPT for one in found) >= MOST_NEW:
+        raise _refusal(f"A user may begin {MOST_NEW} sessions of LGI_attach in {KEPT} s: try again later")
     token = secrets.token_hex(16)
     attach_sessions.insert(transaction, AttachRow(token, job_id, user.name, now, user_seen=now, used=now))
     history.record_event(transaction, job, f"user {user.name}", "LGI_attach begins", now)
