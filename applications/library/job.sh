@@ -194,9 +194,9 @@ store_beside() {
         for stream in stdout stderr; do
             case "$stream" in stdout) name=joblog-$LGI_JOB_ID.txt ;; *) name=joberr-$LGI_JOB_ID.txt ;; esac
             if [ -s "$own/$stream" ] && [ -f "$own/$stream" ] && [ ! -h "$own/$stream" ]; then
-                # No link of this name is followed: rm removes it, and a shell creates no file twice (-C).
-                rm -f "./$name"
-                (set -C && cat "$own/$stream" > "./$name")
+                # cp creates a new file, where a shell would open what somebody puts there meanwhile: it would
+                # wait for a pipe.
+                cp -T --remove-destination "$own/$stream" "./$name"
             fi
         done
     ) 2> /dev/null

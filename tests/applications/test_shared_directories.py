@@ -229,6 +229,17 @@ def test_streams_are_written_through_no_link(place: Path, shared: Path) -> None:
     assert not (shared / "joberr-7.txt").is_symlink()
 
 
+def test_streams_are_written_to_no_pipe(place: Path, shared: Path) -> None:
+    """Somebody who may write to the directory could make one at any moment, and the job would never end."""
+    again = 'rm() { command rm "$@"; case "$*" in *./job*.txt) mkfifo "$2" ;; esac; }\n'
+    job = replace(job_at(place, shared), settings=f"{SETTINGS}{again}")
+    os.mkfifo(shared / "joblog-7.txt")
+
+    job.finish()
+
+    assert (shared / "joblog-7.txt").read_text() == f"{shared}\n"
+
+
 class SharingDaemon(CommandDaemon):
     """A daemon whose jobs run as one user, and in the directories that it allows."""
 
