@@ -19,10 +19,12 @@ from lgi_protocol.errors import ServerError, TransportError
 
 log = logging.getLogger(__name__)
 
-# Seconds: without any data, of a whole session, between two looks at the job, for what a program has written
-# last, and until a job that is worked on is free.
+# Seconds: without any data, of a whole session, between two looks at the job, until the end of a program is
+# known, and until a job that is worked on is free.
 IDLE, LONGEST = 1800.0, 8 * 3600.0
 LOOK_SECONDS, LAST_SECONDS, LOCK_SECONDS = 0.2, 0.5, 10.0
+# Reads of what a program has written last: more than a pipe or terminal holds.
+LAST_READS = 64
 # As a shell: what is added to a signal for an exit code.
 _SIGNALED = 128
 _FAILURES = (OSError, ServerError, SessionEndedError, TransportError, ValueError)
@@ -113,17 +115,17 @@ class AttachSession:
 
     def _send_output(self, process: SessionProcess) -> int | None:
         """Return the exit status of the program; None when the session ends before it."""
-        status, ended_at = None, 0.0
+        status, reads_left = None, LAST_READS
         while True:
-            # A program that it has left behind may keep the output open.
+            # A program that it has left behind may keep the output open, and write to it.
             written = process.read(LOOK_SECONDS if status is None else 0.02)
             for is_output, data in written:
                 self._used = time.monotonic()
                 self.stream.send(Frame(Kind.DATA if is_output else Kind.ERRORS, data).write())
             now = time.monotonic()
             if status is None:
-                status, ended_at = process.child.wait(0 if process.outputs else LOOK_SECONDS), now
-            elif not written or not process.outputs or now > ended_at + LAST_SECONDS:
+                status = process.child.wait(0 if process.outputs else LOOK_SECONDS)
+            elif not written or not process.outputs or not (reads_left := reads_left - 1):
                 return status
             if self._gone.is_set():
                 return None

@@ -184,7 +184,7 @@ def test_the_end_of_the_job_ends_the_program(scene: Scene) -> None:
     scene.job.kill_processes()
 
     until(lambda: line.closed)
-    assert not os.path.exists(f"/proc/{pid}")
+    until(lambda: not os.path.exists(f"/proc/{pid}"))
     assert "the job does not run on this machine itself, or has just ended" in scene.refused(2)
 
 
