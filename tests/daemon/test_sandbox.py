@@ -165,7 +165,6 @@ def test_a_uid_is_never_one_of_a_process_a_job_or_an_account(write: Write, here:
     processes.kill_session(identity, "LGI_JOB_ID=7")
 
 
-@needs_root
 def test_a_directory_service_is_asked_once_for_the_uid_of_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
     """An account is always looked up: it may have been removed."""
     asked: list[int] = []
@@ -184,6 +183,7 @@ def test_a_directory_service_is_asked_once_for_the_uid_of_a_job(monkeypatch: pyt
     assert asked == [UIDS.stop, UIDS.stop + 1, UIDS.stop + 1]
 
 
+@needs_root
 def test_uids_are_not_the_same_after_a_restart(workshop: Workshop) -> None:
     """Hole D6: the uid of the next job cannot be predicted."""
     drawn = {choose_uid(0, ()) for _time in range(20)}
