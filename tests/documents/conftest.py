@@ -11,12 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from lgi_server.background import metrics
 from tests.documents.blocks import ROOT, blocks
 from tests.documents.shell import CommandError, Terminal
 from tests.support.grid import free_port, wait_for
 
 # The ports that the documents name.
 PORTS = (8443, 8444)
+# The programs that LGI_setup starts.
+PROGRAMS = ("LGI_server", "LGI_daemon", "LGI_certificates")
+# Kills all that works below a directory.
+ENDS = (
+    "cd /; find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -lname '{}/*' 2> /dev/null"
+    " | cut -d / -f 3 | xargs -r kill -9"
+)
 # A reader sees when what a command has started is ready: what shows it, and how.
 WAITS = {
     "LGI_setup grid": ("LGI_qstat -c mark.LGI -L", "<command>"),
@@ -42,6 +50,8 @@ class Project:
             shutil.copytree(ROOT / name, self.directory / name)
         self.ports = {port: free_port() for port in PORTS}
         self.terminal = self.open()
+        # Its shell ends with this process, however that ends.
+        self.terminal.type(f'trap "{ENDS.format(self.parent)}" EXIT')
 
     def open(self) -> Terminal:
         """Another terminal in the directory."""
@@ -62,30 +72,45 @@ class Project:
         resource.write_text(
             resource.read_text().replace("<resource>", "<resource> <attach> yes </attach>", 1)
         )
-        for pid in self._processes("LGI_server", "LGI_daemon"):
-            os.kill(pid, signal.SIGTERM)
-        wait_for(lambda: not self._processes("LGI_server", "LGI_daemon"))
+        self._end_programs()
         (grid,) = [block for block in blocks(ROOT / "SETUP.md", "sh") if "LGI_setup grid" in block.text]
         self.terminal.run(grid)
 
+    def _end_programs(self) -> None:
+        """End server, daemon and listener; return when they have ended."""
+        for pid in self._processes(*PROGRAMS):
+            # The end of one may have ended another one.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        wait_for(lambda: not self._processes(*PROGRAMS), 120)
+
     def _processes(self, *programs: str) -> list[int]:
-        """The processes of these programs that work in the directory."""
+        """The processes that work in the directory, all or those of these programs."""
         found = []
         for entry in Path("/proc").glob("[0-9]*/cwd"):
             with suppress(OSError):
                 words = (entry.parent / "cmdline").read_bytes().decode("utf-8", "replace")
                 is_here = Path(os.readlink(entry)).is_relative_to(self.parent) or str(self.parent) in words
-                if is_here and any(f"/{program}\0" in words for program in programs):
+                if is_here and (not programs or any(f"/{program}\0" in words for program in programs)):
                     found.append(int(entry.parent.name))
         return found
 
+    def _are_killed(self) -> bool:
+        """Kill all processes that work in the directory; return whether there was none."""
+        found = self._processes()
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not found
+
     def close(self) -> None:
         """End everything and remove the directory."""
+        with suppress(AssertionError):
+            self._end_programs()
         self.terminal.close()
-        for entry in Path("/proc").glob("[0-9]*/cwd"):
-            with suppress(OSError):
-                if Path(os.readlink(entry)).is_relative_to(self.parent):
-                    os.kill(int(entry.parent.name), signal.SIGKILL)
+        wait_for(self._are_killed)
+        # Of a server that was killed.
+        metrics.remove_abandoned(Path("/dev/shm"))
         shutil.rmtree(self.parent, ignore_errors=True)
 
 
