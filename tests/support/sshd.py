@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -43,20 +44,9 @@ class PrivateSshd:
             self._make_user()
 
     def _make_user(self) -> None:
-        _run(
-            "useradd",
-            "-M",
-            "-N",
-            "-g",
-            "nogroup",
-            "-s",
-            "/bin/sh",
-            "-d",
-            str(self.home),
-            "-p",
-            "*",
-            self.user,
-        )
+        words = ("-M", "-N", "-g", "nogroup", "-s", "/bin/sh", "-d", str(self.home), "-p", "*", self.user)
+        # Tests beside this one may be changing the accounts at this moment.
+        wait_for(lambda: _succeeds("useradd", *words) or _succeeds("id", self.user))
 
     @property
     def address(self) -> str:
@@ -138,7 +128,14 @@ class PrivateSshd:
         self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
         if self._made:
-            _run("userdel", "--force", self.user)
+            wait_for(lambda: _succeeds("userdel", "--force", self.user) or not _succeeds("id", self.user))
+
+
+def _succeeds(*command: str) -> bool:
+    with suppress(subprocess.CalledProcessError):
+        _run(*command)
+        return True
+    return False
 
 
 def _run(*command: str) -> str:

@@ -23,7 +23,7 @@ Run = Callable[..., tuple[int, str, str]]
 DAEMON = """#!/bin/sh
 if [ "$1" = inside ]; then
     echo "host h, boot $(cat /proc/sys/kernel/random/boot_id), pid $$" > runhere/.lock
-    while [ ! -e dies ]; do sleep 0.05; done
+    while [ -e runhere ] && [ ! -e dies ]; do sleep 0.05; done
     exit 1
 fi
 [ -e broken ] && { printf 'LGI.cfg: \\033[2J no such tag\\n' >&2; exit 1; }
@@ -31,7 +31,7 @@ echo "$*" >> starts
 rm -f runhere/.lock
 [ -e dies ] && { "$0" inside > /dev/null 2>&1 < /dev/null; exit 0; }
 setsid "$0" inside > /dev/null 2>&1 < /dev/null &
-until [ -s runhere/.lock ]; do sleep 0.05; done
+while [ -e runhere ] && [ ! -s runhere/.lock ]; do sleep 0.05; done
 """
 
 
