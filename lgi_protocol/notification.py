@@ -27,8 +27,12 @@ def read_events(text: str) -> tuple[str, ...]:
 
 
 def is_mail(text: str) -> bool:
-    """Return whether a text is a plain mail address."""
-    return len(text) <= MOST_MAIL and bool(_ADDRESS.fullmatch(text))
+    """Return whether a text is a plain mail address.
+
+    One with ``=?`` may be an encoded word (RFC 2047), which the header of a mail decodes: to another address,
+    or to several.
+    """
+    return len(text) <= MOST_MAIL and "=?" not in text and bool(_ADDRESS.fullmatch(text))
 
 
 def check_mail(text: str) -> str:

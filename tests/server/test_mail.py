@@ -140,6 +140,7 @@ def test_a_mail_server_that_is_away_is_an_error_of_delivery() -> None:
             "a b@c",
         ),
         *('"a"@b', "a@b;c@d", "a@[127.0.0.1]", "a@b..c", "ä@b", "a@-b", "a..b@c", "a@b%00", "x" * 300 + "@b"),
+        *("=?utf-8?q?eve=40evil.org=2c?=@example.org", "=?utf-8?q?a=0d=0aBcc=3aeve=40evil.org?=@example.org"),
     ],
 )
 def test_a_text_with_more_than_one_plain_address_is_no_address(address: str) -> None:
