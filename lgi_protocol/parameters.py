@@ -30,6 +30,7 @@ _TAKEN = frozenset(
         "licences",
         "gpus",
         "daemon_reference",
+        "here",
         *xml.RESERVED_TAGS,
     }
 )

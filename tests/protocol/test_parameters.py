@@ -36,6 +36,7 @@ def test_a_parameter_is_read_with_all_it_says() -> None:
     [
         "<type> number </type>",
         "<name> cpus </name>",
+        "<name> here </name>",
         "<name> job </name>",
         "<name> Big </name>",
         "<name> a b </name>",
