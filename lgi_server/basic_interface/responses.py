@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from flask import Response, render_template
+from flask import Response, render_template, request
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.basic_interface.advice import advice
@@ -66,9 +66,13 @@ def _attachment(name: str) -> dict[str, str]:
 
 
 def _streamed(visitor: PageUser, answer: FileStream) -> Response:
-    """Return an archive, for which the user has a slot as for a file of a repository; LGIError BACK_OFF."""
+    """Return an archive, for which the user has a slot as for a file of a repository; LGIError BACK_OFF.
+
+    Who reads it slowly loses the slot when others wait for one.
+    """
+    connection = request.environ.get("gunicorn.socket")
     with ExitStack() as held:
-        held.enter_context(visitor.server.transfers.slot(visitor.who.account))
+        held.enter_context(visitor.server.transfers.slot(visitor.who.account, holder=connection))
         response = Response(answer.parts, content_type="application/zip", headers=_attachment(answer.name))
         # It is sent after this.
         response.call_on_close(held.pop_all().close)

@@ -4,11 +4,16 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from types import SimpleNamespace
+from typing import cast
 
+import flask
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.background.concurrency_limiter import ConcurrencyLimiter
+from lgi_server.basic_interface import responses
+from lgi_server.basic_interface.registry import FileStream, PageUser
 from tests.support.grid import wait_for
 
 pytestmark = pytest.mark.slow
@@ -111,6 +116,23 @@ def test_the_slowest_request_of_the_largest_account_makes_room_for_a_smaller_one
             assert [one.is_cut for one in large] == [False, True, *[False] * 5]
             assert not any(one.is_cut for one in small)
         assert 1.0 <= time.monotonic() - begin < 30
+
+
+def test_an_archive_that_is_read_slowly_makes_room_for_others() -> None:
+    """As a file of a repository that is; otherwise a few accounts could keep all others from their files."""
+    crowd, app = ConcurrencyLimiter(2), flask.Flask("archives")
+    server, who = SimpleNamespace(transfers=crowd), SimpleNamespace(account="eve")
+    visitor = cast(PageUser, SimpleNamespace(server=server, who=who))
+    with ExitStack() as stack:
+        for _ in range(2):
+            slots = stack.enter_context(ExitStack())
+            slow = SlowHolder(9.0, slots)
+            with app.test_request_context(environ_overrides={"gunicorn.socket": slow}):
+                answer = responses.response(visitor, FileStream("all.zip", iter([b"x"])))
+            slots.callback(answer.close)
+
+        with crowd.slot("mark", wait=60):
+            assert take(crowd, stack, "frank", 1) == 0
 
 
 def test_a_free_place_is_left_to_the_waiting_account_with_fewest() -> None:
