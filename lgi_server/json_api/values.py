@@ -79,8 +79,12 @@ def to_json(elements: Iterable[Element], keep_count: bool = False) -> Json:
 
 
 def repository_url(specifics: str) -> Json:
-    """Return the address of the files of a job, which its specifics have in an answer."""
-    url = xml.value(specifics, "repository_url")
+    """Return the address of the files of a job, which the server has put at the end of its specifics.
+
+    They are not read from their begin: the specifics of a long list would keep others waiting for seconds.
+    """
+    begin = specifics.rfind("<repository_url>") if specifics.endswith("</repository_url>") else -1
+    url = xml.value(specifics[begin:], "repository_url") if begin >= 0 else ""
     return {"repository_url": url} if url else {}
 
 

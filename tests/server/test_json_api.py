@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from lgi_server import interfaces
-from lgi_server.json_api import blueprint
+from lgi_server.json_api import blueprint, values
 from make import openapi
 from tests.server.test_tokens import bearer, new_token
 from tests.support.grid import Grid, wait_for
@@ -187,6 +187,15 @@ def test_files_of_a_job_are_listed_with_their_address_which_takes_the_token(api:
     found = api.session.get(f"{api.url}/api/v1/jobs/{job_id}/files/data.txt")
     assert (found.url, found.content) == (f"{address}/data.txt", b"content")
     assert api.session.get(f"{api.url}/api/v1/jobs/99999/files/data.txt").status_code == 404
+
+
+def test_the_address_of_files_is_that_behind_all_that_a_user_wrote() -> None:
+    """What is before it is not read: a list has megabytes of that."""
+    address = "<repository_url> https://lgi.example.org/r </repository_url>"
+
+    assert values.repository_url(f"</x> {address}") == {"repository_url": "https://lgi.example.org/r"}
+    assert values.repository_url(f"<a> 1 </a> <!-- {address} --> ") == {}
+    assert values.repository_url("") == {}
 
 
 def test_a_project_is_listed_with_all_it_has(api: Api) -> None:
