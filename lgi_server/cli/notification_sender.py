@@ -22,7 +22,7 @@ class NotificationSender:
     def __init__(self, delivery: Delivery, end: threading.Event) -> None:
         """Nothing is sent before `keep`."""
         self._delivery, self._end = delivery, end
-        self._next_look = 0.0
+        self._next_look, self._array = 0.0, 0
 
     def keep(self) -> None:
         """Send what is due until the end, also while the database comes and goes."""
@@ -44,5 +44,5 @@ class NotificationSender:
         now = int(time.time())
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + ARRAY_SECONDS
-            events.look_at_arrays(self._delivery.database, now)
+            self._array = events.look_at_arrays(self._delivery.database, now, self._array)
         self._delivery.send_due(now)

@@ -1,13 +1,17 @@
 """interface_explain_job (wire.md 7, ours): why a job does not run."""
 
+from dataclasses import replace
+
 from lgi_protocol import comma_lists
 from lgi_protocol.xml import Element
 from lgi_server.api import fields, job_elements, notification_elements, project_elements, responses
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.responses import Elements
+from lgi_server.auth.api_token import Scope, TokenIdentity
 from lgi_server.services.jobs import explanation
 from lgi_server.services.jobs.explanation import Explanation, LicenceNeed
 from lgi_server.services.jobs.verdicts import MESSAGES, Reason, ResourceVerdict
+from lgi_server.services.notifications.status import NotificationStatus
 from lgi_server.tables.job_dependencies import Predecessor
 from lgi_server.tables.job_queue.positions import MOST
 
@@ -16,7 +20,14 @@ def interface_explain_job(call: InterfaceContext) -> Elements:
     """Return why a job does not run, and a verdict on each resource; a lock on the job is not waited for."""
     job_id = call.form.number(fields.JOB_ID)
     found = explanation.explain(call.transaction, call.user, job_id, call.project.settings, call.now)
-    return (*call.header(), _job(found), Element("explanation", _explanation(found)))
+    told = notification_elements.notification(_told(call, found.notification))
+    return (*call.header(), _job(found), Element("explanation", (*_explanation(found), *told)))
+
+
+def _told(call: InterfaceContext, found: NotificationStatus | None) -> NotificationStatus | None:
+    """Return what the user is told, without the key that signs it for a token that may only read."""
+    may_change = not isinstance(call.who, TokenIdentity) or call.who.scopes & {Scope.SUBMIT, Scope.ADMIN}
+    return found if found is None or may_change else replace(found, key="")
 
 
 def _job(found: Explanation) -> Element:
@@ -62,7 +73,6 @@ def _explanation(found: Explanation) -> Elements:
         *(_licence(need, number) for number, need in enumerate(found.needs, 1)),
         Element("number_of_resources", len(found.verdicts)),
         *(_resource(one, number) for number, one in enumerate(found.verdicts, 1)),
-        *notification_elements.notification(found.notification),
     )
 
 

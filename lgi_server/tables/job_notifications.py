@@ -12,7 +12,7 @@ from lgi_server.db.transaction import Row, Transaction, placeholders
 
 _COLUMNS = "job_id, is_array, events, user_name, mail, webhook"
 # Arrays that the scheduler looks at in one go.
-_MOST_ARRAYS = 500
+MOST_ARRAYS = 500
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,13 @@ def of_jobs(transaction: Transaction, job_ids: Sequence[int]) -> list[Notificati
     return list(map(_row_in, rows))
 
 
-def of_arrays(transaction: Transaction) -> list[NotificationRow]:
-    """Return the rows of arrays, the oldest first."""
+def of_arrays(transaction: Transaction, after: int = 0) -> list[NotificationRow]:
+    """Return the rows of the next `MOST_ARRAYS` arrays behind one with the number ``after``."""
     rows = transaction.rows(
-        f"SELECT {_COLUMNS} FROM job_notifications WHERE is_array = 1 ORDER BY job_id LIMIT {_MOST_ARRAYS}"
+        f"SELECT {_COLUMNS} FROM job_notifications WHERE is_array = 1 AND job_id > %s"
+        " ORDER BY job_id LIMIT %s",
+        after,
+        MOST_ARRAYS,
     )
     return list(map(_row_in, rows))
 

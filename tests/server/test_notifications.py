@@ -17,6 +17,7 @@ from lgi_server.config import parser
 from lgi_server.services.notifications import delivery, events
 from lgi_server.services.notifications.delivery import Delivery
 from lgi_server.services.scheduling import reaper
+from lgi_server.tables import job_notifications
 from tests.server.test_arrays import elements
 from tests.server.test_json_api import Api
 from tests.server.test_tokens import bearer, new_token
@@ -215,6 +216,31 @@ def test_an_array_has_one_message_at_its_end(grid: Grid, mails: MailServer) -> N
     assert grid.rows("SELECT 1 FROM job_notifications") == []
 
 
+def test_arrays_that_wait_hide_no_others(
+    grid: Grid, mails: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many of one user wait: they are looked at in parts. What has told its last event is gone."""
+    monkeypatch.setattr(job_notifications, "MOST_ARRAYS", 1)
+    for array, fields in (
+        ("waits", {"hold": "1", "notify": "start"}),
+        ("starts", {"notify": "start"}),
+        ("ends", {"notify": "end"}),
+    ):
+        jobs = json.dumps(elements([1], array, **fields))
+        grid.user().post("interface_submit_jobs", jobs=jobs, array=array, array_size="1")
+    one = daemon(grid)
+    _starts, ends = sorted(one.want(2), key=lambda given: given.description.job_id)
+    one.report(end_of(ends, end=End(0)))
+
+    after = 0
+    for _ in range(4):
+        after = events.look_at_arrays(grid.database, int(time.time()), after)
+    send(grid)
+
+    assert [text.partition("[] ")[2] for text in subjects(mails)] == ["has started", "has ended"]
+    assert len(grid.rows("SELECT 1 FROM job_notifications")) == 1
+
+
 def test_a_job_that_is_tried_again_is_told_at_its_last_end(grid: Grid, mails: MailServer) -> None:
     """And its start once."""
     job = grid.user().submit(retries="1", backoff="0", **MAIL)
@@ -389,6 +415,18 @@ def test_the_json_view_has_notifications(grid: Grid) -> None:
     found = api.get(f"/jobs/{job}/explanation")["notification"]
 
     assert found == {"events": ["end", "fail"], "by_mail": True, "mail": OWN}
+
+
+def test_a_token_to_read_does_not_get_the_key_of_webhooks(grid: Grid, hooks: WebhookServer) -> None:
+    """Who has it could sign messages; the token shows jobs, and no more."""
+    job = grid.user().submit(notify="end", webhook=hooks.url)
+
+    def key(scope: str) -> object:
+        api = Api(bearer(grid, new_token(grid.user(), scope=scope)).client.session, grid.url)
+        return api.get(f"/jobs/{job}/explanation")["notification"].get("webhook_key")
+
+    assert key("submit") == "KEY"
+    assert key("read") is None
 
 
 def test_the_form_of_the_page_asks_for_notifications(grid: Grid) -> None:

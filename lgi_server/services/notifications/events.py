@@ -4,7 +4,7 @@ A message is stored in the transaction of the change, so that none is lost and n
 not happen. The scheduler looks how far arrays are: each has one message at its start and one at its end.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 from lgi_protocol import states
@@ -73,39 +73,49 @@ def _messages(row: NotificationRow, event: str, facts: str, now: int) -> list[Me
     ]
 
 
-def look_at_arrays(database: Database, now: int) -> int:
-    """Store the messages about arrays that have started or ended; return how many arrays these were."""
-    rows = database.run(job_notifications.of_arrays, write=False)
-    return sum(database.run(partial(_look_at, array_id=row.job_id, now=now)) for row in rows if row.events)
+def look_at_arrays(database: Database, now: int, after: int = 0) -> int:
+    """Store the messages about arrays behind ``after`` that have started or ended; return the next ``after``.
+
+    Not all arrays are looked at in one go: those of one user that wait must not hide those of others.
+    """
+    rows = database.run(partial(job_notifications.of_arrays, after=after), write=False)
+    for row in rows:
+        database.run(partial(_look_at, array_id=row.job_id, now=now))
+    return rows[-1].job_id if len(rows) == job_notifications.MOST_ARRAYS else 0
 
 
-def _look_at(transaction: Transaction, *, array_id: int, now: int) -> bool:
+def _look_at(transaction: Transaction, *, array_id: int, now: int) -> None:
     row = job_notifications.lock_of_array(transaction, array_id)
     array = job_arrays.find(transaction, array_id)
     if row is None or array is None:
         job_notifications.delete(transaction, [array_id], 1)
-        return False
+        return
     counts = elements.count_states(transaction, array_id)
     if _is_complete(array, counts, now):
-        return _end_of_array(transaction, row, array, counts, now)
-    if START in row.events and counts.keys() - {State.QUEUED}:
-        facts = messages.facts_of_array(array, counts)
-        notification_outbox.insert(transaction, _messages(row, START, facts, now))
-        job_notifications.set_events(transaction, row, [one for one in row.events if one != START])
-        return True
-    return False
+        _end_of_array(transaction, row, array, counts, now)
+    elif START in row.events and counts.keys() - {State.QUEUED}:
+        _start_of_array(transaction, row, array, counts, now)
+
+
+def _start_of_array(
+    transaction: Transaction, row: NotificationRow, array: ArrayRow, counts: Mapping[str, int], now: int
+) -> None:
+    facts = messages.facts_of_array(array, counts)
+    notification_outbox.insert(transaction, _messages(row, START, facts, now))
+    if left := [one for one in row.events if one != START]:
+        job_notifications.set_events(transaction, row, left)
+    else:
+        job_notifications.delete(transaction, [row.job_id], 1)
 
 
 def _end_of_array(
     transaction: Transaction, row: NotificationRow, array: ArrayRow, counts: Mapping[str, int], now: int
-) -> bool:
+) -> None:
     event = _end(row, is_failed=bool(counts.get(Result.FAILED)))
-    made: Sequence[Message] = ()
     if event in row.events and counts:
-        made = _messages(row, event, messages.facts_of_array(array, counts), now)
-        notification_outbox.insert(transaction, made)
+        facts = messages.facts_of_array(array, counts)
+        notification_outbox.insert(transaction, _messages(row, event, facts, now))
     job_notifications.delete(transaction, [row.job_id], 1)
-    return bool(made)
 
 
 def _is_complete(array: ArrayRow, counts: Mapping[str, int], now: int) -> bool:
