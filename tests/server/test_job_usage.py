@@ -65,14 +65,14 @@ def test_a_job_that_has_not_ended_has_used_nothing(grid: Grid) -> None:
 
 
 def test_pages_show_what_a_job_has_used_of_what_it_asked_for(grid: Grid) -> None:
-    """The list has the memory, the page of the job all of it."""
+    """The list has the memory where its column is chosen, the page of the job all of it."""
     resource = grid.resource()
     job_id = running(grid, resource, job_specifics="<memory> 2048 </memory>")
     resource.update(job_id, state="finished", **vars(USED))
     resource.unlock(job_id)
     browser = Browser(grid)
 
-    assert browser.get("jobs").rows()[0]["State"].endswith("312 MB of 2 GB")
+    assert browser.get("jobs?columns=memory").rows()[0]["Memory"] == "312 MB of 2 GB"
     text = browser.get(f"jobs/{job_id}").text
     assert "Memory used 312 MB of 2 GB" in text
     assert "Processor used 12s" in text
