@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 
-# Bytes of a frame, of which so many can wait at a server in each direction.
+# Most bytes of a frame, and of those that wait at a server in each direction.
 MOST_DATA, MOST_WAITING = 32 * 1024, 64 * 1024
 # Bytes of a command with its arguments; columns and lines of a terminal.
 MOST_COMMAND, _MOST_CELLS = 16 * 1024, 4096

@@ -23,7 +23,7 @@ def commands() -> Mapping[str, Sequence[click.Command]]:
 @click.option("--address", show_default=options.ASKED, help="Mail address, as carl@example.org.")
 @options.on_project
 def _setting(chosen: ManagedProject, *, name: str | None, address: str | None) -> None:
-    """Set where a user of PROJECT is told of jobs by mail, on this server."""
+    """Set the mail address of a user of PROJECT for notifications, on this server."""
     name, address = ask(name, "user name"), ask(address, "mail address")
     chosen.run(lambda transaction: mail_addresses.set_address(transaction, name, address))
     report(f"Done, in project {chosen.name} on this server.")

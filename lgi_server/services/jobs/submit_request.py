@@ -59,7 +59,7 @@ class JobPlan:
     ``retries`` times when it fails as ``retry_on`` says, at first after ``backoff`` seconds. Of the queued
     jobs of one user that with the highest ``priority`` comes first; it rises before the ``deadline``, in
     seconds since 1970. It follows elements of ``arrays`` too. An ``urgent`` one comes before all others. No
-    resource in ``not_on`` gets it. Its user is told of it as ``notify`` says.
+    resource in ``not_on`` gets it. Its user is notified as ``notify`` says.
     """
 
     hold: bool = False

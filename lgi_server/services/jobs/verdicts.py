@@ -85,7 +85,7 @@ class ResourceVerdict:
 def judge(
     job: JobRow, resource: ResourceRow, running: int, now: int, excluded: Mapping[str, int]
 ) -> ResourceVerdict:
-    """Return whether a resource with so many running jobs could take a job.
+    """Return whether a resource with this number of running jobs could take a job.
 
     ``excluded`` are the resources that do not get it, as `tables.job_exclusions.of_job` returns them.
     """

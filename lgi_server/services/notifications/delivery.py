@@ -63,7 +63,7 @@ class Delivery:
     def _is_within_limits(self, transaction: Transaction, message: Message, now: int) -> bool:
         """Return whether a message may be sent now; otherwise those of its user are due later.
 
-        Whoever asks for too many takes nothing of the limit of the project.
+        A user who asks for too many takes nothing of the limit of the project.
         """
         limits, user = self.config.notifications, message.user_name
         wait = notification_users.take_token(transaction, f"user {user}", limits.most_of_user, now)

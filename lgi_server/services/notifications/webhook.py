@@ -169,6 +169,6 @@ def _post(
 
 
 def _cut(connected: socket.socket) -> None:
-    """End a connection: whoever reads or writes it, in another thread, has an error."""
+    """End a connection: its reader or writer, in another thread, has an error."""
     with contextlib.suppress(OSError):
         connected.shutdown(socket.SHUT_RDWR)

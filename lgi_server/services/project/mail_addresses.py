@@ -7,7 +7,7 @@ from lgi_server.tables import notification_users
 
 
 def set_address(transaction: Transaction, user: str, address: str) -> None:
-    """Set where a user is told of jobs; AdministrationError for text that is no mail address."""
+    """Set the address of a user for notifications; AdministrationError for text that is no mail address."""
     name = check_name(user)
     try:
         notification_users.set_address(transaction, name, notification.check_mail(address))
