@@ -43,7 +43,7 @@ class JobPlan:
     ``priority`` are started first, from -100 to 100; it rises as the ``deadline`` comes nearer, in Unix
     seconds (0: none). An ``urgent`` job is started before those of all users, if a group may have it. No
     resource of ``not_on`` gets the job.
-    Its user is notified of the events ``notify``, some of ``start``, ``end``, ``fail``, at an address ``mail``
+    Its user is notified of ``notify``, some of ``start``, ``end`` and ``fail``, at an address ``mail``
     (by default the user's own), and by a POST to the URL ``webhook``.
     """
 
