@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lgi_tools.client.token_calls import Token
 
 NAME = "LGI_token"
+# In place of the token of the user, who makes tokens with a certificate.
+_UNUSED = ""
 SCOPES = ("read", "submit", "files", "admin")
 
 
@@ -144,7 +146,7 @@ def _calls(given: Options) -> "Iterator[tuple[Caller, str]]":
     from lgi_protocol.client import Client
     from lgi_tools.client.interface_calls import Caller
 
-    chosen = replace(options.resolve(given), token="")
+    chosen = replace(options.resolve(given), token=_UNUSED)
     options.require(chosen, NAME, "server", "user", "groups")
     with translate_errors():
         client = Client(chosen.server, chosen.credentials(), direct=True)
