@@ -20,7 +20,7 @@ def interface_attach_job(call: InterfaceContext) -> Elements:
 def interface_attach_stream(call: InterfaceContext) -> Elements:
     """Take data for the daemon of a session's job, and return what it has sent.
 
-    With ``wait`` a call with nothing new is answered when there is data, at the latest after so many seconds.
+    A call with nothing new is answered when there is data, at the latest after ``wait`` seconds.
     """
     token, posted = call.form.line(fields.ATTACH_SESSION), attach_stream.read(call)
     done = attach_sessions.exchange_with_user(call.transaction, call.user, token, posted, call.now)

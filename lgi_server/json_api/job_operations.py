@@ -34,7 +34,7 @@ OPERATIONS = (
         "/jobs/{job_id}",
         _reading(jobs.interface_job_state),
         "All data of a job. With wait the answer comes when its state is no longer state, or without state"
-        " when it has ended, at the latest after so many seconds.",
+        " when it has ended, at the latest after wait seconds.",
         "Job",
         query=(WAIT, Parameter(fields.LISTED_STATE, "The state that you know.")),
         path_parameters=(NUMBER,),

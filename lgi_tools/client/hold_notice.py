@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _Job = TypeVar("_Job", bound=Job)
 # What is called with a held job.
 OnHeld = Callable[[Job], object]
-# Jobs whose predecessors are looked at in so many seconds: each takes a few calls.
+# Most jobs whose predecessors are looked at in one period, in seconds: each takes a few calls.
 _MOST, _SECONDS = 4, 60.0
 
 

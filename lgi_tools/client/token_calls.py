@@ -30,7 +30,7 @@ class Token:
 def create_token(
     call: Call, server: str, scopes: Sequence[str], seconds: int | None = None, name: str = ""
 ) -> Token:
-    """Make a token that expires after so many seconds, by default those of the server.
+    """Make a token that expires after ``seconds``, by default those of the server.
 
     Raises ServerError, or TransportError from a server that is too old.
     """

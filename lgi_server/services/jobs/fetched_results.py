@@ -18,8 +18,8 @@ def confirm_by_user(
 ) -> list[Outcome]:
     """Note that a user has all results of jobs, and return each as it is then, or its LGIError.
 
-    Whoever may only read a job does not take the place of an owner: that nobody else has the results is what
-    keeps them from being removed.
+    A user who may only read a job does not take the place of an owner: results that no owner has fetched are
+    not removed.
     """
     found = batches.lock(transaction, sorted(set(job_ids)))
     outcomes = {

@@ -1,6 +1,6 @@
 """The program of a job that checks its files before one of them is run. It imports nothing of LGI.
 
-It is part of the input of the job, which nobody can change, while whoever has write access can replace the
+It is part of the input of the job, which nobody can change, while a user with write access can replace the
 files of a queued job. Its standard input has the digests of the files that were submitted. A module that was
 not submitted is a fault too, since it could be imported instead of another one.
 """
