@@ -5,7 +5,7 @@ INSTALLED := .venv/installed
 # Number of test files that run in parallel: cores + 1, since tests mostly wait. TEST_PROCESSES=0: no parallelism.
 TEST_PROCESSES ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
 
-.PHONY: help man demo test test-fast test-backends test-cluster check bench bench-job bench-latency bench-commands bench-peers soak torture screenshots \
+.PHONY: help man demo test test-fast test-backends test-cluster test-plugins check bench bench-job bench-latency bench-commands bench-peers soak torture screenshots \
 	lock sbom wheel rpm deb packages test-packages test-vm clean
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make test-fast      run the tests that need no browser, batch system or long wait"
 	@echo "make test-backends  test SGE, docker and podman; run it as root"
 	@echo "make test-cluster   test a Galera cluster of three nodes"
+	@echo "make test-plugins   test the plugins for workflow engines, with the engines (PLUGINS=nextflow-lgi)"
 	@echo "make check          run the linters, the type checker and the import contracts; look for known vulnerabilities"
 	@echo "make bench          run the benchmarks; results are ratios within one run"
 	@echo "make bench-job      measure what one short job costs: processor, processes, fsyncs, requests"
@@ -57,12 +58,16 @@ test-cluster: $(INSTALLED)
 	@sh make/needs.sh cluster
 	@$(PY) -m pytest tests/cluster
 
+# Engines are large, and not for the product: an environment of their own.
+test-plugins: $(INSTALLED)
+	@PLUGINS=$(PLUGINS) sh make/plugins.sh
+
 check: .venv/audit
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/bandit -q -c pyproject.toml -r LGI.py lgi_protocol lgi_server lgi_daemon lgi_tools demo make
+	.venv/bin/bandit -q -c pyproject.toml -r LGI.py lgi_protocol lgi_server lgi_daemon lgi_tools demo make plugins -x '*/tests/*'
 	@$(PY) make/audit.py requirements.lock
 
 bench: $(INSTALLED)
@@ -149,5 +154,5 @@ test-vm: $(INSTALLED)
 	@$(PY) -m pytest tests/vm
 
 clean:
-	rm -rf .venv .venv.lock .venv-peers build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
+	rm -rf .venv .venv.lock .venv-peers .venv-plugins build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

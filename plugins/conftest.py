@@ -1,0 +1,99 @@
+"""Fixtures of the tests of plugins: a project server, a daemon that runs commands, a home of a user.
+
+They come once for a run. `make test-plugins` loads the fixtures of `tests/conftest.py` beside these.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lgi_tools.certificates import user_directory
+from tests.acceptance.conftest import signed_up
+from tests.applications.test_whole_jobs import CommandDaemon
+from tests.support.grid import BIN, PROJECT, Grid
+from tests.support.uids import UID
+
+USER = "mark@laptop"
+# Under root jobs and the user have an account of their own, as on machines that share home directories.
+IS_ROOT = os.geteuid() == 0
+
+
+class EngineDaemon(CommandDaemon):
+    """A daemon that runs commands with their files, and in directories below ``shared``."""
+
+    def __init__(self, grid: Grid, shared: Path) -> None:
+        self.shared = shared
+        super().__init__(grid, "process")
+
+    def configure(self) -> None:
+        """Stage files, which the tests of back-ends leave out."""
+        super().configure()
+        script = self.directory / "script"
+        script.write_text(script.read_text().replace("stage=no\n", ""))
+
+    def tags(self) -> str:
+        """Return the tags of a daemon whose jobs have the account of the tests, in the shared directory."""
+        account = f"<job_sandbox_uid> {UID} </job_sandbox_uid> " if IS_ROOT else ""
+        return f"{account}<shared_directories> {self.shared} </shared_directories> "
+
+
+@pytest.fixture(scope="session")
+def database_address() -> str:
+    """Of an embedded database: what engines do differs on none."""
+    return "sqlite:LGI.sqlite"
+
+
+@pytest.fixture(scope="session")
+def shared_directory() -> Iterator[Path]:
+    """A directory in which jobs may run, as on a file system that users and resources share."""
+    with tempfile.TemporaryDirectory(prefix="lgi-shared-") as name:
+        if IS_ROOT:
+            os.chown(name, UID, UID)
+        yield Path(name).resolve()
+
+
+@pytest.fixture(scope="session")
+def engine_grid(running_grid: Grid, shared_directory: Path) -> Iterator[Grid]:
+    """A project with a daemon that runs commands, for all tests of a plugin."""
+    running_grid.clear()
+    with signed_up(EngineDaemon(running_grid, shared_directory)):
+        yield running_grid
+
+
+@pytest.fixture(scope="session")
+def project_home(engine_grid: Grid, shared_directory: Path) -> Path:
+    """A home directory whose ~/.LGI is of this project."""
+    home = shared_directory / "home"
+    home.mkdir()
+    people = engine_grid.people
+    user_directory.write(
+        home / ".LGI",
+        people.user(USER, ("theor",)),
+        people.authority.ca_file,
+        user=USER,
+        groups=("theor",),
+        server=engine_grid.url,
+        project=PROJECT,
+    )
+    if IS_ROOT:
+        for path in (home, *home.rglob("*")):
+            os.chown(path, UID, UID)
+    return home
+
+
+@pytest.fixture
+def user_process(project_home: Path, shared_directory: Path) -> dict[str, Any]:
+    """The arguments with which subprocess starts a program of the user: account, environment, directory.
+
+    The directory is one that user and jobs share, empty at first for each test.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="work-", dir=shared_directory))
+    environment = {"HOME": str(project_home), "PATH": f"{BIN}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
+    if not IS_ROOT:
+        return {"env": environment, "cwd": directory}
+    os.chown(directory, UID, UID)
+    return {"env": environment, "cwd": directory, "user": UID, "group": UID, "extra_groups": ()}
