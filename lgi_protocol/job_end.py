@@ -64,6 +64,12 @@ class End:
         return f"{summary}: {self.reason}" if self.reason and has_ended(state) else summary
 
 
+def is_failure(cause: str) -> bool:
+    """Return whether a text that begins with the cause of an end, as `End.cause`, is that of a failure."""
+    cause, _, _reason = cause.partition(":")
+    return cause.startswith(("killed by signal ", "exit code ")) and cause != "exit code 0"
+
+
 # A job that has not ended, or whose daemon reported nothing.
 NO_END = End()
 

@@ -476,8 +476,22 @@ CREATE TABLE update_undo (
     statements  MEDIUMTEXT NOT NULL
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 
+-- Ours: the queue of the project (name '') and of each user in the hours of the last days and the days of the last weeks:
+-- the most jobs that LGI_scheduler has seen queued and running at once, NULL where it has not looked, and how many ended
+-- and failed. span_seconds is 3600 or 86400; begins is in seconds.
+CREATE TABLE queue_history (
+    name          VARCHAR(254) NOT NULL,
+    span_seconds  INTEGER      NOT NULL,
+    begins        BIGINT       NOT NULL,
+    queued        INTEGER      NULL,
+    running       INTEGER      NULL,
+    ended         INTEGER      NOT NULL DEFAULT 0,
+    failed        INTEGER      NOT NULL DEFAULT 0,
+    PRIMARY KEY (name, span_seconds, begins)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
 -- Ours: which of the files in sql/upgrades/ this database has; a database without this table is of version 1.
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (21);
+INSERT INTO schema_version (version) VALUES (22);

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lgi_protocol.job_end import Result
 from lgi_protocol.states import State
-from lgi_server.basic_interface import charts, quota
+from lgi_server.basic_interface import charts, level_chart, queue_charts, quota
 from lgi_server.basic_interface.registry import Answer, Page, PageContext, Redirect, Template
 from lgi_server.basic_interface.usage import DAY_SECONDS, DAYS, day_name
 from lgi_server.services.access import principals
@@ -51,6 +51,8 @@ def menu(visit: PageContext) -> Answer:
             ),
             "ended": sum(ended),
             "charts": charts,
+            "history": queue_charts.charts(visit),
+            "level_chart": level_chart,
             "most_queued": queue_lengths.MOST,
             "servers": principals.servers(visit.transaction),
         },

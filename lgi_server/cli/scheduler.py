@@ -24,7 +24,7 @@ from lgi_server.services.jobs import array_limits, attach_sessions, dependencies
 from lgi_server.services.notifications import delivery
 from lgi_server.services.notifications.delivery import Delivery
 from lgi_server.services.project import orphans, peers
-from lgi_server.services.scheduling import accounting, ordering, reaper, retention
+from lgi_server.services.scheduling import accounting, ordering, queue_history, reaper, retention
 from lgi_server.services.scheduling.ordering import Rule
 from lgi_server.services.scheduling.periodic_tasks import PeriodicTask, Schedule
 from lgi_server.storage import stores
@@ -157,6 +157,7 @@ def periodic_tasks(
         licences.remove_unused_requests(database)
         delivery.give_up_old(database, now)
         database.run(job_arrays.remove_empty)
+        database.run(partial(queue_history.forget_old, now=now))
         database.run(partial(resource_machines.remove_older, oldest=now - MACHINE_AGE))
 
     return {
@@ -170,6 +171,9 @@ def periodic_tasks(
             PULSE_MAX_DELAY,
         ),
         "inactive_resources": PeriodicTask(settings.session_period, sessions),
+        "queue_history": PeriodicTask(
+            queue_history.LOOK_SECONDS, partial(queue_history.count_queue, database)
+        ),
         "history_upkeep": PeriodicTask(settings.history_period, old_history),
         "old_jobs": PeriodicTask(settings.history_period, old_jobs),
         "repository_upkeep": PeriodicTask(settings.upkeep_period, repositories),

@@ -64,6 +64,12 @@ def all_runs(transaction: Transaction) -> list[JobRun]:
     return [_run_in(row) for row in transaction.rows(f"SELECT {_RUN} FROM job_runs")]
 
 
+def running_by_owners(transaction: Transaction) -> dict[tuple[str, ...], int]:
+    """Return how many runs are in progress, by the owners of the jobs."""
+    rows = transaction.rows("SELECT owners, COUNT(*) AS n FROM job_runs GROUP BY owners")
+    return {comma_lists.split(row["owners"]): int(row["n"]) for row in rows}
+
+
 def insert_runs(transaction: Transaction, began: Sequence[JobRun]) -> None:
     """Store runs that have begun."""
     values = ", ".join(["(%s, %s, %s, %s, %s)"] * len(began))

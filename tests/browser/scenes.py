@@ -27,6 +27,7 @@ SPECIFICS = "<cpus> 64 </cpus> <memory> 128000 </memory> <walltime> 14400 </wall
 STATES = ["finished"] * 9 + ["running", "queued", "finished", "aborted", "running", "queued", "queued"]
 PAGES = {
     "menu": "",
+    "month": "?period=month",
     "jobs": "jobs",
     "job": "jobs/{job}",
     "queued": "jobs/{queued}",
@@ -72,8 +73,24 @@ def play(grid: Grid) -> dict[str, int]:
             " VALUES (%s, 'user', 'mark@laptop', 'vasp', 'hpc@cluster.example.org', %s, %s)",
             *(month, hours // 4, hours * 3600),
         )
+    _past(grid, now)
     queued = user.submit(read_access="bob@desk", write_access="theor", deadline=str(now + 90000))
     return {"job": job, "binary": _binary(grid, now), "queued": queued}
+
+
+def _past(grid: Grid, now: int) -> None:
+    """The queue of a day and a month, with hours in which nobody has looked."""
+    for seconds, number in ((3600, 24), (86400, 30)):
+        for ago in range(number):
+            begins = now - now % seconds - ago * seconds
+            busy = (ago * 7) % 13 + 3 * (ago % 5)
+            for name, part in (("", 9), ("mark@laptop", 2)):
+                level = None if 14 < ago < 17 and not name else busy * part
+                grid.run(
+                    "INSERT INTO queue_history VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                    *(name, seconds, begins, level, part * (ago % 6) if level is not None else None),
+                    *(busy * part // 3, ago % 4),
+                )
 
 
 def _job(grid: Grid, resource: ResourceCalls, now: int) -> int:

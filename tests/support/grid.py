@@ -57,6 +57,7 @@ TABLES = [
     "job_history",
     "job_runs",
     "job_usage",
+    "queue_history",
     "share_weights",
     "share_usage",
     "submit_requests",

@@ -14,7 +14,7 @@ from lgi_protocol.states import State
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs.history import GIVEN_BACK
-from lgi_server.services.scheduling import fair_share
+from lgi_server.services.scheduling import fair_share, queue_history
 from lgi_server.tables import job_history, job_usage, shares
 from lgi_server.tables.job_history import StateChange
 from lgi_server.tables.job_usage import JobRun, UsageKey, UsageTotals
@@ -54,6 +54,7 @@ def _account_some(transaction: Transaction, half_life: int) -> int:
     job_usage.add(transaction, used)
     if ended:
         shares.store(transaction, _lately(shares.lately(transaction), ended, half_life))
+    queue_history.count_ends(transaction, changes)
     job_history.set_accounted(transaction, [change.change_id for change in changes])
     return len(changes)
 
