@@ -103,7 +103,7 @@ def _run(
         if page.changes:
             _check_token(session, page, posted)
         answer: Answer = in_transaction(
-            lambda transaction: page.view(context(transaction), **place), page.changes
+            lambda transaction: page.view(context(transaction), **place), page.changes and page.writes
         )
         return _finished(answer)
     except LGIError as error:

@@ -10,7 +10,15 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.job_end import End
 from lgi_protocol.states import State
 from lgi_server.background.timestamp_batcher import Timestamp
-from lgi_server.basic_interface import deadline_fields, filters, job_commands, job_facts, responses
+from lgi_server.basic_interface import (
+    deadline_fields,
+    filters,
+    job_commands,
+    job_description,
+    job_facts,
+    job_python,
+    responses,
+)
 from lgi_server.basic_interface.registry import AfterCommit, Answer, Download, PageContext, Template
 from lgi_server.runtime import Runtime
 from lgi_server.services.jobs import explanation, history, holds, live_output, sharing, updates
@@ -51,6 +59,7 @@ def _page(
     (found,) = holds.with_holds(visit.transaction, [found])
     tail = _tail(visit, found)
     targets = history.first_targets(visit.transaction, found)
+    description = job_description.of_job(found, targets)
     changes = history.of_job(visit.transaction, visit.user, found.job_id, visit.visitor.server.config)
     values = {
         "job": found,
@@ -65,8 +74,8 @@ def _page(
         "times": job_facts.times(found, visit.now),
         "steps": job_facts.timeline(changes, visit.now),
         "width": job_facts.WIDTH,
-        "as_shell": job_commands.shell(found, targets),
-        "as_python": job_commands.python(found, targets),
+        "as_shell": job_commands.shell(description),
+        "as_python": job_python.python(description),
         "request_id": secrets.token_urlsafe(16),
         "may_change": may_change(visit, found),
         "has_ended": states.has_ended(found.state),

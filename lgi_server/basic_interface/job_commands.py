@@ -1,72 +1,87 @@
-"""The command line and the Python that submit a job like another one."""
+"""The command line that submits a job as it is described."""
 
 import shlex
 from collections.abc import Iterator
 
 from lgi_protocol import comma_lists
-from lgi_protocol import labels as job_labels
-from lgi_protocol.daemon_reference import without_reference
-from lgi_server.basic_interface import filters
-from lgi_server.tables.job_queue.jobs import JobRow
+from lgi_server.basic_interface.job_description import JobDescription
 
-# Bytes of an input that stands in the command itself.
-MOST_INPUT = 2000
+INPUT_FILE = "input.txt"
 
 
-def shell(job: JobRow, targets: tuple[str, ...]) -> str:
-    """Return the command; a long input, or one that is no text, is in a file that the reader has to make."""
+def shell(job: JobDescription) -> str:
+    """Return the command; a long input, or one that is no text, is in a file that the reader has to make.
+
+    Empty for an array, which LGI_qsub does not submit.
+    """
+    if job.array:
+        return ""
+    begin = _begin(job)
     words = ["LGI_qsub", "-a", job.application]
-    begin = ""
     if job.input:
-        words += ["-i", "input.txt"]
-        if (text := _text(job.input)) is not None:
-            begin = f"printf %s {shlex.quote(text)} > input.txt\n"
-    for option, value in _options(job, targets):
-        words += [option, value]
-    return begin + shlex.join(words)
+        words += ["-i", INPUT_FILE]
+    for option, value in _options(job):
+        words += [option, value] if value else [option]
+    if any(name.startswith("-") for name in job.files):
+        words.append("--")
+    words += job.files
+    command = shlex.join(words)
+    return begin + (f"{command} {directory_of(job.like)}/*" if job.like >= 0 else command)
 
 
-def _options(job: JobRow, targets: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    if targets != (comma_lists.ANY,):
-        yield "-t", comma_lists.join(targets)
-    if specifics := without_reference(job.job_specifics).strip():
-        yield "-s", specifics
+def _begin(job: JobDescription) -> str:
+    """Return the commands that make the files which the command reads."""
+    begin = ""
+    if job.like >= 0:
+        leave_out = "--exclude joblog.txt --exclude joberr.txt"
+        begin += f"LGI_get {leave_out} --as '{{file}}' -d {directory_of(job.like)} {job.like}\n"
+    text = job.input_text
+    if job.input and text is not None:
+        begin += f"printf %s {shlex.quote(text)} > {INPUT_FILE}\n"
+    return begin
+
+
+def directory_of(job_id: int) -> str:
+    """Return the directory of the files of another job."""
+    return f"job_{job_id}"
+
+
+def _options(job: JobDescription) -> Iterator[tuple[str, str]]:
+    """Yield the options with their values, empty for one that takes none."""
+    plan = job.plan
+    listed = {
+        "-t": job.targets if job.has_targets else (),
+        "-r": job.read_access,
+        "-w": job.write_access,
+        "-G": job.groups,
+        "--not-on": plan.not_on,
+        "--after": job.after,
+        "--after-any": job.after_any,
+        "--notify": plan.notify.events if plan.notify else (),
+    }
+    if job.specifics:
+        yield "-s", job.specifics
     if job.job_name:
         yield "--name", job.job_name
-    for label in job_labels.split_labels(job.labels):
-        yield "--label", label
-    if job.retries:
-        yield "--retries", str(job.retries)
-    if job.user_priority:
-        yield "--priority", str(job.user_priority)
+    for key, value in job.label_values.items():
+        yield "--label", f"{key}={value}"
+    for option, names in listed.items():
+        if names:
+            yield option, comma_lists.join(names)
+    yield from _numbers(job)
 
 
-def python(job: JobRow, targets: tuple[str, ...]) -> str:
-    """Return the call; a long input, or one that is no text, is read from a file."""
-    arguments = [repr(job.application)]
-    if job.input:
-        text = _text(job.input)
-        arguments.append(f"input={text!r}" if text is not None else 'input=open("input.txt", "rb").read()')
-    if targets != (comma_lists.ANY,):
-        arguments.append(f"targets={list(targets)!r}")
-    if specifics := without_reference(job.job_specifics).strip():
-        arguments.append(f"specifics={specifics!r}")
-    if job.job_name:
-        arguments.append(f"name={job.job_name!r}")
-    if named := job_labels.split_labels(job.labels):
-        arguments.append(f"labels={dict(label.split('=', 1) for label in named)!r}")
-    if job.retries:
-        arguments.append(f"retries={job.retries}")
-    if job.user_priority:
-        arguments.append(f"priority={job.user_priority}")
-    call = ",\n    ".join(arguments)
-    return f"from lgi_tools import Project\n\nproject = Project()\njob = project.submit(\n    {call},\n)"
-
-
-def _text(data: bytes) -> str | None:
-    """Return data as text that a person can copy; None for any other."""
-    shown = filters.content(data)
-    if shown.is_binary or len(data) > MOST_INPUT:
-        return None
-    text = data.decode()
-    return text if filters.visible(text) == text else None
+def _numbers(job: JobDescription) -> Iterator[tuple[str, str]]:
+    plan = job.plan
+    said = {
+        "--retries": str(plan.retries or ""),
+        "--retry-on": plan.retry_on,
+        "--backoff": "" if job.backoff is None else str(job.backoff),
+        "--priority": str(plan.priority or ""),
+        "--deadline": job.deadline,
+        "--mail": plan.notify.mail if plan.notify else "",
+        "--webhook": plan.notify.webhook if plan.notify else "",
+    }
+    yield from ((option, text) for option, text in said.items() if text)
+    switches = {"--hold": plan.hold, "--urgent": plan.urgent, "--keep-after-failure": plan.keep}
+    yield from ((option, "") for option, is_set in switches.items() if is_set)

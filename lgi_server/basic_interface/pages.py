@@ -20,6 +20,7 @@ from lgi_server.basic_interface import (
     project,
     resource_page,
     submit,
+    submit_commands,
     usage,
 )
 from lgi_server.basic_interface.registry import Page
@@ -50,6 +51,14 @@ PAGES = (
     Page(f"{_JOB}/files/delete", job_actions.delete_file, changes=True),
     Page("submit", submit.submit_form),
     Page("submit", submit.submit_job, changes=True, takes_files=True, refused=submit.form_again),
+    Page(
+        "submit/commands",
+        submit_commands.show_commands,
+        changes=True,
+        takes_files=True,
+        refused=submit.form_again,
+        writes=False,
+    ),
     Page("resources", project.resources),
     Page("resources/<path:name>", resource_page.resource),
     Page("servers", project.servers),

@@ -136,7 +136,7 @@ class Page:
     """The declaration of a page. One with ``changes`` must be posted with the token of the session.
 
     ``refused`` makes an answer of an LGIError, with the context and the variables of the address; without it
-    the answer is the general error page.
+    the answer is the general error page. Without ``writes`` it is posted and changes nothing.
     """
 
     path: str
@@ -144,3 +144,4 @@ class Page:
     changes: bool = False
     takes_files: bool = False
     refused: Callable[..., Answer] | None = None
+    writes: bool = True

@@ -169,23 +169,30 @@ def _field_at_fault(refused: LGIError) -> str:
     return named if is_ours else _AT_FAULT.get(refused.number, "")
 
 
-def form_again(visit: PageContext, refused: LGIError) -> Template:
-    """Return the form with the posted values and the error; browsers require files to be chosen again."""
+def form_again(visit: PageContext, refused: LGIError | None) -> Template:
+    """Return the form with the posted values and the error, if any; browsers have files chosen again."""
     names = [name for name in visit.posted if name.startswith(request_fields.PREFIX)][:_MOST_PARAMETERS]
     values = {name: visit.posted.get(name, "") for name in (*_PLAIN, LIKE.name, WITH_FILES, *names)}
     targets, groups = (tuple(visit.posted.getlist(name)) for name in _BOXES)
     return _form(visit, values, targets, groups, refused)
 
 
+def with_commands(visit: PageContext, commands: Mapping[str, str]) -> Template:
+    """Return the form with the posted values, and the commands that do the same as it."""
+    form = form_again(visit, None)
+    kept = visit.posted.get(fields.REQUEST_ID.name, "")
+    return replace(form, values={**form.values, "commands": commands, "request_id": kept})
+
+
 def submit_job(visit: PageContext) -> Answer:
     """Queue a job, or an array of them."""
-    user = _chosen(visit.user, tuple(visit.posted.getlist("groups")))
+    user = chosen_groups(visit.user, tuple(visit.posted.getlist("groups")))
     server = visit.visitor.server
     project = server.projects[visit.visitor.project]
     project.timestamps.add((Timestamp.SUBMIT_REQUEST, 0), visit.now)
     deadline = deadline_fields.read(visit.form, visit.now)
     form = visit.form.edited([deadline_fields.NAME], lambda _typed: str(deadline or ""))
-    read_request = _reader(visit)
+    read_request = reader(visit)
     if array := array_form.read(form):
         return array_submit.submit(visit, user, array, form, read_request)
     der = visit.visitor.who.der
@@ -195,7 +202,7 @@ def submit_job(visit: PageContext) -> Answer:
     return Redirect(f"jobs/{job.job_id}")
 
 
-def _chosen(user: UserPrincipal, groups: tuple[str, ...]) -> UserPrincipal:
+def chosen_groups(user: UserPrincipal, groups: tuple[str, ...]) -> UserPrincipal:
     """Return the user with the posted groups; LGIError GROUPS unless at least one is the user's."""
     chosen = tuple(group for group in user.groups if group in groups)
     if not chosen:
@@ -203,7 +210,7 @@ def _chosen(user: UserPrincipal, groups: tuple[str, ...]) -> UserPrincipal:
     return replace(user, groups=chosen)
 
 
-def _reader(visit: PageContext) -> ReadRequest:
+def reader(visit: PageContext) -> ReadRequest:
     """Return a function that reads a request from the text fields of a form; the others are those posted."""
     targets = comma_lists.unique(visit.posted.getlist("target_resources")) or (comma_lists.ANY,)
     chosen = Form({fields.TARGETS.name: comma_lists.join(targets)})

@@ -46,7 +46,7 @@
   function send(event) {
     const form = event.currentTarget;
     const input = form.querySelector("input[type=file]");
-    if (event.defaultPrevented || !input.files.length) {
+    if (event.defaultPrevented || !input.files.length || event.submitter?.hasAttribute("formaction")) {
       return;
     }
     event.preventDefault();
@@ -97,6 +97,7 @@
     }
     document.querySelector("main").replaceWith(document.adoptNode(page.querySelector("main")));
     window.LGI.files();
+    window.LGI.commands();
     window.LGI.times(document);
     const alert = document.querySelector("main [role=alert]");
     if (alert) {

@@ -280,3 +280,26 @@ def test_a_reader_of_the_output_of_a_running_job_stays_in_place(grid: Grid, visi
     expect(output).to_be_focused()
     page.reload()
     assert output.evaluate(TO_THE_END) < 8
+
+
+def test_the_command_of_the_form_follows_what_is_typed(grid: Grid, visitors: Visitors) -> None:
+    """It is shown on the same page, with the names of the chosen files, and nothing is submitted."""
+    grid.resource()
+    page = visitors.page()
+    page.goto(f"{visitors.base}/submit")
+    page.get_by_label("Application").select_option("hello_world")
+    page.get_by_label("Files").set_input_files(
+        [{"name": "my data.csv", "mimeType": "text/csv", "buffer": b"1"}]
+    )
+
+    page.get_by_role("button", name="Show the command").click()
+    command = page.get_by_role("region", name="The command")
+    expect(command).to_have_text("LGI_qsub -a hello_world 'my data.csv'")
+    page.get_by_label("Cores").fill("many")
+    expect(page.locator("#commands")).to_contain_text("is no number above 0")
+    page.get_by_label("Cores").fill("4")
+    expect(command).to_have_text("LGI_qsub -a hello_world -s '<cpus> 4 </cpus>' 'my data.csv'")
+
+    expect(page.get_by_role("region", name="The Python")).to_contain_text("project.submit(")
+    assert page.url.endswith("/submit")
+    assert grid.rows("SELECT job_id FROM job_queue") == []
