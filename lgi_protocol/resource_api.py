@@ -55,9 +55,9 @@ class ResourceCalls:
         jobs = tuple(read_job(text) for text in reply.all("job"))
         return WorkOffer(reply.value("resource"), jobs)
 
-    def count_work(self, application: str) -> int:
+    def count_work(self, application: str, owners: str = "") -> int:
         """Return the number of queued jobs for this resource; nothing is locked."""
-        fields = {"application": application, "start": "0", "limit": "0", "owners": ""}
+        fields = {"application": application, "start": "0", "limit": "0", "owners": owners}
         return leading_number(self._post("resource_request_work", fields).value("number_of_jobs"))
 
     def poll_work(

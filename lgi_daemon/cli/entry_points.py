@@ -1,5 +1,6 @@
-"""The console script of a resource. Its modules are imported when it is called."""
+"""The console scripts of a resource. Their modules are imported when they are called."""
 
 from lgi_protocol.console import Command
 
 daemon = Command("LGI_daemon", "lgi_daemon.cli.main")
+pilot = Command("LGI_pilot", "lgi_daemon.pilot.command")

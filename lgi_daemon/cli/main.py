@@ -4,17 +4,17 @@ import logging
 import os
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from lgi_daemon.cli.check import plan
 from lgi_daemon.cli.logging import DaemonLog
+from lgi_daemon.cli.options import Options
 from lgi_daemon.cli.probes import Severity, findings
 from lgi_daemon.cli.signals import Signals
 from lgi_daemon.config.log_levels import LEVELS
-from lgi_daemon.config.model import Configuration, load
+from lgi_daemon.config.model import Configuration
 from lgi_daemon.config.section import ConfigurationError
 from lgi_daemon.execution import process_hiding, sandbox
 from lgi_daemon.jobs.memory_control import MemoryControl
@@ -30,22 +30,6 @@ TICK_SECONDS = 1.0
 SLEEP_FACTOR, SHORT_TICK = 10.0, 0.001
 # No wait of the system takes every number.
 _POSITIVE = click.IntRange(1, 10**9)
-
-
-@dataclass(frozen=True)
-class Options:
-    """The command line. ``file`` is absolute, ``fast`` and ``slow`` are seconds."""
-
-    file: Path
-    fast: int
-    slow: int
-    detach: bool
-    level: int
-    check_host: bool
-    log_file: Path | None
-    check: bool
-    at_once: int
-    lifetime: Lifetime
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=False)
@@ -100,6 +84,12 @@ class Options:
     metavar="TIME",
     help="After TIME seconds take no more jobs, and exit after the last one. Default: never.",
 )
+@click.option(
+    "--run-directory",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep jobs in DIR, as each of several daemons with one CONFIGFILE must. Default: run_directory.",
+)
 @click.option("--drain", is_flag=True, help="Take no jobs, and exit after the last one that is here.")
 @click.option(
     "--check",
@@ -121,6 +111,7 @@ def parse_options(
     idle_limit: int | None,
     life_limit: int | None,
     drain: bool,
+    run_directory: Path | None,
     configfile: Path,
 ) -> Options:
     """Run jobs of LGI projects on this resource, as configured in CONFIGFILE.
@@ -135,7 +126,8 @@ def parse_options(
         )
     lifetime = Lifetime(idle_limit or 0, life_limit or 0, drain)
     file = configfile.absolute()
-    return Options(file, fast, slow, detach, LEVELS[level], not careless, log_file, check, at_once, lifetime)
+    words = (file, fast, slow, detach, LEVELS[level], not careless, log_file, check, at_once, lifetime)
+    return Options(*words, run_directory.absolute() if run_directory else None)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -156,7 +148,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: Options) -> int:
     """Check everything, then run jobs until a stop signal."""
-    configuration = load(options.file, os.geteuid() == 0, options.check_host)
+    configuration = options.load()
     if options.check:
         return _check(configuration, options)
     sandboxed = os.geteuid() == 0
@@ -231,8 +223,7 @@ def pause_after(used: float) -> float:
 def _reload(daemon: Daemon, options: Options) -> None:
     """Use the configuration file as it is now; an invalid one changes nothing."""
     try:
-        fresh: Configuration = load(options.file, os.geteuid() == 0, options.check_host)
-        daemon.reconfigure(fresh)
+        daemon.reconfigure(options.load())
     except (ConfigurationError, ValueError, OSError) as error:
         log.critical("keeping the old configuration: %s", error)
     else:

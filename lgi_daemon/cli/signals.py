@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import time
 from types import FrameType
 
 _STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT)
@@ -44,6 +45,12 @@ class Signals:
         except BlockingIOError:
             # The pipe is full: the sleep is interrupted anyway.
             return
+
+    def rest(self, seconds: float) -> None:
+        """Sleep so many seconds; a stop signal or a SIGHUP ends it, other signals do not."""
+        end = time.monotonic() + seconds
+        while not self.stop and not self._reload and (left := end - time.monotonic()) > 0:
+            self.sleep(left)
 
     def sleep(self, seconds: float) -> None:
         """Wait for a signal, at most so many seconds; return at once after an earlier one."""

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lgi_daemon.config import tags
+from lgi_daemon.config.application_capabilities import capabilities_script, capabilities_text, max_gpus
 from lgi_daemon.config.rules import LimitRules
 from lgi_daemon.config.sandbox import check_sandbox, job_bounds, resource_limits, sandbox_uids
-from lgi_daemon.config.section import ConfigurationError, Section, read_root
+from lgi_daemon.config.section import ConfigurationError, Section, folder_problem, read_root
 from lgi_daemon.config.shared_directories import shared_directories
 from lgi_daemon.execution.bounds import JobBounds
 from lgi_daemon.execution.rlimits import ResourceLimits
 from lgi_daemon.execution.sandbox import HIGHEST_UID, UIDS
 from lgi_protocol import comma_lists, common_name, gpu_devices, whole_number, xml
-from lgi_protocol.capabilities import GPUS, MOST
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.job_directory import SCRIPTS
 
@@ -83,15 +83,17 @@ class Configuration:
     attach: bool = False
 
 
-def load(file: Path, as_root: bool, check_host: bool = True) -> Configuration:
-    """Read and check the configuration.
+def load(
+    file: Path, as_root: bool, check_host: bool = True, run_directory: Path | None = None
+) -> Configuration:
+    """Read and check the configuration. ``run_directory`` stands in for the one that it names.
 
     Raise ConfigurationError, in one line: of each fault the tag, the value and what to do.
     """
     root = read_root(file)
     problems = []
     try:
-        configuration = _configuration(file, root, as_root, check_host)
+        configuration = _configuration(file, root, as_root, check_host, run_directory)
     except ConfigurationError as error:
         problems = [str(error)]
     # A tag that is missing may be misspelt, or on another level: both are said.
@@ -101,7 +103,9 @@ def load(file: Path, as_root: bool, check_host: bool = True) -> Configuration:
     return configuration
 
 
-def _configuration(file: Path, root: Section, as_root: bool, check_host: bool) -> Configuration:
+def _configuration(
+    file: Path, root: Section, as_root: bool, check_host: bool, given_directory: Path | None
+) -> Configuration:
     resource = root.section("resource")
     credentials = Credentials(
         key=resource.file("resource_key_file"),
@@ -113,7 +117,7 @@ def _configuration(file: Path, root: Section, as_root: bool, check_host: bool) -
         credentials.context()
     except ValueError as error:
         raise ConfigurationError(f"{resource.path}: {error}") from None
-    run_directory = resource.folder("run_directory")
+    run_directory = _run_directory(resource, given_directory)
     if as_root:
         check_sandbox(resource, run_directory)
     gpus = _gpus(resource)
@@ -128,6 +132,15 @@ def _configuration(file: Path, root: Section, as_root: bool, check_host: bool) -
     return Configuration(
         file.absolute(), credentials, run_directory, rules, projects, uids, load_limit, gpus, attach
     )
+
+
+def _run_directory(resource: Section, given: Path | None) -> Path:
+    if given is None:
+        return resource.folder("run_directory")
+    problem = folder_problem(given)
+    if problem:
+        raise ConfigurationError(f"--run-directory: the directory {given} {problem}")
+    return given.resolve()
 
 
 def _gpus(resource: Section) -> tuple[str, ...]:
@@ -218,29 +231,12 @@ def _application(section: Section, as_root: bool, gpus: int) -> ApplicationSetti
         sandbox_uid=uid,
         check_system_limits_script=section.script("check_system_limits_script", executable=True),
         scripts={script: section.script(script) for script in SCRIPTS},
-        capabilities=f"{_capabilities(section)}{_max_gpus(gpus)}",
+        capabilities=f"{capabilities_text(section)}{max_gpus(gpus)}",
         limits=resource_limits(section, as_root, shares_uid=bool(uid)),
         bounds=job_bounds(section),
         shared_directories=shared_directories(section),
-        capabilities_script=_capabilities_script(section),
+        capabilities_script=capabilities_script(section),
     )
-
-
-def _capabilities(section: Section) -> str:
-    """Return the text of ``capabilities_file``, or without one of ``capabilities``, with XML unchanged."""
-    if section.optional("capabilities_file"):
-        return section.file("capabilities_file").read_text("utf-8", "replace").strip()
-    return xml.value(section.content, "capabilities")
-
-
-def _max_gpus(gpus: int) -> str:
-    """Return what the capabilities of each application say of GPUs: jobs that request more stay away."""
-    return f" <{MOST}{GPUS}> {gpus} </{MOST}{GPUS}>" if gpus else ""
-
-
-def _capabilities_script(section: Section) -> Path | None:
-    is_named = section.optional("capabilities_script")
-    return section.script("capabilities_script", executable=True) if is_named else None
 
 
 def _check_distinct(section: Section, names: list[str], tag: str) -> None:

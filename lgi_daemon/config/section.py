@@ -133,15 +133,9 @@ class Section:
     def folder(self, name: str) -> Path:
         """Return the absolute path of a directory. Raise ConfigurationError unless it is writable."""
         path = self.resolve(self.value(name))
-        if not path.is_dir():
-            raise ConfigurationError(
-                f"{self.path}/{name}: the directory {path} does not exist: create it (mkdir -p {path})"
-            )
-        if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-            raise ConfigurationError(
-                f"{self.path}/{name}: the directory {path} cannot be read and written: "
-                "change its owner or mode"
-            )
+        problem = folder_problem(path)
+        if problem:
+            raise ConfigurationError(f"{self.path}/{name}: the directory {path} {problem}")
         return path
 
     def resolve(self, text: str) -> Path:
@@ -155,6 +149,15 @@ class Section:
         # As LGI: paths are relative to the working directory.
         here = Path(text).absolute()
         return here.resolve() if here.exists() else in_directory
+
+
+def folder_problem(path: Path) -> str:
+    """Return what is wrong with a directory and what to do, empty when it can be used."""
+    if not path.is_dir():
+        return f"does not exist: create it (mkdir -p {path})"
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        return "cannot be read and written: change its owner or mode"
+    return ""
 
 
 def _number(found: xml.XmlElement) -> int | None:

@@ -1,0 +1,78 @@
+"""LGI_pilot on a real SLURM: jobs that wait get daemons, and a daemon that is killed loses no job."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from lgi_protocol import hexcode
+from tests.acceptance.conftest import RESOURCE, DaemonProcess
+from tests.support.grid import BIN, Grid, wait_for
+
+from .slurm import Slurm
+
+pytestmark = pytest.mark.slow
+
+
+class Pilots(DaemonProcess):
+    """LGI_pilot, and the configuration of its daemons."""
+
+    def __init__(self, grid: Grid, slurm: Slurm) -> None:
+        super().__init__(grid)
+        self.slurm = slurm
+        (self.directory / "pilots").mkdir(mode=0o755)
+        (self.directory / "LGI_pilot.cfg").write_text(
+            "<LGI><pilots> <daemon_configuration> LGI.cfg </daemon_configuration>"
+            "<pilot_directory> ./pilots </pilot_directory> <batch_system> slurm </batch_system>"
+            "<submit_options> --time=10 </submit_options> <daemon_options> -ft 1 -st 2 </daemon_options>"
+            "<waiting_maximum> 1 </waiting_maximum> <pilot_limit> 1 </pilot_limit>"
+            "<idle_limit> 3 </idle_limit> </pilots></LGI>"
+        )
+
+    def call(self, *options: str) -> str:
+        """What LGI_pilot prints."""
+        done = subprocess.run(
+            [BIN / "LGI_pilot", *options, self.directory / "LGI_pilot.cfg"],
+            env={**os.environ, **self.slurm.environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
+    def update(self) -> dict[str, int]:
+        """Make one update."""
+        status: dict[str, int] = json.loads(self.call("--once", "--json"))
+        return status
+
+
+@pytest.fixture
+def pilots(grid: Grid, running_slurm: Slurm) -> Iterator[Pilots]:
+    """LGI_pilot for a resource that the project knows, and that has no other daemon."""
+    grid.resource(RESOURCE, "").sign_off()
+    made = Pilots(grid, running_slurm)
+    yield made
+    running_slurm.call("scancel", "--full", f"--user={os.getuid()}")
+    wait_for(lambda: running_slurm.call("squeue", "-h", "-t", "R,PD,CG", "-o", "%i").split() == [])
+    made.remove()
+
+
+def test_a_pilot_runs_the_job_that_waits_and_ends(grid: Grid, pilots: Pilots) -> None:
+    """No job, no pilot; one job, one pilot, which ends when it has been idle."""
+    before = pilots.update()
+    user = grid.user()
+    job_id = user.submit(application="hello_world", input=hexcode.encode(b"me"))
+    checked = pilots.call("--check")
+    begun = pilots.update()
+
+    wait_for(lambda: user.state(job_id) == "finished")
+    wait_for(lambda: pilots.update()["pilots"] == [])
+
+    assert (before["submitted"], before["reason"]) == (0, "no job waits")
+    assert "an update would submit 1 pilots" in checked
+    assert (begun["jobs_waiting"], begun["submitted"]) == (1, 1)
+    assert (pilots.directory / "pilots" / "failures.json").exists() is False
