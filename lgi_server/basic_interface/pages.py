@@ -1,7 +1,6 @@
 """The pages of a project: addresses below that of the project, and functions."""
 
 from lgi_server.basic_interface import (
-    admin,
     array,
     bulk_actions,
     certificate,
@@ -23,6 +22,7 @@ from lgi_server.basic_interface import (
     submit_commands,
     usage,
 )
+from lgi_server.basic_interface.administration import health_page, overview
 from lgi_server.basic_interface.registry import Page
 
 _JOB = "jobs/<job_number:job_id>"
@@ -65,5 +65,6 @@ PAGES = (
     Page("usage", usage.show_usage),
     Page("certificate", certificate.certificate),
     Page("groups", group_choice.choose_groups, changes=True),
-    Page("administration", admin.administration),
+    Page("administration", overview.administration),
+    Page("administration/health", health_page.server_health),
 )

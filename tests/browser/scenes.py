@@ -42,6 +42,8 @@ PAGES = {
     "certificate": "certificate",
     "refusal": "jobs/99999",
 }
+# What administrators see.
+ADMINISTRATION = {"administration": "administration", "health": "administration/health"}
 PUBLIC = {"landing": "", "document": "documents/user_guide"}
 # All that a user sees.
 NAMES = (*PUBLIC, *PAGES)

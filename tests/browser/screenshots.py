@@ -45,7 +45,8 @@ def main() -> None:
             for name in scenes.NAMES:
                 take(page, directory, name, scenes.address(visitors, name, jobs))
             administrator = visitors.page("root@desk", ("admin",))
-            take(administrator, directory, "administration", f"{visitors.base}/administration")
+            for name, path in scenes.ADMINISTRATION.items():
+                take(administrator, directory, name, f"{visitors.base}/{path}")
     finally:
         grid.remove()
 

@@ -71,7 +71,11 @@ def test_the_pages_of_administrators_can_be_used_by_everybody(grid: Grid, visito
     grid.resource("hpc@cluster.example.org", scenes.LOOK)
     page = visitors.page("root@desk", ("admin",))
 
-    wrong = check(page, "administration", f"{visitors.base}/administration")
+    wrong = [
+        fault
+        for path in scenes.ADMINISTRATION.values()
+        for fault in check(page, path, f"{visitors.base}/{path}")
+    ]
 
     assert wrong == []
 

@@ -1,0 +1,1 @@
+"""The pages of administrators; each function checks that its caller is one."""
