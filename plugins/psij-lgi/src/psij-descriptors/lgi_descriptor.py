@@ -1,0 +1,10 @@
+"""The descriptor of the executor ``lgi``: PSI/J looks for such files below directories of Python's path."""
+
+from packaging.version import Version
+from psij.descriptor import Descriptor
+
+__PSI_J_EXECUTORS__ = [
+    Descriptor(
+        name="lgi", nice_name="LGI", version=Version("0.1.0"), cls="lgi_psij.job_executor.LGIJobExecutor"
+    )
+]
