@@ -76,6 +76,7 @@ bench: $(INSTALLED)
 	@$(PY) -m benchmarks.bulk
 	@$(PY) -m benchmarks.cluster
 	@$(PY) -m benchmarks.daemon
+	@$(PY) -m benchmarks.memory
 
 bench-job: $(INSTALLED)
 	@$(PY) -m benchmarks.job_cost

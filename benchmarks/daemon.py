@@ -16,7 +16,7 @@ from tests.support.grid import Grid, wait_for
 
 # The limits for a thousand jobs, including all processes that the daemon has waited for.
 MOST_MEMORY = 60.0  # MB
-MOST_LOOK = 2.0  # seconds of processor time
+MOST_LOOK = 0.5  # seconds of processor time
 LONGEST_START = 1800.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -56,7 +56,8 @@ def _measure(grid: Grid, daemon: DaemonProcess, jobs: int) -> int:
     scripts = _own(lambda: _ask_all(daemon))
     look = cycle - calls
     print(f"{jobs} running hello_world jobs")
-    print(f"memory of the daemon                    {memory:8.1f} MB  (promised: {MOST_MEMORY:g})")
+    print(f"memory of the daemon (Pss)              {memory:8.1f} MB  (promised: {MOST_MEMORY:g})")
+    print(f"  with all of what it shares with others (Rss) {_resident(daemon):4.1f} MB")
     print(f"each second, whether one has ended      {1000 * idle:8.0f} ms of processor")
     print(f"a fast cycle: all asked after and looked at {cycle:4.2f} s of processor")
     print(f"  of that the calls, as a client makes them {calls:4.2f} s")
@@ -112,8 +113,17 @@ def _used(daemon: DaemonProcess) -> float:
 
 
 def _memory(daemon: DaemonProcess) -> float:
-    found = re.search(r"VmRSS:\s*(\d+) kB", _proc(daemon, "status"))
-    return int(found[1]) / 1024 if found else 0.0
+    """Return the proportional memory, as of all programs in these benchmarks, in MB."""
+    return _number(r"Pss:\s*(\d+) kB", _proc(daemon, "smaps_rollup")) / 1024
+
+
+def _resident(daemon: DaemonProcess) -> float:
+    return _number(r"VmRSS:\s*(\d+) kB", _proc(daemon, "status")) / 1024
+
+
+def _number(pattern: str, text: str) -> int:
+    found = re.search(pattern, text)
+    return int(found[1]) if found else 0
 
 
 def _proc(daemon: DaemonProcess, name: str) -> str:

@@ -46,6 +46,14 @@ def members(session: int) -> list[int]:
     return [process for process, leader, _ in looks if leader == session and process]
 
 
+def words(process: int) -> str:
+    """Return the last words of the command of a process; empty once it has ended."""
+    try:
+        return " ".join((_PROC / str(process) / "cmdline").read_text().split("\0"))[-60:]
+    except OSError:
+        return ""
+
+
 def of_parent(process: int) -> tuple[float, float]:
     """Return the processor seconds so far of a daemon with its fork server, and of what they waited for."""
     looks = [_fields(stat) for stat in _PROC.glob("[0-9]*/stat")]

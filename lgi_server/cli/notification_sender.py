@@ -3,9 +3,12 @@
 import logging
 import threading
 import time
+from collections.abc import Callable, Mapping
 
 from lgi_protocol.backoff import Backoff
 from lgi_protocol.errors import LGIError
+from lgi_server.config.model import Config
+from lgi_server.db.pool import Database
 from lgi_server.services.notifications import events
 from lgi_server.services.notifications.delivery import Delivery
 
@@ -46,3 +49,10 @@ class NotificationSender:
             self._next_look = time.monotonic() + ARRAY_SECONDS
             self._array = events.look_at_arrays(self._delivery.database, now, self._array)
         self._delivery.send_due(now)
+
+
+def of_projects(
+    config: Config, databases: Mapping[str, Database], end: threading.Event
+) -> list[Callable[[], None]]:
+    """Return the work of a sender for each project, until ``end`` is set."""
+    return [NotificationSender(Delivery(config, *project), end).keep for project in databases.items()]

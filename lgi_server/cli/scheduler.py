@@ -15,14 +15,12 @@ import click
 from lgi_protocol.backoff import Backoff
 from lgi_protocol.errors import LGIError
 from lgi_server.cli import configuration, logs
-from lgi_server.cli.notification_sender import NotificationSender
 from lgi_server.config.model import Config
 from lgi_server.config.source import ConfigError
 from lgi_server.db import open_database, schema
 from lgi_server.db.pool import Database
 from lgi_server.services.jobs import array_limits, attach_sessions, dependencies, exclusions, holds, licences
-from lgi_server.services.notifications import delivery
-from lgi_server.services.notifications.delivery import Delivery
+from lgi_server.services.notifications import outbox_upkeep
 from lgi_server.services.project import orphans, peers
 from lgi_server.services.scheduling import accounting, ordering, queue_history, reaper, retention
 from lgi_server.services.scheduling.ordering import Rule
@@ -155,7 +153,7 @@ def periodic_tasks(
         if settings.history_age:
             accounting.forget_old(database, now - settings.history_age)
         licences.remove_unused_requests(database)
-        delivery.give_up_old(database, now)
+        outbox_upkeep.give_up_old(database, now)
         database.run(job_arrays.remove_empty)
         database.run(partial(queue_history.forget_old, now=now))
         database.run(partial(resource_machines.remove_older, oldest=now - MACHINE_AGE))
@@ -189,12 +187,12 @@ def run(config: Config, end: threading.Event) -> None:
         ProjectScheduler(name, Schedule(database, periodic_tasks(config, name, databases, store, rule)), end)
         for name, database in databases.items()
     ]
-    senders = [
-        NotificationSender(Delivery(config, name, database), end)
-        for name, database in databases.items()
-        if config.notifications.is_on
-    ]
-    work = [*(keeper.keep for keeper in keepers), *(sender.keep for sender in senders)]
+    work = [keeper.keep for keeper in keepers]
+    if config.notifications.is_on:
+        # With HTTP, TLS and mail.
+        from lgi_server.cli import notification_sender
+
+        work += notification_sender.of_projects(config, databases, end)
     threads = [threading.Thread(target=one) for one in work]
     for thread in threads:
         thread.start()

@@ -2,7 +2,6 @@
 
 from lgi_server.config.database import SQLiteAddress, parse_address
 from lgi_server.db.failover import Hosts
-from lgi_server.db.mariadb import MariaDB
 from lgi_server.db.pool import Database
 from lgi_server.db.sqlite import SQLite
 
@@ -18,5 +17,8 @@ def open_database(url: str) -> Database:
     address = parse_address(url)
     if isinstance(address, SQLiteAddress):
         return Database(SQLite(address.path), size=SQLITE_CONNECTIONS)
+    # With PyMySQL come TLS and cryptography: 6 MB that the scheduler needs for nothing else.
+    from lgi_server.db.mariadb import MariaDB
+
     hosts = Hosts(address.hosts)
     return Database(MariaDB(address.name, address.user, address.password, hosts, address.socket))

@@ -4,10 +4,11 @@ import posixpath
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 # By name in addresses: the file, and the title.
 DOCUMENTS = {
@@ -43,6 +44,9 @@ _PLACES = (Path(__file__).parents[2], Path(sys.prefix) / "share" / "lgi" / "docu
 
 def render(name: str) -> str:
     """Return a document as HTML. Raises KeyError for an unknown name, FileNotFoundError if not installed."""
+    # Late: most workers never show a document.
+    from markdown_it import MarkdownIt
+
     path, _ = DOCUMENTS[name]
     text = (_place() / path).read_text("utf-8")
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -73,7 +77,7 @@ def _place() -> Path:
     return next((place for place in _PLACES if (place / "SETUP.md").is_file()), _PLACES[0])
 
 
-def _adapt(token: Token, path: str) -> None:
+def _adapt(token: "Token", path: str) -> None:
     """Point links to the pages of documents; let wide tables be scrolled by the keyboard too."""
     if token.type in {"table_open", "fence"}:
         token.attrSet("tabindex", "0")

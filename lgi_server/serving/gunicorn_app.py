@@ -5,6 +5,7 @@ every handshake.
 """
 
 import gc
+import importlib
 import logging
 import ssl
 import tempfile
@@ -188,6 +189,9 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
         """Serve until a signal ends the server; RuntimeError from gunicorn."""
         # What all workers share lives as long as they do: a collection that looked at it would pause all
         # requests of a worker for 50 ms, and copy the memory it shares with the others.
+        # Loaded or made at the first calls otherwise, by each worker for itself.
+        importlib.import_module("lxml.etree")
+        self.flask.url_map.update()
         gc.collect()
         gc.freeze()
         Master(self).run()

@@ -1,12 +1,9 @@
 """Blocking work, done in a thread so that other requests of the worker go on."""
 
-import ctypes
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, ParamSpec, TypeVar
-
-import gevent
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -23,6 +20,9 @@ def run_in_thread(
             return [work(*args, **kwargs)], None
         except OSError as error:
             return [], error
+
+    # Late: the scheduler and the commands store files, and have no event loop.
+    import gevent
 
     results, error = gevent.get_hub().threadpool.apply(caught)
     if error is not None:
@@ -42,6 +42,8 @@ def syncfs(directory: Path) -> None:
 
     This is much faster than an fsync for each of a thousand small files.
     """
+    import ctypes
+
     system = ctypes.CDLL(None, use_errno=True)
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

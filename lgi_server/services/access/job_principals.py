@@ -7,7 +7,6 @@ resource was replaced or revoked.
 import hmac
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from lgi_protocol import comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -17,6 +16,7 @@ from lgi_server.auth.client_certificate import TrustConfig
 from lgi_server.auth.job_ca import JobsAuthority, read_request
 from lgi_server.auth.job_certificate import JobCertificate, JobClaims
 from lgi_server.db.transaction import Transaction
+from lgi_server.services.access.job_holder import is_held
 from lgi_server.services.jobs import updates
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import ResourceRow
@@ -74,17 +74,6 @@ def _is_trusted(resource: ResourceRow, fingerprint: str, trust: TrustConfig, now
 def _runs_on(job: JobRow, resource: ResourceRow) -> bool:
     """Return whether this resource itself has taken a job; the target ``any`` does not count."""
     return resource.resource_name in job.target_resources and states.normalized(job.state) in _ALIVE
-
-
-class _HasReference(Protocol):
-    @property
-    def daemon_reference(self) -> str: ...
-
-
-def is_held(job: _HasReference, reference: str) -> bool:
-    """Return whether the daemon with this reference has the job."""
-    holds = job.daemon_reference
-    return bool(holds) and hmac.compare_digest(holds.encode(), reference.encode())
 
 
 def issue_certificate(

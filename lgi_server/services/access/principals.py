@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from lgi_protocol import comma_lists
 from lgi_protocol.common_name import CommonName
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.auth import client_certificate
-from lgi_server.auth.client_certificate import ClientCertificate
 from lgi_server.config.model import Config
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.resource_cache import ResourceCache
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE, ResourceRow
+
+if TYPE_CHECKING:
+    from lgi_server.auth.client_certificate import ClientCertificate
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class UserPrincipal:
         return comma_lists.unique((self.name, *self.groups))
 
 
-def check_certificate(who: ClientCertificate, config: Config) -> None:
+def check_certificate(who: "ClientCertificate", config: Config) -> None:
     """Check a certificate before the form is read; LGIError CERTIFICATE or PROJECT_REFUSED.
 
     A user must not have the name of the administrators' group, since access lists have both.
@@ -64,7 +66,7 @@ def check_certificate(who: ClientCertificate, config: Config) -> None:
         raise LGIError(ErrorNumber.PROJECT_REFUSED, f"it is for {allowed}, and this server has none of these")
 
 
-def user(who: ClientCertificate, name: str, groups: tuple[str, ...], config: Config) -> UserPrincipal:
+def user(who: "ClientCertificate", name: str, groups: tuple[str, ...], config: Config) -> UserPrincipal:
     """Return the calling user, with those of the posted groups that the certificate allows.
 
     Raises LGIError USER_DIFFERS or GROUPS_REFUSED.
@@ -78,7 +80,7 @@ def user(who: ClientCertificate, name: str, groups: tuple[str, ...], config: Con
     return UserPrincipal(name, allowed)
 
 
-def user_of(who: ClientCertificate, chosen: tuple[str, ...], config: Config) -> UserPrincipal:
+def user_of(who: "ClientCertificate", chosen: tuple[str, ...], config: Config) -> UserPrincipal:
     """Return the user of a page, with the certificate's groups and the ``chosen`` ones that it grants."""
     allowed = allowed_groups(who.name, chosen, config) if chosen else ()
     return UserPrincipal(who.name.name, comma_lists.unique((*who.name.certified_groups(), *allowed)))
@@ -110,7 +112,7 @@ def allowed_groups(name: CommonName, posted: tuple[str, ...], config: Config) ->
     return allowed
 
 
-def project_name(who: ClientCertificate, posted: str, config: Config) -> str:
+def project_name(who: "ClientCertificate", posted: str, config: Config) -> str:
     """Return the project of a call, the default one when none is posted.
 
     Raises LGIError PROJECT_REFUSED or PROJECT_UNKNOWN.
@@ -124,7 +126,7 @@ def project_name(who: ClientCertificate, posted: str, config: Config) -> str:
 
 
 def resource(
-    transaction: Transaction, who: ClientCertificate, cache: ResourceCache, session_id: int = 0
+    transaction: Transaction, who: "ClientCertificate", cache: ResourceCache, session_id: int = 0
 ) -> ResourcePrincipal:
     """Return the calling resource and the last use of its session.
 
@@ -132,6 +134,9 @@ def resource(
     because of a cached row. Raises LGIError RESOURCE_UNKNOWN, CERTIFICATE, or MASTER unless the project has
     exactly one master.
     """
+    # Late: with cryptography, which the scheduler does not need.
+    from lgi_server.auth import client_certificate
+
     row = active_resources.with_session(transaction, who.name.name, session_id)
     if row is None:
         raise LGIError(ErrorNumber.RESOURCE_UNKNOWN, who.name.name)
@@ -146,7 +151,7 @@ def resource(
 
 
 def project_server(
-    transaction: Transaction, who: ClientCertificate, cache: ResourceCache
+    transaction: Transaction, who: "ClientCertificate", cache: ResourceCache
 ) -> ResourcePrincipal:
     """Return the calling project server, with its role read from the database.
 

@@ -14,7 +14,7 @@ from lgi_protocol.attach_frames import MOST_WAITING
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.access import job_principals
+from lgi_server.services.access import job_holder
 from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.services.jobs import event_log, history
 from lgi_server.tables import attach_sessions
@@ -130,7 +130,7 @@ def exchange_with_daemon(
         session is None
         or job is None
         or caller.resource.resource_name not in job.target_resources
-        or not job_principals.is_held(job, caller.reference)
+        or not job_holder.is_held(job, caller.reference)
     ):
         raise LGIError(ErrorNumber.NO_SESSION, message="There is no such session of LGI_attach")
     return _exchange(transaction, session, Side.DAEMON, posted, now)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lgi_protocol.errors import LGIError
 from lgi_protocol.states import State
-from lgi_server.services.access.job_principals import is_held
+from lgi_server.services.access.job_holder import is_held
 from lgi_server.services.jobs import restored_jobs, updates
 from lgi_server.services.jobs.exchange_changes import ExchangeChanges
 from lgi_server.services.jobs.exchange_reports import check_held, check_licences, check_unlocked

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 from lgi_protocol import states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
-from lgi_server.services.access import job_principals
+from lgi_server.services.access import job_holder
 from lgi_server.services.jobs import licences, restored_jobs, updates
 from lgi_server.services.jobs.exchange_changes import ExchangeChanges
 from lgi_server.services.jobs.exchange_request import PostedReport, Verdict
@@ -106,7 +106,7 @@ class _Judging(Generic[Report]):
 
 def check_held(job: JobRow | HeldJob, reference: str) -> None:
     """Raise LGIError NOT_YOUR_LOCK unless a job is, or was last, with the daemon of this reference."""
-    if not job_principals.is_held(job, reference):
+    if not job_holder.is_held(job, reference):
         raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"job {job.job_id} was taken over by another daemon")
 
 

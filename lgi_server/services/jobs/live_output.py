@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from lgi_protocol import comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.access import job_principals
+from lgi_server.services.access import job_holder
 from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.tables import job_tails
 from lgi_server.tables.active_resources import ResourceRow
@@ -89,7 +89,7 @@ def append(transaction: Transaction, resource: ResourceRow, chunk: OutputChunk, 
         raise LGIError(ErrorNumber.NO_JOB, f"job {chunk.job_id}")
     if resource.resource_name not in job.target_resources:
         raise LGIError(ErrorNumber.NOT_VISIBLE, f"job {chunk.job_id}")
-    if not job_principals.is_held(job, chunk.reference):
+    if not job_holder.is_held(job, chunk.reference):
         raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"another daemon has job {chunk.job_id}")
     known = job_tails.find(transaction, chunk.job_id, hold=True)
     if known is None:

@@ -10,8 +10,7 @@ from lgi_protocol import notification
 from lgi_server.config.model import Config
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.jobs import history
-from lgi_server.services.notifications import mail, messages, webhook
+from lgi_server.services.notifications import mail, messages, outbox_upkeep, webhook
 from lgi_server.services.notifications.delivery_error import DeliveryError
 from lgi_server.services.notifications.messages import Sender
 from lgi_server.tables import notification_outbox, notification_users
@@ -20,9 +19,8 @@ from lgi_server.tables.notification_outbox import MAIL, Message
 log = logging.getLogger("lgi.notifications")
 # Messages that are sent at once, and seconds in which another scheduler leaves them alone.
 AT_ONCE, LEASE = 4, 300
-# Seconds before the second try, and at most between two; when a message is given up.
-FIRST_WAIT, LONGEST_WAIT, LIFETIME = 60, 4 * 3600, 86_400
-_HOUR = 3600
+# Seconds before the second try, and at most between two.
+FIRST_WAIT, LONGEST_WAIT = 60, 4 * 3600
 _LIMITED = "the limit of messages in an hour is reached"
 
 
@@ -42,9 +40,9 @@ class Delivery:
     def send_due(self, now: int) -> int:
         """Send messages that are due; return how many were sent."""
         due = self.database.run(partial(notification_outbox.due, now=now, most=4 * AT_ONCE), write=False)
-        if any(one.created < now - LIFETIME for one in due):
-            give_up_old(self.database, now)
-        taken = [one for one in due if one.created >= now - LIFETIME and self._take(one, now)]
+        if any(one.created < now - outbox_upkeep.LIFETIME for one in due):
+            outbox_upkeep.give_up_old(self.database, now)
+        taken = [one for one in due if one.created >= now - outbox_upkeep.LIFETIME and self._take(one, now)]
         if not taken:
             return 0
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -87,7 +85,7 @@ class Delivery:
             log.exception("project %s: notification %d failed", self.project, message.notification_id)
             self._failed(message, type(error).__name__, False, now)
             return False
-        self._finish(message, f"notification of {message.event} sent {_to(message)}", now)
+        self._finish(message, f"notification of {message.event} sent {outbox_upkeep.way_of(message)}", now)
         return True
 
     def _send(self, message: Message, now: int) -> None:
@@ -116,8 +114,9 @@ class Delivery:
     def _failed(self, message: Message, problem: str, is_final: bool, now: int) -> None:
         """Try a message again later, or give it up."""
         wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(message.tries, 16))
-        if is_final or now + wait > message.created + LIFETIME:
-            text = f"notification of {message.event} {_to(message)} given up after {message.tries + 1} tries"
+        if is_final or now + wait > message.created + outbox_upkeep.LIFETIME:
+            what = f"notification of {message.event} {outbox_upkeep.way_of(message)}"
+            text = f"{what} given up after {message.tries + 1} tries"
             self._finish(message, f"{text}: {problem}", now)
             return
         log.info("project %s: notification %d: %a", self.project, message.notification_id, problem)
@@ -130,36 +129,5 @@ class Delivery:
         self.database.run(postpone)
 
     def _finish(self, message: Message, text: str, now: int) -> None:
-        self.database.run(partial(finish, message=message, text=text, now=now))
+        self.database.run(partial(outbox_upkeep.finish, message=message, text=text, now=now))
         log.info("project %s: job %d: %a", self.project, message.job_id, text)
-
-
-def finish(transaction: Transaction, *, message: Message, text: str, now: int) -> None:
-    """Remove a message that was sent or given up, and let the history of its job tell it by ``text``."""
-    if notification_outbox.delete(transaction, message.notification_id):
-        history.record_note(transaction, message.job_id, text, now)
-
-
-def give_up_old(database: Database, now: int) -> int:
-    """Give up messages that could not be sent in a day, also where nothing is sent; return how many."""
-    old = partial(notification_outbox.created_before, time=now - LIFETIME, most=100)
-    found = database.run(old, write=False)
-    for one in found:
-        problem = f": {one.problem}" if one.problem else ""
-        text = f"notification of {one.event} {_to(one)} given up after {one.tries} tries{problem}"
-        database.run(partial(finish, message=one, text=text, now=now))
-    database.run(partial(notification_users.forget_rates, before=now - _HOUR))
-    return len(found)
-
-
-def _to(message: Message) -> str:
-    """Return how a message goes, for all readers of the job: the address may be private, the path secret."""
-    return "by mail" if message.kind == MAIL else f"to {origin(message.address)}"
-
-
-def origin(url: str) -> str:
-    """Return the address of a webhook without its path."""
-    try:
-        return webhook.read_url(url).origin
-    except ValueError:
-        return "a webhook"

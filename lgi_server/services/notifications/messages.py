@@ -7,16 +7,16 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import formatdate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lgi_protocol import comma_lists, notification
 from lgi_protocol.job_end import Result
 from lgi_server.tables.job_arrays import ArrayRow
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.notification_outbox import Message
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,13 @@ def as_json(message: Message, sender: Sender) -> bytes:
     ).encode()
 
 
-def as_mail(message: Message, sender: Sender, now: float) -> EmailMessage:
+def as_mail(message: Message, sender: Sender, now: float) -> "EmailMessage":
     """Return a mail to the address of a message, which has the same Message-ID each time it is sent."""
+    # Every change of a job may store a message; the scheduler makes mails of them, where mail is set up.
+    from email.message import EmailMessage
+    from email.policy import SMTP
+    from email.utils import formatdate
+
     facts = json.loads(message.facts)
     mail = EmailMessage(policy=SMTP)
     domain = sender.mail_from.rpartition("@")[2]

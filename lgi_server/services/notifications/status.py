@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.notifications.delivery import origin
+from lgi_server.services.notifications.outbox_upkeep import origin
 from lgi_server.tables import job_notifications, notification_outbox, notification_users
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.notification_outbox import WEBHOOK, Message

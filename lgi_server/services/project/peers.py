@@ -4,10 +4,9 @@ import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from lgi_protocol import comma_lists
-from lgi_protocol.client import Client
-from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ErrorNumber, LGIError, ServerError, TransportError
 from lgi_protocol.reply import leading_number
 from lgi_server.config.model import Config
@@ -22,13 +21,17 @@ from lgi_server.services.project.replication import (
 )
 from lgi_server.tables.active_resources import ResourceRow
 
+if TYPE_CHECKING:
+    from lgi_protocol.client import Client
+    from lgi_protocol.credentials import Credentials
+
 log = logging.getLogger("lgi.peers")
 
 
 class Master:
     """The master server of a project, as a source of updates."""
 
-    def __init__(self, own: Credentials, url: str, project: str) -> None:
+    def __init__(self, own: "Credentials", url: str, project: str) -> None:
         """Create the client of a master; ``own`` are the credentials of this server."""
         self._client = _client(url, own)
         self._project = project
@@ -98,14 +101,19 @@ def notify_slaves(config: Config, project: str, slaves: Iterable[ResourceRow]) -
     return [slave.resource_name for slave, answered in zip(notified, answers, strict=True) if not answered]
 
 
-def credentials(config: Config) -> Credentials:
+def credentials(config: Config) -> "Credentials":
     """Return the credentials of this server; LGIError BACK_OFF when they are not configured."""
     if config.peer_certificate is None or config.peer_key is None:
         raise LGIError(ErrorNumber.BACK_OFF, "peer_certificate and peer_key are not configured")
+    from lgi_protocol.credentials import Credentials
+
     return Credentials(config.peer_key, config.peer_certificate, config.ca_certificate)
 
 
 @lru_cache(maxsize=16)
-def _client(url: str, credentials: Credentials) -> Client:
+def _client(url: str, credentials: "Credentials") -> "Client":
     """Return the client of a peer; it keeps its connections."""
+    # With HTTP and TLS, which the only server of a project does not need.
+    from lgi_protocol.client import Client
+
     return Client(url, credentials)
