@@ -66,6 +66,8 @@ check: .venv/audit
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	.venv/bin/mypy --platform win32 --cache-dir .mypy_cache/win32 LGI.py lgi_protocol lgi_tools
+	.venv/bin/mypy --platform darwin --cache-dir .mypy_cache/darwin LGI.py lgi_protocol lgi_tools
 	.venv/bin/lint-imports
 	.venv/bin/bandit -q -c pyproject.toml -r LGI.py lgi_protocol lgi_server lgi_daemon lgi_tools demo make plugins -x '*/tests/*'
 	@$(PY) make/audit.py requirements.lock

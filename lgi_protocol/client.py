@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from lgi_protocol import file_properties
@@ -72,7 +72,7 @@ class Client:
         self,
         call: str,
         fields: Mapping[str, str],
-        files: tuple[Path | BinaryIO, ...] = (),
+        files: tuple[Path | IO[bytes], ...] = (),
         watch: Callable[[int, int], None] | None = None,
     ) -> Reply:
         """Make one call, such as ``interfaces/interface_job_state``; files are streamed.

@@ -163,6 +163,9 @@ def _fill(descriptor: int, mode: int) -> None:
 
 def _text(raw: _Output, previous: "TextIO | None", errors: str = "strict") -> "TextIO":
     """Return a text stream with the encoding, error handling and buffering of the previous one."""
+    if sys.platform == "win32" and previous is not None and previous.isatty():
+        # Python alone knows how to write to its console, which takes no bytes.
+        return previous
     buffer = io.BufferedWriter(raw)
     if not isinstance(previous, io.TextIOWrapper):
         return io.TextIOWrapper(buffer, errors=errors, line_buffering=raw.fileno() == STDERR)

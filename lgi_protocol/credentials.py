@@ -3,6 +3,7 @@
 import logging
 import os
 import ssl
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,12 +123,14 @@ def _missing(path: Path, mark: bytes, meaning: str) -> str:
 
 def _readers(path: Path) -> str:
     """Return who may read a file, as advice; empty when even that cannot be seen."""
-    import pwd
-
     try:
         status = path.stat()
     except OSError:
         return ": a directory above it is closed to this account"
+    if sys.platform == "win32":
+        return ": another account owns it"
+    import pwd
+
     try:
         owner = pwd.getpwuid(status.st_uid).pw_name
     except KeyError:

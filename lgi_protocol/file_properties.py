@@ -4,6 +4,7 @@ import os
 import re
 import stat
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 MODIFIED = "LGI-File-Modified"
@@ -32,17 +33,17 @@ class FileProperties:
         """Return the values that follow name and size in a list of files."""
         return ["" if self.modified is None else time_text(self.modified), int(self.executable)]
 
-    def apply(self, descriptor: int) -> None:
+    def apply(self, file: int | Path) -> None:
         """Set the known properties on an open file; whoever may read it may execute it.
 
-        Errors are ignored: the file system may not support them.
+        On Windows it is the path of a closed file. Errors are ignored: the file system may not support them.
         """
         try:
             if self.executable:
-                mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-                os.fchmod(descriptor, mode | (mode & 0o444) >> 2)
+                mode = stat.S_IMODE(os.stat(file).st_mode)
+                os.chmod(file, mode | (mode & 0o444) >> 2)
             if self.modified is not None:
-                os.utime(descriptor, ns=(self.modified, self.modified))
+                os.utime(file, ns=(self.modified, self.modified))
         except OSError:
             pass
 

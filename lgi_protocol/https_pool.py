@@ -7,6 +7,7 @@ import http.client
 import select
 import socket
 import ssl
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -131,6 +132,9 @@ def _target(parts: SplitResult) -> str:
 
 def _has_input(sock: socket.socket) -> bool:
     """Return whether an idle connection has something to read: most likely that it is closed."""
+    if sys.platform == "win32":
+        return bool(select.select([sock], [], [], 0)[0])
+    # select() knows no descriptor above 1023.
     waiting = select.poll()
     waiting.register(sock, select.POLLIN)
     return bool(waiting.poll(0))

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from lgi_protocol import open_flags
 from lgi_protocol.digest import digest
 
 SCRIPTS = (
@@ -83,9 +84,9 @@ class JobDirectory:
 
     def open_plain(self, name: str) -> BinaryIO:
         """Open a regular file to read; raise DamagedFileError when it is missing, a link or anything else."""
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        flags = os.O_RDONLY | open_flags.NO_FOLLOW | open_flags.NO_BLOCK
         try:
-            directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            directory = os.open(self.path, os.O_RDONLY | open_flags.DIRECTORY | open_flags.NO_FOLLOW)
             try:
                 descriptor = os.open(name, flags, dir_fd=directory)
             finally:

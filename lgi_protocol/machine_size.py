@@ -4,7 +4,9 @@ A container, a batch job or a systemd unit is a control group with bounds of its
 parents too; version 1 and 2 of control groups are read.
 """
 
+import errno
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +29,8 @@ class MachineSize:
 
 def usable(proc: Path = PROC, cgroups: Path = CGROUPS) -> MachineSize:
     """Return the cores and the memory that this process and others beside it may use."""
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, "the size of a machine is known on Linux only")
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     cores = [len(os.sched_getaffinity(0)), *map(_quota, groups(_CPU, proc, cgroups))]
     memory = [total, *(memory_bound(group) for group in groups(_MEMORY, proc, cgroups))]

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 
 class UploadError(Exception):
@@ -20,17 +20,17 @@ class Upload:
     ``source`` is a path, or an open file without a name: it is read from its start and stays open.
     """
 
-    def __init__(self, source: Path | BinaryIO) -> None:
+    def __init__(self, source: Path | IO[bytes]) -> None:
         """Record size and properties; raise OSError when the file cannot be opened."""
         self._source = source
-        self._opened: BinaryIO | None = None
+        self._opened: IO[bytes] | None = None
         self.name = source.name if isinstance(source, Path) else "contents"
         with self._open() as opened:
             self.status = os.fstat(opened.fileno())
         # Bytes left to read; the name is required by requests-toolbelt.
         self.len = self.status.st_size
 
-    def _open(self) -> BinaryIO:
+    def _open(self) -> IO[bytes]:
         if isinstance(self._source, Path):
             return self._source.open("rb")
         copy = os.fdopen(os.dup(self._source.fileno()), "rb")

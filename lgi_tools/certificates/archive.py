@@ -1,9 +1,5 @@
 """Certificates in files. Replaced certificates stay valid until they expire, and are kept for revocation."""
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,14 +51,3 @@ def all_versions(file: Path) -> "list[x509.Certificate]":
         if serial and len(name) == stem and name == file.stem:
             known.append(read_certificate(path))
     return known
-
-
-@contextmanager
-def exclusive_lock(directory: Path) -> Iterator[None]:
-    """Lock a directory of certificates against changes by other processes; waits for the lock."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -69,7 +69,7 @@ def write_file(path: Path, data: bytes, mode: int, replace: bool = False) -> Non
     Raises FileExistsError when the file exists, unless ``replace`` is set.
     """
     target = path.with_name(f".{path.name}.{os.getpid()}.new") if replace else path
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as opened:
             opened.write(data)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from lgi_tools.cli import job_streams, terminal
 from lgi_tools.cli.job_streams import Stream
@@ -33,7 +33,7 @@ class StoredStream:
     fault: str = ""
 
     @contextmanager
-    def opened(self) -> Iterator[BinaryIO]:
+    def opened(self) -> Iterator[IO[bytes]]:
         """Open the available bytes for reading."""
         with tempfile.TemporaryFile() if self.path is None else self.path.open("rb") as opened:
             if self.path is None:

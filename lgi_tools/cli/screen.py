@@ -8,13 +8,14 @@ import os
 import select
 import signal
 import sys
-import termios
-import tty
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
+
+from lgi_tools.cli import raw_terminal
+from lgi_tools.cli.raw_terminal import RawTerminal
 
 # The alternate screen without a cursor, and back.
 _OPEN, _CLOSE = "\033[?1049h\033[?25l", "\033[?25h\033[?1049l"
@@ -33,7 +34,7 @@ _KEYS = {
 
 def can_draw() -> bool:
     """Return whether standard input and output are a terminal on which a screen can be drawn."""
-    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    is_terminal = raw_terminal.is_known() and sys.stdin.isatty() and sys.stdout.isatty()
     return is_terminal and os.environ.get("TERM", "") not in {"", "dumb"}
 
 
@@ -53,7 +54,7 @@ class Screen:
     def __init__(self) -> None:
         """Note the state of the terminal."""
         self._input, self._output = sys.stdin.fileno(), sys.stdout.fileno()
-        self._before: list[Any] = termios.tcgetattr(self._input)
+        self._terminal = RawTerminal(self._input)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._has_color = not os.environ.get("NO_COLOR")
 
@@ -70,12 +71,12 @@ class Screen:
         self._close()
 
     def _open(self) -> None:
-        tty.setraw(self._input, termios.TCSADRAIN)
+        self._terminal.open()
         self._write(_OPEN)
 
     def _close(self) -> None:
         self._write(_CLOSE)
-        termios.tcsetattr(self._input, termios.TCSADRAIN, self._before)
+        self._terminal.close()
 
     @contextmanager
     def suspended(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from lgi_protocol import file_properties, xml
 from lgi_protocol.client import Client, retry_on_busy
@@ -164,7 +164,7 @@ def _many(
         yield _outcome(job, answer, array_id)
 
 
-def _put_together(batch: Sequence[NewJob], contents: BinaryIO, kinds: _Kinds) -> list[dict[str, object]]:
+def _put_together(batch: Sequence[NewJob], contents: IO[bytes], kinds: _Kinds) -> list[dict[str, object]]:
     """Copy all files into one, in their order, and return the sizes that were read.
 
     A file of several jobs is copied once, if the server takes its number in the place of a copy.

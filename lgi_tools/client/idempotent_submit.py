@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from lgi_protocol import whole_number, xml
 from lgi_protocol.client import Client, retry_on_busy
@@ -31,7 +31,7 @@ def submit_once(
     client: Client,
     call: str,
     fields: Mapping[str, str],
-    files: tuple[Path | BinaryIO, ...] = (),
+    files: tuple[Path | IO[bytes], ...] = (),
     *,
     timing: Timing = DEFAULT,
     sleep: Callable[[float], None] = time.sleep,

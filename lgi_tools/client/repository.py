@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from lgi_protocol import file_properties, xml
 from lgi_protocol.client import TIMEOUTS, is_https
 from lgi_protocol.reply import leading_number
+from lgi_tools.client.local_path import UnsafePathError, check_name
 from lgi_tools.client.progress import ProgressCallback, no_progress
 from lgi_tools.client.repository_answer import body_text, find, refusal, status_line
 from lgi_tools.client.resumable_download import ResumableDownload
@@ -82,6 +83,10 @@ class Repository:
         An interrupted transfer of a long file continues where it stopped, in this call or a later one, if
         the file has not changed. Raises TransferError, OSError for the local file.
         """
+        try:
+            check_name(name)
+        except UnsafePathError as error:
+            raise TransferError(str(error)) from None
         target = Path(os.path.realpath(target))
         if target.exists() and not target.is_file():
             raise TransferError(f"{target} is not a regular file")

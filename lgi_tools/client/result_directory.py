@@ -3,13 +3,14 @@
 A server, or somebody with write access to a job, could otherwise choose where files are written here.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from lgi_protocol import open_flags
+from lgi_tools.client import file_lock
 from lgi_tools.client.job import Details
 from lgi_tools.client.settings import own_directory
 from lgi_tools.client.stored_file import STREAMS, StoredFile
@@ -52,7 +53,7 @@ def remember(one: ResultDirectory) -> None:
     place = own_directory()
     place.mkdir(mode=0o700, exist_ok=True)
     with open(place / _NAME, "a+b", opener=_private) as opened:
-        fcntl.flock(opened, fcntl.LOCK_EX)
+        file_lock.wait_for(opened.fileno())
         opened.seek(0)
         lines = opened.read().splitlines(keepends=True)
         if len(lines) > 2 * MOST:
@@ -62,7 +63,7 @@ def remember(one: ResultDirectory) -> None:
 
 
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    return os.open(path, flags | open_flags.NO_FOLLOW, 0o600)
 
 
 def known() -> dict[tuple[int, str], ResultDirectory]:

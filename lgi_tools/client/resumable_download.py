@@ -1,12 +1,13 @@
 """Download a file beside its target, and replace the target when complete, possibly in a later run."""
 
-import fcntl
 import os
 import re
 import stat
+import sys
 import tempfile
 from pathlib import Path
 
+from lgi_protocol import open_flags
 from lgi_protocol.file_properties import FileProperties
 
 # A server's ETag of a version, in quotes, that can be the name of a file.
@@ -59,9 +60,15 @@ class ResumableDownload:
     def finish(self, properties: FileProperties = _UNKNOWN) -> None:
         """Replace the target with the complete file, with the target's permissions or those of the umask."""
         assert self._path is not None  # noqa: S101 - start or an earlier run has opened it
-        os.fchmod(self._descriptor, _mode(self.target))
-        properties.apply(self._descriptor)
-        self._path.replace(self.target)
+        path = self._path
+        if sys.platform == "win32":
+            # It moves no open file.
+            self._close_file()
+            properties.apply(path)
+        else:
+            os.fchmod(self._descriptor, _mode(self.target))
+            properties.apply(self._descriptor)
+        path.replace(self.target)
         self._close_file()
 
     def close(self) -> None:
@@ -78,14 +85,18 @@ class ResumableDownload:
 
     def _claim(self, make: bool = False) -> bool:
         """Return whether the directory of parts exists, is private, and is not used by another process."""
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        if sys.platform == "win32":
+            # Whose the directory is cannot be seen there: an interrupted transfer begins again.
+            return False
         try:
             if make:
                 self._place.mkdir(mode=0o700, exist_ok=True)
-            descriptor = os.open(self._place, flags)
+            descriptor = os.open(self._place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError:
             return False
         try:
+            import fcntl
+
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             status, here = os.fstat(descriptor), os.lstat(self._place)
             # Parts written by other users would become part of the file.
@@ -112,14 +123,15 @@ class ResumableDownload:
             self._open(self._place / parts[-1][1])
 
     def _open(self, path: Path) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | open_flags.NO_FOLLOW | open_flags.BINARY
         self._descriptor = os.open(path, flags, 0o600)
         self._path = path
 
     def _forget(self) -> None:
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
+        path = self._path
         self._close_file()
+        if path is not None:
+            path.unlink(missing_ok=True)
 
     def _close_file(self) -> None:
         if self._descriptor >= 0:
@@ -138,7 +150,7 @@ def _mode(target: Path) -> int:
 def _umask() -> int:
     """Return the umask of the process. Setting it, the usual way to read it, would race other threads."""
     try:
-        status = Path("/proc/self/status").read_text()
+        status = Path("/proc/self/status").read_text("utf-8", "replace")
     except OSError:
         mask = os.umask(0)
         os.umask(mask)

@@ -1,8 +1,8 @@
 """The settings of a caller from ``~/.LGI``, a job's directory, environment variables and options."""
 
 import os
-import pwd
 import stat
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -128,9 +128,17 @@ def home() -> Settings:
 def own_directory() -> Path:
     """Return the user's ``~/.LGI``. Raises SettingsError for a user without a home directory."""
     try:
-        return Path(os.environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir) / ".LGI"
-    except KeyError:
+        return Path(os.environ.get("HOME") or _account_home()) / ".LGI"
+    except (KeyError, RuntimeError):
         raise SettingsError("there is no home directory: set HOME") from None
+
+
+def _account_home() -> str:
+    if sys.platform == "win32":
+        return str(Path.home())
+    import pwd
+
+    return pwd.getpwuid(os.getuid()).pw_dir
 
 
 def _environment() -> Settings:
@@ -180,14 +188,16 @@ def job_at(directory: Path) -> JobDirectory:
 
 
 def is_ours(directory: Path) -> bool:
-    """Return whether only the user and root can write to a directory."""
+    """Return whether only the user and root can write to a directory; Windows does not tell."""
     status = directory.stat()
+    if sys.platform == "win32":
+        return True
     return status.st_uid in (os.getuid(), 0) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def exposed_key(settings: Settings) -> str:
     """Return a warning when others can read the private key, otherwise an empty text."""
-    if settings.token:
+    if settings.token or sys.platform == "win32":
         return ""
     try:
         mode = Path(settings.key).stat().st_mode

@@ -47,6 +47,8 @@ def command(wants_terminal: bool | None, job: str, words: tuple[str, ...], **giv
 
     Example: LGI_attach 7 -- tail -n 3 output
     """
+    if sys.platform == "win32":
+        raise click.UsageError("Windows cannot wait for keys and output at once: use LGI_attach in WSL")
     (job_id,) = job_ids((job,))
     has_terminal = _has_terminal(wants_terminal, bool(words))
     with open_project(given, NAME) as project:
@@ -117,19 +119,15 @@ def _write(is_output: bool, data: bytes) -> None:
 @contextmanager
 def _terminal_of(session: "AttachSession") -> Iterator[None]:
     """Pass each key on while a block runs, and each new size of the terminal."""
-    import termios
-    import tty
+    from lgi_tools.cli.raw_terminal import RawTerminal, size_watch
 
-    source = sys.stdin.fileno()
-    before = termios.tcgetattr(source)
-    former = signal.signal(signal.SIGWINCH, lambda _number, _frame: session.resize(*_size()))
+    terminal = RawTerminal(sys.stdin.fileno())
     try:
-        with _ending(session):
-            tty.setraw(source, termios.TCSADRAIN)
+        with size_watch(lambda: session.resize(*_size())), _ending(session):
+            terminal.open()
             yield
     finally:
-        signal.signal(signal.SIGWINCH, former)
-        termios.tcsetattr(source, termios.TCSADRAIN, before)
+        terminal.close()
 
 
 @contextmanager
@@ -146,7 +144,9 @@ def _ending(session: "AttachSession") -> Iterator[None]:
         session.close()
         raise SystemExit(128 + number)
 
-    numbers = signal.SIGTERM, signal.SIGHUP
+    numbers = [signal.SIGTERM]
+    if sys.platform != "win32":
+        numbers.append(signal.SIGHUP)
     former = [signal.signal(number, leave) for number in numbers]
     try:
         yield

@@ -1,6 +1,7 @@
 """LGI_stage: fetch the files of a job's repository into its directory, or store the job's results."""
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def command(job_directory: str, direction: str) -> int:
 
     Example: LGI_stage -j /var/lib/lgi/job7 out
     """
+    if sys.platform != "linux":
+        raise click.UsageError("LGI_stage runs in jobs, which are on Linux")
     from lgi_tools.client import result_patterns
     from lgi_tools.client.repository import Repository
     from lgi_tools.staging.fetch import fetch

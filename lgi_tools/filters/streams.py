@@ -4,6 +4,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
+from lgi_protocol import open_flags
+
 STDIN, STDOUT, STDERR = 0, 1, 2
 # Of an input: a thousand times the longest field of LGI.
 MAX_BYTES = 64 * 1024 * 1024
@@ -48,7 +50,7 @@ class Streams:
         if not self.input and os.isatty(STDIN):
             raise InputError("nothing to read: give -i FILE, or send something to standard input")
         try:
-            descriptor = os.open(self.input, os.O_RDONLY | os.O_CLOEXEC) if self.input else STDIN
+            descriptor = os.open(self.input, os.O_RDONLY | open_flags.BINARY) if self.input else STDIN
             while block := os.read(descriptor, BLOCK):
                 yield block
         except OSError as error:
@@ -76,7 +78,7 @@ class Streams:
             return STDOUT
         if self.input and os.path.exists(self.output) and os.path.samefile(self.input, self.output):
             raise InputError(f"{self.output} cannot be both input and output")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | open_flags.BINARY
         return os.open(self.output, flags, 0o666)
 
 

@@ -1,5 +1,6 @@
 """LGI_join: make this machine a resource of a project, with a token of the project's CA."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -90,6 +91,8 @@ def _join(url: str, word: str, directory: Path, named: tuple[str, ...], key_type
     from lgi_tools.joining.client import JoinError
     from lgi_tools.joining.resource_directory import KEY
 
+    if sys.platform != "linux":
+        raise ValueError("a resource is a machine with Linux; users get their certificate with LGI_login")
     if not is_https(url):
         raise ValueError(f"{url!r} is not a URL that begins with https://")
     token = tokens.read(word)

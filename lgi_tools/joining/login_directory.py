@@ -11,10 +11,10 @@ from pathlib import Path
 
 from lgi_protocol import comma_lists
 from lgi_protocol.x509_builder import PrivateKey
-from lgi_tools.certificates import archive, csr, keys, user_directory
+from lgi_tools.certificates import csr, keys, user_directory
 from lgi_tools.certificates.keys import KeyType
 from lgi_tools.certificates.user_directory import Owner
-from lgi_tools.client import settings
+from lgi_tools.client import file_lock, settings
 from lgi_tools.joining.client import Joined
 
 # The file with the URL of the enrolment server, for renewals.
@@ -35,7 +35,7 @@ def locked(directory: Path) -> Iterator[None]:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not settings.is_ours(directory):
         raise ValueError(f"others can write to {directory}: it must belong to you, with mode 700")
-    with archive.exclusive_lock(directory):
+    with file_lock.directory_lock(directory):
         yield
 
 

@@ -6,6 +6,7 @@ to the key of that request: until it expires, whoever has that key may repeat th
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lgi_protocol import comma_lists, common_name
-from lgi_tools.certificates import archive, keys
+from lgi_tools.certificates import keys
 from lgi_tools.certificates.profiles import Kind
+from lgi_tools.client import file_lock
 
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
@@ -179,7 +181,7 @@ def redeem(
     file = _file(directory, secret)
     # The directory exists when there is a token.
     find(directory, secret, now, kind)
-    with archive.exclusive_lock(directory / DIRECTORY):
+    with file_lock.directory_lock(directory / DIRECTORY):
         found = _find(directory, secret, now, kind)
         if found.key not in {"", key}:
             raise InvalidTokenError(_UNKNOWN)
@@ -236,7 +238,9 @@ def _file(directory: Path, secret: str) -> Path:
 
 
 def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
+from lgi_protocol import open_flags
 from lgi_protocol.job_directory import HASHED, OUTPUT
 from lgi_tools.client.result_patterns import ALL, ResultPatterns
 from lgi_tools.client.stored_file import STREAMS
@@ -152,13 +153,13 @@ def plain_file(path: Path, top: Path | None = None) -> Iterator[int]:
 
 def _open(path: Path, top: Path) -> int:
     *parents, name = path.relative_to(top).parts
-    at = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    at = os.open(top, os.O_RDONLY | open_flags.DIRECTORY)
     try:
         for parent in parents:
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            flags = os.O_RDONLY | open_flags.DIRECTORY | open_flags.NO_FOLLOW
             inner = os.open(parent, flags, dir_fd=at)
             os.close(at)
             at = inner
-        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
+        return os.open(name, os.O_RDONLY | open_flags.NO_FOLLOW | open_flags.NO_BLOCK, dir_fd=at)
     finally:
         os.close(at)

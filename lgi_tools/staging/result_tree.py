@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lgi_protocol import open_flags
 from lgi_tools.client.command_line import LONGEST_NAME
 from lgi_tools.client.result_patterns import ResultPatterns, stored_name
 from lgi_tools.staging.directory import RESERVED, LocalFile, Omitted, examined, reason
@@ -14,7 +15,7 @@ from lgi_tools.staging.directory import RESERVED, LocalFile, Omitted, examined, 
 MOST_FILES = 10_000
 # Entries that are looked at, and directories inside each other.
 MOST_ENTRIES, DEEPEST = 500_000, 64
-_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FLAGS = os.O_RDONLY | open_flags.DIRECTORY | open_flags.NO_FOLLOW
 
 
 def chosen_files(directory: Path, patterns: ResultPatterns) -> Iterator[LocalFile | Omitted]:
@@ -22,7 +23,7 @@ def chosen_files(directory: Path, patterns: ResultPatterns) -> Iterator[LocalFil
     for pattern in patterns.invalid:
         yield Omitted(pattern, "not a pattern of result files")
     try:
-        at = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        at = os.open(directory, os.O_RDONLY | open_flags.DIRECTORY)
     except OSError as error:
         yield Omitted("results", reason(error))
         return

@@ -1,6 +1,5 @@
 """The record of a folder's job, the file LGI_task.json in the folder."""
 
-import fcntl
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -8,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from lgi_tools.client import file_lock
 from lgi_tools.client.job_end import JobEnd
 
 NAME = "LGI_task.json"
@@ -119,7 +119,7 @@ def _text(record: TaskRecord) -> str:
 def create(folder: Path, record: TaskRecord) -> TaskRecord:
     """Create the record of a folder. Returns the existing record when another process was faster."""
     with open(folder / NAME, "a+b", buffering=0) as opened:
-        fcntl.flock(opened, fcntl.LOCK_EX)
+        file_lock.wait_for(opened.fileno())
         # An empty file is from a process that was killed before it submitted.
         if os.fstat(opened.fileno()).st_size:
             return read(folder) or record

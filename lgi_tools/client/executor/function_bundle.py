@@ -60,7 +60,7 @@ class FunctionBundles:
         programs = [self._python] if self._python else [f"python{version}", "python3"]
         starts = [_start(quote(one), version) for one in programs]
         return _SCRIPT.format(
-            program=quote(Path(file_check.__file__).read_text()),
+            program=quote(Path(file_check.__file__).read_text("utf-8")),
             # One line of ASCII that begins with a brace: no end of the here-document.
             digests=json.dumps({path.name: _digest(path) for path in files}),
             starts="\n".join(starts),
