@@ -490,8 +490,36 @@ CREATE TABLE queue_history (
     PRIMARY KEY (name, span_seconds, begins)
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 
+-- Ours: the users who may administrate the project over HTTP, if their certificates have the administrators' group.
+CREATE TABLE administrators (
+    user_name  VARCHAR(255) NOT NULL PRIMARY KEY,
+    added      BIGINT       NOT NULL,
+    added_by   VARCHAR(255) NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+-- Ours: users whose calls this server refuses, with whatever certificate or token. denied is 1 if the revocation has
+-- made the rule that denies them all applications on all servers.
+CREATE TABLE revoked_users (
+    user_name   VARCHAR(255) NOT NULL PRIMARY KEY,
+    revoked     BIGINT       NOT NULL,
+    revoked_by  VARCHAR(255) NOT NULL,
+    reason      VARCHAR(255) NOT NULL,
+    denied      INTEGER      NOT NULL DEFAULT 0
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+-- Ours: the changes of administrators made on this server, over HTTP or by ManageDB. version is the number of the
+-- update, 0 of a change that concerns this server alone.
+CREATE TABLE administration_log (
+    entry_id     INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    changed_at   BIGINT       NOT NULL,
+    changed_by   VARCHAR(255) NOT NULL,
+    means        VARCHAR(255) NOT NULL,
+    description  TEXT         NOT NULL,
+    version      INTEGER      NOT NULL DEFAULT 0
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
 -- Ours: which of the files in sql/upgrades/ this database has; a database without this table is of version 1.
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (22);
+INSERT INTO schema_version (version) VALUES (23);

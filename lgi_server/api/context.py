@@ -220,7 +220,11 @@ class InterfaceContext(CallContext):
 
     @classmethod
     def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
-        """Return the context of a user; the certificate alone identifies users."""
+        """Return the context of a user; LGIError CERTIFICATE for one who was revoked.
+
+        The certificate alone identifies users.
+        """
+        principals.check_user(transaction, request.checked.name)
         return cls(**vars(request), transaction=transaction, now=now, user=request.checked)
 
     def submit_context(self) -> SubmitContext:

@@ -39,7 +39,9 @@ class Route(Generic[Context]):
         """The scopes of which a token needs one for the call; none: it is made with a certificate only."""
         if not self.token_scopes or not issubclass(self.context, InterfaceContext):
             return ()
-        return (Scope.SUBMIT,) if self.writes else self.token_scopes
+        if self.writes and self.token_scopes == (Scope.READ,):
+            return (Scope.SUBMIT,)
+        return self.token_scopes
 
     @property
     def name(self) -> str:

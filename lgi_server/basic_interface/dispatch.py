@@ -97,6 +97,7 @@ def _run(
     store = repository_writer(known.server)
 
     def context(transaction: Transaction) -> PageContext:
+        principals.check_user(transaction, known.user.name)
         return PageContext(known, transaction, Form(request.args), posted, store)
 
     try:

@@ -19,6 +19,7 @@ from lgi_server.basic_interface.list_pages import read_cursor
 from lgi_server.basic_interface.registry import PageUser
 from lgi_server.db.transaction import Transaction
 from lgi_server.runtime import Runtime
+from lgi_server.services.access import principals
 from lgi_server.services.jobs import live_output
 
 CHANGED, UNCHANGED = 200, 204
@@ -53,6 +54,7 @@ def _is_current(server: Runtime, user: PageUser, known: KnownJobState) -> bool:
     """
 
     def work(transaction: Transaction) -> bool:
+        principals.check_user(transaction, user.user.name)
         view = live_output.view(transaction, user.user, known.job_id, 0)
         return known.is_current(view.job.state, view.progress)
 

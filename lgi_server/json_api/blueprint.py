@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 from werkzeug.exceptions import HTTPException
 
 from lgi_server.json_api import (
+    administration,
     change_operations,
     job_operations,
     openapi,
@@ -23,6 +24,7 @@ OPERATIONS = (
     *change_operations.OPERATIONS,
     *project_operations.OPERATIONS,
     *token_operations.OPERATIONS,
+    *administration.OPERATIONS,
 )
 
 

@@ -25,6 +25,14 @@ PLURAL: Mapping[str, str] = {
     "count": "counts",
     "offer": "applications",
     "project_server": "project_servers",
+    "rule": "rules",
+    "right": "rights",
+    "share": "shares",
+    "mail": "mails",
+    "administrator": "administrators",
+    "revocation": "revocations",
+    "statement": "statements",
+    "entry": "entries",
 }
 INTEGERS = frozenset(
     {
@@ -35,11 +43,12 @@ INTEGERS = frozenset(
         *("running_jobs", "jobs_before", "locked_since", "drained_since", "told_at", "size", "number"),
         *("cpu_milliseconds", "peak_memory", "disk_used", "month", "token_id", "created", "expires"),
         *("last_used", "most_jobs", "most_elements", "offset", "number_of_after", "booted_at", "cores"),
+        *("job_limit", "version", "added", "revoked", "changed_at", "entry_id"),
         *("free_cores", "memory", "free_memory", "slots", "free_slots", "gpus", "free_gpus", "due", "tries"),
     }
 )
 BOOLEANS = frozenset({"offers_application", "is_target", "complete", "told", "more_before", "by_mail"})
-FLOATS = frozenset({"load"})
+FLOATS = frozenset({"load", "weight"})
 LISTS = frozenset(
     {
         "owners",
@@ -90,7 +99,7 @@ def repository_url(specifics: str) -> Json:
 
 def _is_one_of_many(one: Element) -> bool:
     # A job that was asked for by its number has none itself; labels and the like never have.
-    return one.number is not None or one.name in {"label", "hold", "after", "count", "unsent"}
+    return one.number is not None or one.name in {"label", "hold", "after", "count", "unsent", "statement"}
 
 
 def _value(one: Element) -> Any:

@@ -96,7 +96,7 @@ def test_the_configuration_may_be_given_behind_the_words(grid: Grid) -> None:
 
 WORDS = {
     "nothing": ((), "resource NAME} [PROJECT]"),
-    "no rule": (("list", "users"), "Commands:\n  allowed "),
+    "no rule": (("list", "users"), "Commands:\n  admin "),
     "unknown kind": (("list", "user", "allowed"), "No such command 'user'. Did you mean 'users'?"),
     "licences are configured": (("add", "licences"), "No such command 'licences'."),
     "too many words": (("list", "users", "allowed", *"abcde"), "too many words: e"),

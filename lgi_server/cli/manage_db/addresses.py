@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 import click
 
 from lgi_server.cli.manage_db import options, output
-from lgi_server.cli.manage_db.answers import ask, report
+from lgi_server.cli.manage_db.answers import ask
 from lgi_server.cli.manage_db.project import ManagedProject
-from lgi_server.services.project import mail_addresses
 from lgi_server.tables import notification_users
 
 MAIL = "mail"
@@ -25,8 +24,7 @@ def commands() -> Mapping[str, Sequence[click.Command]]:
 def _setting(chosen: ManagedProject, *, name: str | None, address: str | None) -> None:
     """Set the mail address of a user of PROJECT for notifications, on this server."""
     name, address = ask(name, "user name"), ask(address, "mail address")
-    chosen.run(lambda transaction: mail_addresses.set_address(transaction, name, address))
-    report(f"Done, in project {chosen.name} on this server.")
+    chosen.change_here(lambda changes: changes.set_mail(name, address))
 
 
 @click.command(MAIL, epilog=options.example("del users mail --name carl@desk"))
@@ -35,8 +33,7 @@ def _setting(chosen: ManagedProject, *, name: str | None, address: str | None) -
 def _removal(chosen: ManagedProject, *, name: str | None) -> None:
     """Remove the mail address of a user of PROJECT, on this server."""
     name = ask(name, "user name")
-    chosen.run(lambda transaction: mail_addresses.remove_address(transaction, name))
-    report(f"Done, in project {chosen.name} on this server.")
+    chosen.change_here(lambda changes: changes.remove_mail(name))
 
 
 @click.command(MAIL, epilog=options.example("list users mail"))

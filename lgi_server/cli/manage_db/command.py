@@ -7,8 +7,10 @@ import click
 
 from lgi_server.cli.manage_db import (
     addresses,
+    administrators,
     drains,
     licences,
+    log,
     options,
     resources,
     rules,
@@ -29,10 +31,11 @@ class _Programs(ProgramGroup):
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Return the words of the usage line."""
-        kinds = "{users|groups|resources} {allowed|denied|share|urgent|mail}"
+        kinds = "{users|groups|resources} {allowed|denied|share|urgent|mail|admin|revoked}"
         return [
             "[OPTIONS]",
-            f"{{{{list|add|del}} {kinds} | list licences | undo | {{drain|resume}} resource NAME}} [PROJECT]",
+            f"{{{{list|add|del}} {kinds} | list {{licences|log}} | undo |"
+            " {drain|resume} resource NAME} [PROJECT]",
         ]
 
 
@@ -59,9 +62,9 @@ def main(config: Path) -> None:
     """Manage the users and groups that may submit in PROJECT, and its resources.
 
     Without PROJECT the default project of the configuration is used. The command prompts for options that are
-    not given. Changes are recorded for the other project servers, except shares, drains and mail addresses:
-    only this server uses those. undo reverts the last recorded change of this server that is not reverted
-    yet.
+    not given. Changes are recorded for the other project servers, except shares, drains, mail addresses,
+    administrators and revocations: only this server uses those. undo reverts the last recorded change of this
+    server that is not reverted yet.
     Lists work on slave servers too.
     """
 
@@ -74,6 +77,7 @@ def _group(action: str) -> click.Group:
             *rules.commands("user")[action],
             *shares.commands("user")[action],
             *addresses.commands()[action],
+            *administrators.commands()[action],
         ],
         "groups": [
             *rules.commands("group")[action],
@@ -93,6 +97,7 @@ def _group(action: str) -> click.Group:
 for _action in _ACTIONS:
     main.add_command(_group(_action))
 main.get_command(click.Context(main), "list").add_command(licences.show)  # type: ignore[union-attr]
+main.get_command(click.Context(main), "list").add_command(log.show)  # type: ignore[union-attr]
 main.add_command(undo.undo)
 main.add_command(drains.drain)
 main.add_command(drains.resume)

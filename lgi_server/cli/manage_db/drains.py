@@ -1,6 +1,5 @@
 """The commands that drain a resource, as before its maintenance; they are not replicated to other servers."""
 
-import time
 from collections.abc import Callable
 
 import click
@@ -8,9 +7,8 @@ import click
 from lgi_server.cli.manage_db import options
 from lgi_server.cli.manage_db.answers import report
 from lgi_server.cli.manage_db.project import ManagedProject
-from lgi_server.db.transaction import Transaction
 from lgi_server.services.access import principals
-from lgi_server.services.project import resource_drain
+from lgi_server.services.administration.changes import Changes
 
 KIND = "resource"
 
@@ -38,8 +36,7 @@ def drain_resource(chosen: ManagedProject, *, name: str, reason: str) -> None:
 
     Lists show since when, and the reason. A resource that is drained already gets the new reason.
     """
-    now = int(time.time())
-    _change(chosen, lambda transaction: resource_drain.drain(transaction, name, reason, now))
+    _change(chosen, lambda changes: changes.drain(name, reason))
 
 
 @resume.command(KIND, epilog=options.example("resume resource laptop@example.org"))
@@ -47,13 +44,12 @@ def drain_resource(chosen: ManagedProject, *, name: str, reason: str) -> None:
 @options.on_project
 def resume_resource(chosen: ManagedProject, *, name: str) -> None:
     """Give the drained resource NAME jobs of PROJECT again, on this server."""
-    _change(chosen, lambda transaction: resource_drain.resume(transaction, name))
+    _change(chosen, lambda changes: changes.resume(name))
 
 
-def _change(chosen: ManagedProject, change: Callable[[Transaction], None]) -> None:
+def _change(chosen: ManagedProject, change: Callable[[Changes], None]) -> None:
     """Make a change, and name the other servers of the project."""
-    chosen.run(change)
-    report(f"Done, in project {chosen.name} on this server.")
+    chosen.change_here(change)
     own = chosen.project.server_name
     found = chosen.run(principals.servers)
     if others := [one.resource_name for one in (found.master, *found.slaves) if one.resource_name != own]:

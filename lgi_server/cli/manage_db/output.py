@@ -23,7 +23,7 @@ RESOURCE = (
 )
 LICENCE = ("licence", "number", "used")
 # What the table has for the time 0.
-_NO_TIME = {"last_call_time": "never", "drained_since": ""}
+_NO_TIME = {"last_call_time": "never", "drained_since": "", "added": "", "revoked": "", "changed_at": ""}
 Rows = list[dict[str, Any]]
 
 

@@ -1,6 +1,8 @@
 """The project that ManageDB works on: its configuration, its database, and the notification of slaves."""
 
 import os
+import pwd
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from lgi_server.db import open_database, schema
 from lgi_server.db.explanation import explained
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access import principals
+from lgi_server.services.administration.changes import Actor, Changes
 from lgi_server.services.project import peers, recorded_changes
 from lgi_server.services.project.recorded_changes import AdministrationError
 
@@ -50,9 +53,19 @@ class ManagedProject:
 
         return self.run(checked)
 
-    def change(self, work: Callable[[Transaction], int]) -> None:
+    def in_changes(self, work: Callable[[Changes], Result]) -> Result:
+        """Return the result of ``work`` in one transaction, with its changes logged as those of ManageDB."""
+        actor, now = Actor(_account(), "ManageDB"), int(time.time())
+        return self.run(lambda transaction: work(Changes(transaction, actor, self.project.server_name, now)))
+
+    def change_here(self, work: Callable[[Changes], object]) -> None:
+        """Make a change of this server alone, and report it."""
+        self.in_changes(work)
+        report(f"Done, in project {self.name} on this server.")
+
+    def change(self, work: Callable[[Changes], int]) -> None:
         """Make a change on the master, report its version and notify the slaves."""
-        version = self.run_on_master(work)
+        version = self.in_changes(work)
         report(f"Done, as update {version} of project {self.name}.")
         self.tell_slaves()
 
@@ -66,6 +79,14 @@ class ManagedProject:
             return
         for name in silent:
             report(f"{name} did not answer: it fetches the change when its scheduler asks.")
+
+
+def _account() -> str:
+    """Return the name of the account that runs this program, its number if it has none."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def load(file: Path, name: str | None) -> ManagedProject:

@@ -1,6 +1,5 @@
 """The resources and project servers of a project."""
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -60,7 +59,7 @@ def add(
     pem = _pem(Path(ask(certificate, "certificate file")))
     new = NewResource(name, url, pem, ask_number(project_server, "project server flag"))
     servers = ask(servers, "servers to update")
-    chosen.change(lambda transaction: registration.add_resource(transaction, new, servers))
+    chosen.change(lambda changes: changes.add_resource(new, servers=servers))
     if others := registration.excluded_projects(new, chosen.name):
         options_for_all = " ".join(f"--project {one}" for one in (*others, chosen.name))
         report(
@@ -86,8 +85,7 @@ def _pem(path: Path) -> str:
 def remove(chosen: ManagedProject, *, name: str | None, servers: str | None) -> None:
     """Remove a resource from PROJECT; its running jobs are queued again."""
     name, servers = ask(name, "resource name"), ask(servers, "servers to update")
-    now = int(time.time())
-    chosen.change(lambda transaction: registration.remove_resource(transaction, name, servers, now))
+    chosen.change(lambda changes: changes.remove_resource(name, servers=servers))
 
 
 @click.command("allowed", epilog=options.example("list resources allowed --format json"))

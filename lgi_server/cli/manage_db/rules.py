@@ -7,7 +7,6 @@ import click
 from lgi_server.cli.manage_db import options, output
 from lgi_server.cli.manage_db.answers import ask, ask_number, confirm
 from lgi_server.cli.manage_db.project import ManagedProject
-from lgi_server.services.project import administration
 
 ALLOWED, DENIED = "allowed", "denied"
 
@@ -48,11 +47,7 @@ def _allowance(kind: str) -> click.Command:
     ) -> None:
         name, application = ask(name, f"{kind} name"), ask(application, "application")
         number, servers = ask_number(limit, "job limit"), ask(servers, "servers to update")
-        chosen.change(
-            lambda transaction: administration.allow(
-                transaction, kind, name, application, number, servers=servers
-            )
-        )
+        chosen.change(lambda changes: changes.allow(kind, name, application, number, servers=servers))
 
     return allow
 
@@ -72,7 +67,7 @@ def _denial(kind: str) -> click.Command:
     ) -> None:
         name, application = ask(name, f"{kind} name"), ask(application, "application")
         servers = ask(servers, "servers to update")
-        chosen.change(lambda transaction: administration.deny(transaction, kind, name, application, servers))
+        chosen.change(lambda changes: changes.deny(kind, name, application, servers=servers))
 
     return deny
 
@@ -102,11 +97,7 @@ def _removal(kind: str, rule: str) -> click.Command:
         servers = ask(servers, "servers to update")
         if bool(name) != bool(application):
             confirm(f"Delete every {rule} rule of {name or application} ?", yes)
-        chosen.change(
-            lambda transaction: administration.remove_rule(
-                transaction, kind, rule, name, application, servers=servers
-            )
-        )
+        chosen.change(lambda changes: changes.remove_rule(kind, rule, name, application, servers=servers))
 
     return remove
 

@@ -1,16 +1,13 @@
 """The weights of users and groups in the order of the queue; they are not replicated to other servers."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
 from lgi_server.cli.manage_db import options, output
-from lgi_server.cli.manage_db.answers import ask, report
+from lgi_server.cli.manage_db.answers import ask
 from lgi_server.cli.manage_db.project import ManagedProject
-from lgi_server.db.transaction import Transaction
 from lgi_server.services.project import share_weights
-from lgi_server.tables import event_queue
 
 SHARE = "share"
 
@@ -31,7 +28,7 @@ def _weight(kind: str) -> click.Command:
     @options.on_project
     def set_weight(chosen: ManagedProject, *, name: str | None, weight: str | None) -> None:
         name, weight = ask(name, f"{kind} name"), ask(weight, "weight")
-        _change(chosen, lambda transaction: share_weights.set_share(transaction, kind, name, weight))
+        chosen.change_here(lambda changes: changes.set_share(kind, name, weight))
 
     return set_weight
 
@@ -46,20 +43,9 @@ def _removal(kind: str) -> click.Command:
     @options.on_project
     def remove(chosen: ManagedProject, *, name: str | None) -> None:
         name = ask(name, f"{kind} name")
-        _change(chosen, lambda transaction: share_weights.remove_share(transaction, kind, name))
+        chosen.change_here(lambda changes: changes.remove_share(kind, name))
 
     return remove
-
-
-def _change(chosen: ManagedProject, change: Callable[[Transaction], None]) -> None:
-    """Make a change, and have the scheduler order the queue again."""
-
-    def work(transaction: Transaction) -> None:
-        change(transaction)
-        event_queue.insert(transaction, event_queue.SCHEDULE_CYCLE, int(time.time()))
-
-    chosen.run(work)
-    report(f"Done, in project {chosen.name} on this server.")
 
 
 def _listing(kind: str) -> click.Command:

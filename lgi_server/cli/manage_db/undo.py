@@ -1,7 +1,5 @@
 """The command that reverts the last change of rules or resources."""
 
-import time
-
 import click
 
 from lgi_server.cli.manage_db import options
@@ -23,8 +21,7 @@ def undo(chosen: ManagedProject, *, yes: bool) -> None:
     for statement in found.statements:
         click.echo(f"To take it back : {update_summary.summarize(statement)}")
     confirm(f"Take back update {found.version} ?", yes)
-    now = int(time.time())
-    made = chosen.run_on_master(lambda transaction: administration.undo(transaction, found.version, now))
+    made = chosen.in_changes(lambda changes: changes.undo(found.version))
     versions = ", ".join(map(str, made))
     report(f"Update {found.version} was taken back, as update {versions} of project {chosen.name}.")
     chosen.tell_slaves()

@@ -29,7 +29,7 @@ def _allowance(chosen: ManagedProject, *, name: str | None, limit: str | None, s
     """
     name, number = ask(name, "group name"), ask_number(limit, "job limit")
     servers = ask(servers, "servers to update")
-    chosen.change(lambda transaction: urgent_rights.allow(transaction, name, number, servers=servers))
+    chosen.change(lambda changes: changes.allow_urgent(name, number, servers=servers))
 
 
 @click.command(URGENT, epilog=options.example("del groups urgent --name theor --servers any"))
@@ -39,7 +39,7 @@ def _allowance(chosen: ManagedProject, *, name: str | None, limit: str | None, s
 def _removal(chosen: ManagedProject, *, name: str | None, servers: str | None) -> None:
     """Let a group have no more urgent jobs in PROJECT; those that it has stay urgent."""
     name, servers = ask(name, "group name"), ask(servers, "servers to update")
-    chosen.change(lambda transaction: urgent_rights.remove(transaction, name, servers=servers))
+    chosen.change(lambda changes: changes.remove_urgent(name, servers=servers))
 
 
 @click.command(URGENT, epilog=options.example("list groups urgent --format json"))

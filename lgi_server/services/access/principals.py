@@ -10,7 +10,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.config.model import Config
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.resource_cache import ResourceCache
-from lgi_server.tables import active_resources
+from lgi_server.tables import active_resources, revoked_users
 from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE, ResourceRow
 
 if TYPE_CHECKING:
@@ -84,6 +84,12 @@ def user_of(who: "ClientCertificate", chosen: tuple[str, ...], config: Config) -
     """Return the user of a page, with the certificate's groups and the ``chosen`` ones that it grants."""
     allowed = allowed_groups(who.name, chosen, config) if chosen else ()
     return UserPrincipal(who.name.name, comma_lists.unique((*who.name.certified_groups(), *allowed)))
+
+
+def check_user(transaction: Transaction, name: str) -> None:
+    """Raise LGIError CERTIFICATE for a user whom an administrator has revoked; the database is asked."""
+    if revoked_users.has(transaction, name):
+        raise LGIError(ErrorNumber.CERTIFICATE, message=f"An administrator has revoked the user {name}")
 
 
 def may_choose_groups(name: CommonName, config: Config) -> bool:

@@ -112,11 +112,11 @@ class RepositoryAccess:
     def _found(self, who: ClientCertificate, name: str) -> tuple[str, JobRow]:
         """Return project and job of a repository, in a project that the certificate allows.
 
-        Raises NoSuchRepositoryError.
+        Raises NoSuchRepositoryError, or LGIError CERTIFICATE for a user who was revoked.
         """
         for project, database in self._databases.items():
             if who.name.allows_project(project):
-                job = database.run(partial(_find, name), write=False)
+                job = database.run(partial(_find_for, who, name), write=False)
                 if job is not None:
                     return project, job
         raise NoSuchRepositoryError(name)
@@ -144,6 +144,16 @@ class RepositoryAccess:
 
 def _find(name: str, transaction: Transaction) -> JobRow | None:
     return repositories.find_job(transaction, name)
+
+
+def _find_for(who: ClientCertificate, name: str, transaction: Transaction) -> JobRow | None:
+    """Return the job of a repository; LGIError CERTIFICATE for a user who was revoked.
+
+    A resource may have the name of a user, and is not revoked with it.
+    """
+    if not _is_registered(who, transaction):
+        principals.check_user(transaction, who.name.name)
+    return _find(name, transaction)
 
 
 def _works_on(who: ClientCertificate, job: JobRow, transaction: Transaction) -> bool:

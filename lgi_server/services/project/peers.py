@@ -1,6 +1,7 @@
 """Calls to other project servers, with the certificate that this server has for that."""
 
 import logging
+import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -11,6 +12,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError, ServerError, TransportErr
 from lgi_protocol.reply import leading_number
 from lgi_server.config.model import Config
 from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.access import principals
 from lgi_server.services.project import replication
 from lgi_server.services.project.replication import (
@@ -99,6 +101,24 @@ def notify_slaves(config: Config, project: str, slaves: Iterable[ResourceRow]) -
     with ThreadPoolExecutor(max(1, len(notified))) as pool:
         answers = pool.map(has_answered, notified)
     return [slave.resource_name for slave, answered in zip(notified, answers, strict=True) if not answered]
+
+
+def tell_slaves(config: Config, project: str, transaction: Transaction) -> None:
+    """Have the slaves fetch new updates after the commit of a transaction, without waiting for them.
+
+    Those that do not answer are logged; they get the updates later, from their schedulers.
+    """
+    slaves = principals.servers(transaction).slaves
+    if not slaves:
+        return
+
+    def notify() -> None:
+        try:
+            notify_slaves(config, project, slaves)
+        except LGIError as error:
+            log.warning("project %s: the slaves were not told of an update: %s", project, error)
+
+    transaction.on_commit(lambda: threading.Thread(target=notify, daemon=True).start())
 
 
 def credentials(config: Config) -> "Credentials":
