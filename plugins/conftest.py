@@ -4,6 +4,7 @@ They come once for a run. `make test-plugins` loads the fixtures of `tests/conft
 """
 
 import os
+import pwd
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +16,11 @@ from lgi_tools.certificates import user_directory
 from tests.acceptance.conftest import signed_up
 from tests.applications.test_whole_jobs import CommandDaemon
 from tests.support.grid import BIN, PROJECT, Grid
-from tests.support.uids import UID
 
 USER = "mark@laptop"
-# Under root jobs and the user have an account of their own, as on machines that share home directories.
+# Under root jobs and the user have one account, which has a name: engines ask for it.
 IS_ROOT = os.geteuid() == 0
+UID = pwd.getpwnam("nobody").pw_uid
 
 
 class EngineDaemon(CommandDaemon):
@@ -34,6 +35,15 @@ class EngineDaemon(CommandDaemon):
         super().configure()
         script = self.directory / "script"
         script.write_text(script.read_text().replace("stage=no\n", ""))
+        # Jobs do not see the directory of LGI's programs.
+        python = self.directory / "bin" / "python"
+        python.parent.mkdir(exist_ok=True)
+        python.write_text(f'#!/bin/sh\nexec {BIN / "python"} "$@"\n')
+        python.chmod(0o755)
+
+    def command(self) -> list[str | Path]:
+        """Start it with a path by which jobs find Python with the engines."""
+        return ["env", f"PATH={self.directory / 'bin'}:{os.environ['PATH']}", *super().command()]
 
     def tags(self) -> str:
         """Return the tags of a daemon whose jobs have the account of the tests, in the shared directory."""

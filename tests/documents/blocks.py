@@ -1,9 +1,10 @@
 """The fenced blocks of a document, and what each is for.
 
 The word after the three back quotes says it: ``sh`` is typed by the reader and is run by a test; ``sh root``,
-``sh network`` and ``sh elsewhere`` are typed too, but need a machine that a test cannot have; ``python`` and
-``pycon`` are Python; ``ini`` is the server's configuration, ``xml`` the daemon's or a job's, ``sql`` is for
-MariaDB; ``text`` is what a program prints or a file contains.
+``sh network`` and ``sh elsewhere`` are typed too, but need a machine that a test cannot have; ``sh engine``
+is run by the test of a plugin, with its engine; ``python`` and ``pycon`` are Python; ``ini`` is the server's
+configuration, ``xml`` the daemon's or a job's, ``sql`` is for MariaDB; ``text`` is what a program prints or a
+file contains.
 """
 
 from dataclasses import dataclass
@@ -17,11 +18,13 @@ DOCUMENTS = (
     ROOT / "SETUP.md",
     ROOT / "SECURITY.md",
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "engines").glob("*.md")),
     ROOT / "applications" / "README.md",
     ROOT / "certificates" / "README.md",
 )
-# What a command needs that no test has: to change the machine, packages of the network, another machine.
-REASONS = ("root", "network", "elsewhere")
+# What a command needs that these tests have not: to change the machine, packages of the network, another
+# machine, an engine of `make test-plugins`.
+REASONS = ("root", "network", "elsewhere", "engine")
 KINDS = {"sh", *(f"sh {reason}" for reason in REASONS), "pycon", "python", "ini", "xml", "sql", "text"}
 
 

@@ -111,6 +111,7 @@ def test_the_wheel_has_all_that_is_no_python(names: set[str]) -> None:
         ("sql", "sql", "*.sql"),
         ("sql/upgrades", "sql/upgrades", "*.sql"),
         ("documents/docs", "docs", "*.md"),
+        ("documents/docs/engines", "docs/engines", "*.md"),
         ("front_ends", "docs/front_ends", "*"),
         ("applications/hello_world", "applications/hello_world", "*"),
         ("applications/command", "applications/command", "*"),

@@ -1,0 +1,1 @@
+"""The commands of Slurm that Nextflow calls, for the jobs of an LGI project."""

@@ -1,0 +1,75 @@
+"""The options of sbatch that Nextflow and its users give; each other one is an error that names it."""
+
+from argparse import REMAINDER, Namespace
+from collections.abc import Sequence
+
+from nextflow_lgi import units
+from nextflow_lgi.program import Parser
+
+
+def parser() -> Parser:
+    """Return the parser of the command line, and of the directives of a script."""
+    made = Parser("sbatch")
+    made.add_argument("-J", "--job-name", default="")
+    made.add_argument("-o", "--output", default="")
+    made.add_argument("-e", "--error", default="")
+    made.add_argument("-D", "--chdir", default="")
+    made.add_argument("-c", "--cpus-per-task", type=int, default=1)
+    made.add_argument("-n", "--ntasks", type=int, default=1)
+    made.add_argument("-N", "--nodes", default="1")
+    made.add_argument("--mem", type=units.megabytes, default=0)
+    made.add_argument("--mem-per-cpu", type=units.megabytes, default=0)
+    made.add_argument("-t", "--time", type=units.seconds, default=0)
+    made.add_argument("-p", "--partition", default="any")
+    made.add_argument("-G", "--gpus", type=int, default=0)
+    made.add_argument("--gres", type=_gpus, default=0)
+    made.add_argument("-L", "--licenses", default="")
+    made.add_argument("-H", "--hold", action="store_true")
+    made.add_argument("--export", default="")
+    made.add_argument("--parsable", action="store_true")
+    # LGI starts no job again unless it is asked to; jobs get SIGTERM before their time ends.
+    for names in (("--no-requeue",), ("-Q", "--quiet")):
+        made.add_argument(*names, action="store_true")
+    for names in (("--signal",), ("-A", "--account"), ("--comment",)):
+        made.add_argument(*names)
+    return made
+
+
+def read(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the options of a command line, and the script with its arguments. Raises ValueError."""
+    made = parser()
+    made.add_argument("script", nargs=REMAINDER)
+    script = list(_parsed(made, arguments).script)
+    return list(arguments[: len(arguments) - len(script)]), script
+
+
+def options_of(words: Sequence[str]) -> Namespace:
+    """Return the options in the words of directives and command line; later ones win. Raises ValueError."""
+    found = _parsed(parser(), words)
+    if found.nodes not in {"1", "1-1"}:
+        raise ValueError(f"--nodes={found.nodes}: a job of LGI has one node")
+    for name, value in (("cpus-per-task", found.cpus_per_task), ("ntasks", found.ntasks)):
+        if value < 1:
+            raise ValueError(f"--{name}={value} must be 1 or more")
+    if found.gpus < 0:
+        raise ValueError(f"--gpus={found.gpus} must be 0 or more")
+    return found
+
+
+def _parsed(made: Parser, words: Sequence[str]) -> Namespace:
+    found, unknown = made.parse_known_args(words)
+    if unknown:
+        advice = "Remove it from clusterOptions, or from the process"
+        if unknown[0].startswith("--array") or unknown[0] == "-a":
+            advice = "Remove the directive 'array' of the process"
+        raise ValueError(f"the option {unknown[0]!r} is not known to LGI's sbatch. {advice}")
+    return found
+
+
+def _gpus(text: str) -> int:
+    """Return the number of ``gpu:2`` or ``gpu:a100:2``. Raises ValueError for other generic resources."""
+    kind, _, amount = text.partition(":")
+    amount = amount.rpartition(":")[2] or "1"
+    if kind != "gpu" or not amount.isascii() or not amount.isdigit():
+        raise ValueError(f"--gres={text[:40]} is not gpu:NUMBER")
+    return int(amount)
