@@ -5,7 +5,7 @@ INSTALLED := .venv/installed
 # Number of test files that run in parallel: cores + 1, since tests mostly wait. TEST_PROCESSES=0: no parallelism.
 TEST_PROCESSES ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
 
-.PHONY: help man demo test test-fast test-backends test-cluster test-plugins check bench bench-job bench-latency bench-commands bench-peers soak torture screenshots \
+.PHONY: help man demo test test-fast test-backends test-cluster test-plugins test-clients check bench bench-job bench-latency bench-commands bench-peers soak torture screenshots \
 	lock sbom wheel rpm deb packages test-packages test-vm clean
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make test-backends  test SGE, docker and podman; run it as root"
 	@echo "make test-cluster   test a Galera cluster of three nodes"
 	@echo "make test-plugins   test the plugins for workflow engines, with the engines (PLUGINS=nextflow-lgi)"
+	@echo "make test-clients   generate a client in TypeScript from the OpenAPI document, and use it"
 	@echo "make check          run the linters, the type checker and the import contracts; look for known vulnerabilities"
 	@echo "make bench          run the benchmarks; results are ratios within one run"
 	@echo "make bench-job      measure what one short job costs: processor, processes, fsyncs, requests"
@@ -61,6 +62,10 @@ test-cluster: $(INSTALLED)
 # Engines are large, and not for the product: an environment of their own.
 test-plugins: $(INSTALLED)
 	@PLUGINS=$(PLUGINS) sh make/plugins.sh
+
+test-clients: $(INSTALLED)
+	@sh make/needs.sh clients
+	@$(PY) -m pytest tests/clients
 
 check: .venv/audit
 	.venv/bin/ruff check .

@@ -25,6 +25,7 @@ package_of() {
         qemu-system-x86_64) echo qemu-system-x86 ;;
         mke2fs) echo e2fsprogs ;;
         /usr/lib/galera/*) echo galera-4 ;;
+        node) echo nodejs ;;
         nginx) echo nginx libnginx-mod-stream ;;
         *) echo "$1" ;;
     esac
@@ -40,6 +41,8 @@ programs="mariadbd mariadb-install-db curl openssl ps sshd ssh ssh-keygen \
 [ "${1:-}" != packages ] || programs="$programs debootstrap unshare ip rpmbuild lintian rpmlint"
 # "vm": what only `make test-vm` needs.
 [ "${1:-}" != vm ] || programs="$programs debootstrap unshare ip mke2fs qemu-system-x86_64 setpriv"
+# "clients": what only `make test-clients` needs.
+[ "${1:-}" != clients ] || programs="$programs node npm"
 # "cluster": what only `make test-cluster` needs.
 [ "${1:-}" != cluster ] || programs="$programs rsync /usr/lib/galera/libgalera_smm.so"
 for program in $programs; do

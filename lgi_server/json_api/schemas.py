@@ -20,8 +20,12 @@ _LABELS: Schema = {"type": "array", "items": {"type": "string"}}
 
 
 def _of(*names: str, required: tuple[str, ...] = (), **more: Schema) -> Schema:
-    """Return an object with these properties; unknown ones may come with newer servers."""
-    properties = {name: _type(name) for name in names} | more
+    """Return an object with these properties; unknown ones may come with newer servers.
+
+    A required number is never null: who has a job in a typed language has its number.
+    """
+    numbers = {name: {"type": "integer"} for name in required if name in INTEGERS}
+    properties = {name: _type(name) for name in names} | numbers | more
     return {"type": "object", "properties": properties, "required": list(required)}
 
 
