@@ -116,7 +116,8 @@ def parse_options(
 ) -> Options:
     """Run jobs of LGI projects on this resource, as configured in CONFIGFILE.
 
-    SIGTERM ends the daemon and leaves jobs running; SIGHUP reloads CONFIGFILE and reopens the log.
+    SIGTERM ends the daemon and leaves jobs running; SIGHUP reloads CONFIGFILE and reopens the log; after
+    SIGUSR1 it takes no more jobs, and exits after the last one.
 
     Example: LGI_daemon -d -ft 60 -st 300 -l LGI.log LGI.cfg
     """
@@ -204,6 +205,8 @@ def _serve(
             daemon_log.reopen()
             _reload(daemon, options)
             memory_control.start(daemon.configuration)
+        if signals.take_drain():
+            daemon.lifetime_limit.drain("a SIGUSR1 was received")
         before = time.thread_time()
         daemon.tick_safely(time.monotonic())
         time.sleep(pause_after(time.thread_time() - before))

@@ -15,12 +15,13 @@ class Signals:
     def __init__(self) -> None:
         """Install the handlers."""
         self.stop = ""
-        self._reload = False
+        self._reload = self._drain = False
         self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         for number in _STOP:
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_reload)
+        signal.signal(signal.SIGUSR1, self._on_drain)
         # The end of a run script interrupts the sleep too.
         signal.signal(signal.SIGCHLD, self._on_child)
 
@@ -30,12 +31,20 @@ class Signals:
     def _on_reload(self, _number: int, _frame: FrameType | None) -> None:
         self._reload = True
 
+    def _on_drain(self, _number: int, _frame: FrameType | None) -> None:
+        self._drain = True
+
     def _on_child(self, _number: int, _frame: FrameType | None) -> None:
         return
 
     def take_reload(self) -> bool:
         """Return whether a SIGHUP was received since the last call."""
         received, self._reload = self._reload, False
+        return received
+
+    def take_drain(self) -> bool:
+        """Return whether a SIGUSR1 was received since the last call."""
+        received, self._drain = self._drain, False
         return received
 
     def wake(self) -> None:

@@ -33,6 +33,10 @@ class LifetimeLimit:
         begin = self._now if self._started_at is None else self._started_at
         return max(0.0, begin + self._lifetime.life - self._now)
 
+    def drain(self, reason: str) -> None:
+        """Take no more jobs, and end after the last one; ``reason`` is why."""
+        self.drain_reason = self.drain_reason or reason
+
     def tick(self, now: float, has_jobs: bool) -> None:
         """Record the time, and whether there is a job."""
         self._now = now

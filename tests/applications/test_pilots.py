@@ -3,11 +3,14 @@
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from lgi_protocol import hexcode
+from lgi_server.services.scheduling import reaper
 from tests.acceptance.conftest import RESOURCE, DaemonProcess
 from tests.support.grid import BIN, Grid, wait_for
 
@@ -44,9 +47,9 @@ class Pilots(DaemonProcess):
         assert done.returncode == 0, done.stderr + done.stdout
         return done.stdout
 
-    def update(self) -> dict[str, int]:
+    def update(self) -> dict[str, Any]:
         """Make one update."""
-        status: dict[str, int] = json.loads(self.call("--once", "--json"))
+        status: dict[str, Any] = json.loads(self.call("--once", "--json"))
         return status
 
 
@@ -76,3 +79,25 @@ def test_a_pilot_runs_the_job_that_waits_and_ends(grid: Grid, pilots: Pilots) ->
     assert "an update would submit 1 pilots" in checked
     assert (begun["jobs_waiting"], begun["submitted"]) == (1, 1)
     assert (pilots.directory / "pilots" / "failures.json").exists() is False
+
+
+def test_a_pilot_that_the_batch_system_kills_loses_no_job(grid: Grid, pilots: Pilots) -> None:
+    """Its job is neither finished nor failed: the server queues it again once nobody asks after it."""
+    user = grid.user()
+    pilots.update()
+    job_id = user.submit(application="hello_world", job_specifics="<seconds> 9000 </seconds>")
+    (pilot,) = pilots.update()["pilots"]
+    wait_for(lambda: user.state(job_id) == "running")
+
+    pilots.slurm.call("scancel", "--full", "--signal=KILL", pilot["batch_id"])
+    wait_for(lambda: pilots.slurm.call("squeue", "-h", "-t", "R,PD,CG", "-o", "%i").split() == [])
+    lost = user.state(job_id)
+    grid.run("UPDATE job_queue SET daemon_pulse = 1")
+    reaper.requeue_lost_jobs(grid.database, grid.config.scheduler, int(time.time()))
+
+    queued = user.state(job_id)
+    after = pilots.update()
+    wait_for(lambda: user.state(job_id) == "running")
+
+    assert (lost, queued) == ("running", "queued")
+    assert (after["pilots"][0]["state"], after["submitted"]) == ("ending", 1)

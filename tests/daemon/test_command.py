@@ -175,6 +175,18 @@ sys.exit(main.main(sys.argv[1:]))
 """
 
 
+def test_sigusr1_ends_a_daemon_without_jobs(file: Path, start: Start) -> None:
+    """It takes no more, and ends after the last one; before it is ready for signals it would be killed."""
+    log = file.parent / "log"
+    daemon = start("-v", "-l", log, file)
+    until(lambda: "cannot be reached" in _text(log))
+
+    daemon.send_signal(signal.SIGUSR1)
+
+    assert daemon.wait(60) == 0
+    assert "daemon stops by itself: a SIGUSR1 was received; 0 jobs are left running" in _text(log)
+
+
 def test_sigterm_ends_a_daemon_at_once_with_0(file: Path, start: Start) -> None:
     """It interrupts the sleep of a tick, also with an unreachable server."""
     daemon = start("-v", "-l", file.parent / "log", file, program=("-c", SLEEPY))

@@ -51,6 +51,27 @@ def test_idleness_is_counted_anew_after_each_job(workshop: Workshop) -> None:
     assert 299.0 <= ends_after(workshop, daemon) <= 302.0
 
 
+def test_a_daemon_that_is_drained_while_it_runs_takes_no_job_and_ends_none(workshop: Workshop) -> None:
+    """By SIGUSR1; the first reason is the one that is told."""
+    workshop.server.submit("1")
+    daemon = mortal(workshop)
+    workshop.tick(daemon)
+    workshop.marked(only(daemon), "is_running")
+    daemon.lifetime_limit.drain("a SIGUSR1 was received")
+    daemon.lifetime_limit.drain("another reason")
+    workshop.server.submit("2")
+    workshop.tick(daemon, SLOW)
+    over_while_running = daemon.exit_reason()
+    workshop.marked(only(daemon), "is_finished")
+    workshop.tick(daemon, FAST)
+
+    assert over_while_running == ""
+    assert workshop.server.jobs["1"].state == "finished"
+    assert workshop.server.jobs["2"].state == "queued"
+    assert ends_after(workshop, daemon) <= 2.0
+    assert daemon.exit_reason() == "a SIGUSR1 was received"
+
+
 def test_a_daemon_at_the_end_of_its_life_takes_no_job_and_ends_none(workshop: Workshop) -> None:
     """The last job ends as it likes, and is reported; then the daemon ends."""
     workshop.server.submit("1")
