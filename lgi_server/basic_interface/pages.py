@@ -22,7 +22,8 @@ from lgi_server.basic_interface import (
     submit_commands,
     usage,
 )
-from lgi_server.basic_interface.administration import health_page, overview
+from lgi_server.basic_interface.administration import change, health_page, overview
+from lgi_server.basic_interface.administration import pages as administration
 from lgi_server.basic_interface.registry import Page
 
 _JOB = "jobs/<job_number:job_id>"
@@ -67,4 +68,10 @@ PAGES = (
     Page("groups", group_choice.choose_groups, changes=True),
     Page("administration", overview.administration),
     Page("administration/health", health_page.server_health),
+    Page("administration/rules", administration.rules),
+    Page("administration/users", administration.users),
+    Page("administration/resources", administration.registered_resources),
+    Page("administration/log", administration.log),
+    Page("administration/change", change.ask_for_change),
+    Page("administration/change", change.make_change, changes=True, refused=change.form_again),
 )

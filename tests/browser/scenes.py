@@ -43,7 +43,12 @@ PAGES = {
     "refusal": "jobs/99999",
 }
 # What administrators see.
-ADMINISTRATION = {"administration": "administration", "health": "administration/health"}
+ADMINISTRATION = {
+    "administration": "administration",
+    **{name: f"administration/{name}" for name in ("health", "rules", "users", "log")},
+    "registered": "administration/resources",
+    "question": "administration/change?action=drain&name=hpc@cluster.example.org",
+}
 PUBLIC = {"landing": "", "document": "documents/user_guide"}
 # All that a user sees.
 NAMES = (*PUBLIC, *PAGES)
@@ -76,8 +81,25 @@ def play(grid: Grid) -> dict[str, int]:
             *(month, hours // 4, hours * 3600),
         )
     _past(grid, now)
+    administrate(grid, now)
     queued = user.submit(read_access="bob@desk", write_access="theor", deadline=str(now + 90000))
     return {"job": job, "binary": _binary(grid, now), "queued": queued}
+
+
+def administrate(grid: Grid, now: int) -> None:
+    """Rules, weights, a revoked user, and the log of some changes."""
+    grid.run("INSERT INTO administrators VALUES ('root@desk', %s, 'root')", now - 900_000)
+    grid.run("INSERT INTO users_allowed VALUES ('mark@laptop', 'vasp', -20)")
+    grid.run("INSERT INTO groups_denied VALUES ('guests', 'vasp')")
+    grid.run("INSERT INTO share_weights VALUES ('group theor', 2.5)")
+    grid.run("INSERT INTO revoked_users VALUES ('eve@desk', %s, 'root@desk', 'has left', 0)", now - 9000)
+    changes = ("allow user mark@laptop, application vasp, limit -20", "revoke user eve@desk: has left")
+    for number, description in enumerate(changes):
+        grid.run(
+            "INSERT INTO administration_log (changed_at, changed_by, means, description, version)"
+            " VALUES (%s, 'root@desk', 'web interface', %s, %s)",
+            *(now - 9000 + number, description, number + 3),
+        )
 
 
 def _past(grid: Grid, now: int) -> None:

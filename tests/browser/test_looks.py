@@ -1,5 +1,6 @@
 """How every page looks, and what it is to those who do not see it: any width, light, dark (WCAG 2.2 AA)."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,7 @@ def test_a_page_can_be_used_by_everybody(all_visitors: Visitors, played: dict[st
 def test_the_pages_of_administrators_can_be_used_by_everybody(grid: Grid, visitors: Visitors) -> None:
     """With rules and limits, and names that are very long."""
     grid.run("INSERT INTO users_allowed VALUES (%s, 'vasp', -20)", LONG)
+    scenes.administrate(grid, int(time.time()))
     grid.resource("hpc@cluster.example.org", scenes.LOOK)
     page = visitors.page("root@desk", ("admin",))
 

@@ -1,6 +1,6 @@
 """The weights of users and groups in fair share, and the mail addresses of users, on this server."""
 
-from lgi_server.api import admin_fields
+from lgi_server.api import admin_fields, admin_form
 from lgi_server.api.admin_context import AdminContext
 from lgi_server.api.responses import Elements
 from lgi_server.json_api.administration import calls
@@ -13,21 +13,21 @@ from lgi_server.tables import notification_users
 
 def list_shares(call: AdminContext) -> Elements:
     """Return the users or groups that have a weight of their own."""
-    kind = calls.kind_of(call.form)
+    kind = admin_form.kind_of(call.form)
     rows = share_weights.shares_of(call.transaction, kind)
     return calls.listed("share", [{"name": row[f"{kind}_name"], "weight": row["weight"]} for row in rows])
 
 
 def set_share(call: AdminContext) -> Elements:
     """Give a user or group a weight."""
-    kind, name = calls.kind_of(call.form), call.form.line(admin_fields.NAME)
+    kind, name = admin_form.kind_of(call.form), call.form.line(admin_fields.NAME)
     call.changes.set_share(kind, name, call.form.line(admin_fields.WEIGHT))
     return calls.done()
 
 
 def remove_share(call: AdminContext) -> Elements:
     """Give a user or group the weight that everybody has."""
-    call.changes.remove_share(calls.kind_of(call.form), call.form.line(admin_fields.NAME))
+    call.changes.remove_share(admin_form.kind_of(call.form), call.form.line(admin_fields.NAME))
     return calls.done()
 
 

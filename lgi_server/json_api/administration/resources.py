@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from lgi_server.api import admin_fields
+from lgi_server.api import admin_fields, admin_form
 from lgi_server.api.admin_context import AdminContext
 from lgi_server.api.responses import Elements
 from lgi_server.json_api.administration import calls
@@ -34,7 +34,7 @@ def add_resource(call: AdminContext) -> Elements:
         form.line(admin_fields.NAME),
         form.line(admin_fields.URL),
         form.text(admin_fields.CERTIFICATE),
-        _ROLES[calls.one_of(form, admin_fields.ROLE, tuple(_ROLES))],
+        _ROLES[admin_form.one_of(form, admin_fields.ROLE, tuple(_ROLES))],
     )
     return calls.recorded(call, call.changes.add_resource(new, servers=form.line(admin_fields.SERVERS)))
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from lgi_server.api import admin_fields
+from lgi_server.api import admin_fields, admin_form
 from lgi_server.api.admin_context import AdminContext
 from lgi_server.api.responses import Elements
 from lgi_server.json_api.administration import calls
@@ -13,7 +13,7 @@ from lgi_server.services.project import urgent_rights
 from lgi_server.tables import submit_rules, urgent_jobs
 
 _ALLOWED = "allowed"
-_RULE = Parameter(admin_fields.RULE, "What the rule says.", required=True, words=calls.RULES)
+_RULE = Parameter(admin_fields.RULE, "What the rule says.", required=True, words=admin_form.RULES)
 _WHOSE = (
     Parameter(admin_fields.RULE_NAME, "The name of the user or group, or any."),
     Parameter(admin_fields.RULE_APPLICATION, "The application, or any."),
@@ -40,7 +40,7 @@ def set_rule(call: AdminContext) -> Elements:
     kind, rule, name, application = _named(call)
     servers = call.form.line(admin_fields.SERVERS)
     if rule == _ALLOWED:
-        limit = calls.signed(call.form, admin_fields.JOB_LIMIT)
+        limit = admin_form.signed(call.form, admin_fields.JOB_LIMIT)
         return calls.recorded(call, call.changes.allow(kind, name, application, limit, servers=servers))
     return calls.recorded(call, call.changes.deny(kind, name, application, servers=servers))
 
@@ -56,8 +56,8 @@ def _named(call: AdminContext) -> tuple[str, str, str, str]:
     """Return kind, rule, name and application of a rule."""
     form = call.form
     return (
-        calls.kind_of(form),
-        calls.one_of(form, admin_fields.RULE, calls.RULES),
+        admin_form.kind_of(form),
+        admin_form.one_of(form, admin_fields.RULE, admin_form.RULES),
         form.line(admin_fields.RULE_NAME),
         form.line(admin_fields.RULE_APPLICATION),
     )
@@ -74,7 +74,8 @@ def list_urgent_rights(call: AdminContext) -> Elements:
 
 def set_urgent_right(call: AdminContext) -> Elements:
     """Let a group have so many urgent jobs at once."""
-    limit, servers = calls.signed(call.form, admin_fields.URGENT_LIMIT), call.form.line(admin_fields.SERVERS)
+    limit = admin_form.signed(call.form, admin_fields.URGENT_LIMIT)
+    servers = call.form.line(admin_fields.SERVERS)
     version = call.changes.allow_urgent(call.form.line(admin_fields.NAME), limit, servers=servers)
     return calls.recorded(call, version)
 
