@@ -6,6 +6,7 @@ from itertools import islice
 from typing import IO
 
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.basic_interface.file_tree import path_of
 from lgi_server.basic_interface.job_actions import local_repository
 from lgi_server.basic_interface.registry import AfterCommit, Answer, FileStream, PageContext
 from lgi_server.storage import zip_stream
@@ -48,7 +49,12 @@ def _entries(
     store: Repositories, repositories: dict[str, str]
 ) -> Iterator[tuple[str, int, int, "partial[IO[bytes]]"]]:
     for directory, stored in repositories.items():
+        taken = set[str]()
         for file in store.content(stored):
             if not is_reserved(file.name):
-                name = f"{directory}/{file.name}" if directory else file.name
+                path = "/".join(path_of(file.name))
+                # Two names may stand for one path.
+                path = file.name if path in taken else path
+                taken.add(path)
+                name = f"{directory}/{path}" if directory else path
                 yield name, file.size, file.date // 10**9, partial(store.open, stored, file.name)

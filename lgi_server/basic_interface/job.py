@@ -12,6 +12,7 @@ from lgi_protocol.states import State
 from lgi_server.background.timestamp_batcher import Timestamp
 from lgi_server.basic_interface import (
     deadline_fields,
+    file_tree,
     filters,
     job_commands,
     job_description,
@@ -189,6 +190,7 @@ def files_of(server: Runtime, found: JobRow) -> dict[str, object]:
     files = [one for one in content if one.name != repository.ACCESS_FILE]
     return {
         "files": files[: filters.MOST_FILES],
+        "folder": file_tree.tree(files[: filters.MOST_FILES]),
         "more_files": len(files[filters.MOST_FILES :]),
         "files_at": address,
         "files_are_here": server.config.remote is None,

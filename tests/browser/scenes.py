@@ -130,6 +130,8 @@ def _job(grid: Grid, resource: ResourceCalls, now: int) -> int:
     place = grid.config.repository / str(row["repository"])[-3:] / str(row["repository"])
     for name, size in (("INCAR", 96), ("POSCAR", 1411), ("OUTCAR", 2_400_000)):
         (place / name).write_bytes(b"x" * size)
+    for path in ("restart%2Fwave.h5", "restart%2Fcharge.h5", "restart%2Fold%2Fwave.h5"):
+        (place / path).write_bytes(b"x" * 91_000)
     (place / "results.csv").write_text("step,energy\n" + "".join(f"{n},{-20 / n:.4f}\n" for n in range(1, 9)))
     grid.set_job(job_id, input=INPUT.encode(), job_specifics=SPECIFICS, state_time_stamp=now - 600)
     grid.set_job(job_id, submitted=now - 9000, started=now - 7800)
