@@ -142,13 +142,7 @@ class Runtime:
 
 def build_runtime(config: Config) -> Runtime:
     """Return the parts of a server; ValueError or OSError for a file that cannot be used."""
-    store = Repositories(
-        config.repository,
-        config.max_file_size,
-        config.max_repository_size,
-        f"{config.url}/repository",
-        config.disk_reserve,
-    )
+    store = stores.served(config)
     store.pending.remove_stale(time.time())
     projects = {name: _project(project, config) for name, project in config.projects.items()}
     trust = _trust(config)

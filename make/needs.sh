@@ -26,6 +26,8 @@ package_of() {
         mke2fs) echo e2fsprogs ;;
         /usr/lib/galera/*) echo galera-4 ;;
         node) echo nodejs ;;
+        swift-ring-builder) echo swift-proxy ;;
+        swift-*-server) echo "${1%-server}" ;;
         nginx) echo nginx libnginx-mod-stream ;;
         *) echo "$1" ;;
     esac
@@ -45,6 +47,9 @@ programs="mariadbd mariadb-install-db curl openssl ps sshd ssh ssh-keygen \
 [ "${1:-}" != clients ] || programs="$programs node npm"
 # "cluster": what only `make test-cluster` needs.
 [ "${1:-}" != cluster ] || programs="$programs rsync /usr/lib/galera/libgalera_smm.so"
+# "s3": what only `make test-s3` needs.
+[ "${1:-}" != s3 ] || programs="$programs swift-ring-builder swift-proxy-server swift-account-server \
+    swift-container-server swift-object-server"
 for program in $programs; do
     command -v "$program" > /dev/null 2>&1 || missing="$missing $(package_of "$program")"
 done

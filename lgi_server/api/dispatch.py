@@ -219,8 +219,9 @@ def _parse(
 
 
 def repository_writer(runtime: Runtime) -> RepositoryWriter:
-    """Return the repository writer of a request; on another host repositories are created in advance."""
-    return StagedRepository(runtime.repositories) if runtime.config.remote else runtime.repositories
+    """Return the repository writer of a request; those that are not on the disk are created in advance."""
+    here = runtime.config.repositories_on_disk
+    return runtime.repositories if here else StagedRepository(runtime.repositories)
 
 
 def _run(route: AnyRoute, call: CallRequest) -> Elements:

@@ -95,8 +95,8 @@ def _rest(call: ExchangeContext, given: GivenJob) -> Elements:
 
 
 def _number_of_files(call: ExchangeContext, repository: str) -> int:
-    """Return the number of users' files, -1 if it is not known: another host is not asked."""
-    if not repository or call.runtime.config.remote:
+    """Return the number of users' files, -1 if it is not known: only the disk is read."""
+    if not repository or not call.runtime.config.repositories_on_disk:
         return -1 if repository else 0
     try:
         return sum(is_of_user(stored.name) for stored in call.runtime.repositories.content(repository))

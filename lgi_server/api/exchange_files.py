@@ -73,8 +73,8 @@ def _stored(
 
 
 def _posted(call: CallRequest, report: FormReport, name: str) -> PostedFiles:
-    if not name or call.runtime.config.remote:
-        raise LGIError(ErrorNumber.UPLOAD, "the job has no repository on this server")
+    if not name or not call.runtime.config.repositories_on_disk:
+        raise LGIError(ErrorNumber.UPLOAD, "the job has no repository on the disk of this server")
     listed, contents = report.form.text(fields.FILES), report.form.data(fields.FILE_CONTENTS)
     return PostedFiles(name, listed, contents, call.who.account)
 

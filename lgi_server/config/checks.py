@@ -1,6 +1,6 @@
 """Checks that involve several settings of the configuration."""
 
-from lgi_server.config import notifications, repository_host
+from lgi_server.config import notifications, object_store, repository_host
 from lgi_server.config.document import Document
 from lgi_server.config.model import Config
 from lgi_server.config.notifications import NotificationSettings
@@ -25,6 +25,8 @@ def check(document: Document, config: Config) -> None:
     _check_notifications(document, config.notifications)
     if config.remote:
         _check_ssh_files(document, config.remote)
+    if config.object_store:
+        _check_object_store(document, config, config.object_store)
 
 
 def _check_front_end(document: Document, config: Config) -> None:
@@ -58,6 +60,18 @@ def _check_notifications(document: Document, settings: NotificationSettings) -> 
     if settings.webhooks and not settings.webhook_hosts:
         why = "webhooks are on: set webhook_hosts, to which they may be sent"
         raise document.error("notifications", "webhooks", why)
+
+
+def _check_object_store(document: Document, config: Config, store: object_store.ObjectStore) -> None:
+    if config.remote:
+        why = "repositories are in an object store, or on a repository host: remove one of the sections"
+        raise document.error("object_store", "object_store_url", why, store.url)
+    try:
+        object_store.read_credentials(store)
+    except (OSError, ValueError) as error:
+        why = str(error.strerror if isinstance(error, OSError) else error)
+        path = str(store.credentials)
+        raise document.error("object_store", "object_store_credentials", why, path) from None
 
 
 def _check_ssh_files(document: Document, host: repository_host.RepositoryHost) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lgi_server.config.notifications import NotificationSettings
+from lgi_server.config.object_store import ObjectStore
 from lgi_server.config.repository_host import RepositoryHost
 from lgi_server.config.scheduler import SchedulerSettings
 from lgi_server.config.sections import (
@@ -30,11 +31,17 @@ class Config(ServerSettings, CertificateSettings, FrontEndSettings, RepositorySe
 
     projects: Mapping[str, ProjectConfig]
     remote: RepositoryHost | None = None
+    object_store: ObjectStore | None = None
     scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
     notifications: NotificationSettings = field(default_factory=NotificationSettings)
     path: Path = field(default=Path("/"), compare=False)
     # What an administrator should change: one sentence each.
     warnings: tuple[str, ...] = field(default=(), compare=False)
+
+    @cached_property
+    def repositories_on_disk(self) -> bool:
+        """Whether the files of jobs are on a disk of this server."""
+        return self.remote is None and self.object_store is None
 
     @cached_property
     def prefix(self) -> str:

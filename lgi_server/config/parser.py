@@ -7,6 +7,7 @@ from lgi_server.config import checks, document, flat_form, projects, section_rea
 from lgi_server.config.document import Document
 from lgi_server.config.model import Config
 from lgi_server.config.notifications import NotificationSettings
+from lgi_server.config.object_store import ObjectStore
 from lgi_server.config.repository_host import RepositoryHost
 from lgi_server.config.scheduler import SchedulerSettings
 from lgi_server.config.sections import SECTIONS
@@ -37,10 +38,12 @@ def _config(found: Document, warnings: Sequence[str]) -> Config:
     scheduler = SchedulerSettings(**parts.pop("scheduler"))  # type: ignore[arg-type]
     notifications = NotificationSettings(**parts.pop("notifications"))  # type: ignore[arg-type]
     host = parts.pop("repository_host", None)
+    store = parts.pop("object_store", None)
     values = {name: value for part in parts.values() for name, value in part.items()}
     return Config(
         projects=projects.read(found, str(values["default_project"])),
         remote=RepositoryHost(**host) if host else None,  # type: ignore[arg-type]
+        object_store=ObjectStore(**store) if store else None,  # type: ignore[arg-type]
         scheduler=scheduler,
         notifications=notifications,
         path=found.path,
@@ -50,5 +53,5 @@ def _config(found: Document, warnings: Sequence[str]) -> Config:
 
 
 def _is_asked(found: Document, name: str) -> bool:
-    """Return whether the repository host is configured: if one of its settings is set, all are required."""
-    return name != "repository_host" or bool(found.sections.get(name))
+    """Return whether a section counts: one of an other place for repositories does if it has a setting."""
+    return name not in {"repository_host", "object_store"} or bool(found.sections.get(name))

@@ -7,6 +7,7 @@ from pathlib import Path
 from lgi_protocol import common_name
 from lgi_server.config import values
 from lgi_server.config.notifications import NotificationSettings, mail_addresses
+from lgi_server.config.object_store import ObjectStore
 from lgi_server.config.repository_host import RepositoryHost
 from lgi_server.config.scheduler import SchedulerSettings
 from lgi_server.config.setting import setting, settings_of
@@ -111,6 +112,7 @@ SECTIONS: Mapping[str, type] = {
     "front_end": FrontEndSettings,
     "repository": RepositorySettings,
     "repository_host": RepositoryHost,
+    "object_store": ObjectStore,
     "limits": LimitSettings,
     "scheduler": SchedulerSettings,
     "notifications": NotificationSettings,

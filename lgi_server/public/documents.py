@@ -27,6 +27,7 @@ DOCUMENTS = {
     "administrator_guide": ("docs/administrator_guide.md", "Administrator guide"),
     "resource_owner_guide": ("docs/resource_owner_guide.md", "Resource owner guide"),
     "application_writer_guide": ("docs/application_writer_guide.md", "Application writer guide"),
+    "storage": ("docs/storage.md", "Object storage: the files of jobs in S3"),
     "security": ("docs/security.md", "Security: who is trusted, what a stolen key can do"),
     "vulnerabilities": ("SECURITY.md", "Report a vulnerability"),
     "faults": ("docs/faults.md", "Faults: what must hold, and what proves it"),

@@ -18,7 +18,9 @@ from lgi_server.runtime import Runtime
 from lgi_server.services.access.repositories import RepositoryAccess
 from lgi_server.storage import file_list
 from lgi_server.storage.copies import copied, store_all
+from lgi_server.storage.pending_uploads import StorageFullError
 from lgi_server.storage.repository import Upload
+from lgi_server.storage.store_errors import StoreUnavailableError
 from lgi_server.storage.upload_budget import UploadBudget
 
 _STATUS = {ErrorNumber.FILE_TOO_BIG: HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
@@ -79,8 +81,16 @@ def _answer(server: Runtime, name: str, uploads: list[Upload], refusals: list[LG
     return Response(f"{xml.write(body)} \n", content_type="text/xml; charset=utf-8")
 
 
+def _status_of(refused: LGIError) -> HTTPStatus:
+    if isinstance(refused, StorageFullError):
+        return HTTPStatus.INSUFFICIENT_STORAGE
+    if isinstance(refused, StoreUnavailableError):
+        return HTTPStatus.SERVICE_UNAVAILABLE
+    return _STATUS.get(refused.number, HTTPStatus.BAD_REQUEST)
+
+
 def _status(number: int, upload: Upload, refused: LGIError | None) -> Element:
     status, message = HTTPStatus.OK, f"Uploaded {upload.name} ({upload.size} bytes)"
     if refused is not None:
-        status, message = _STATUS.get(refused.number, HTTPStatus.BAD_REQUEST), refused.message
+        status, message = _status_of(refused), refused.message
     return Element("status", (Element("number", status.value), Element("message", message)), number)

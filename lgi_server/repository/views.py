@@ -1,14 +1,12 @@
 """GET, PUT, DELETE and listing of repositories (wire.md 8)."""
 
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
-from typing import IO
 from urllib.parse import quote
 
 from flask import Blueprint, Response, request
@@ -17,7 +15,7 @@ from werkzeug.exceptions import (
     RequestedRangeNotSatisfiable,
 )
 from werkzeug.routing import PathConverter
-from werkzeug.wsgi import wrap_file
+from werkzeug.wsgi import FileWrapper, wrap_file
 
 from lgi_protocol import file_properties, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -34,6 +32,7 @@ from lgi_server.services.access.repositories import RepositoryAccess
 from lgi_server.storage import repository
 from lgi_server.storage.pending_uploads import StorageFullError
 from lgi_server.storage.repository import NoSuchFileError, NoSuchRepositoryError
+from lgi_server.storage.store_errors import StoreUnavailableError
 from lgi_server.storage.threadpool import fsync_file
 
 log = logging.getLogger("lgi.repository")
@@ -120,6 +119,8 @@ def _answered(
     except StorageFullError as full:
         log.error("%s %r: %s", request.method, request.path, full, extra=log_account(who))
         return status(HTTPStatus.INSUFFICIENT_STORAGE, full.message)
+    except StoreUnavailableError as away:
+        return status(HTTPStatus.SERVICE_UNAVAILABLE, away.message)
     except LGIError as refused:
         why = ascii(str(refused))
         log.warning("%s %r refused: %s", request.method, request.path, why, extra=log_account(who))
@@ -168,10 +169,14 @@ def _get(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Res
     opened.seek(0, 2)
     size = opened.tell()
     opened.seek(0)
-    answer = Response(wrap_file(request.environ, opened, body.BLOCK), content_type="application/octet-stream")
+    details = server.store.details(opened)
+    # An object is read from where a range begins, to which the wrapper of a WSGI server cannot seek.
+    in_store = server.config.object_store is not None
+    content = FileWrapper(opened, body.BLOCK) if in_store else wrap_file(request.environ, opened, body.BLOCK)
+    answer = Response(content, content_type="application/octet-stream")
     answer.content_length = size
     answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(file, safe='')}"
-    answer.set_etag(_version(opened))
+    answer.set_etag(details.version)
     try:
         # By ETag only: a date has seconds, and a resumed download must not join two versions of a file.
         answer.make_conditional(request.environ, accept_ranges=True, complete_length=size)
@@ -181,19 +186,9 @@ def _get(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Res
         refused.headers["Content-Range"] = f"bytes */{size}"
         refused.headers["ETag"] = answer.headers["ETag"]
         return refused
-    found = os.fstat(opened.fileno())
-    answer.last_modified = datetime.fromtimestamp(int(found.st_mtime), UTC)
-    answer.headers.update(file_properties.of_file(found).headers())
+    answer.last_modified = datetime.fromtimestamp(details.modified // 10**9, UTC)
+    answer.headers.update(details.properties.headers())
     return answer
-
-
-def _version(opened: IO[bytes]) -> str:
-    """Return the ETag of a file, different for each version, since each PUT creates a new file.
-
-    It has the ctime: clients may set the mtime.
-    """
-    known = os.fstat(opened.fileno())
-    return f"{known.st_ino:x}-{known.st_size:x}-{known.st_ctime_ns:x}"
 
 
 def _put(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Response:

@@ -20,8 +20,8 @@ def resource_signup_resource(call: ResourceContext) -> Elements:
     longest = Element("longest_wait", call.runtime.config.longest_wait)
     session = Element("session_id", session_id)
     certificates = (Element("job_certificates", 1),) if call.runtime.trust.jobs else ()
-    # Files in a repository on another host are stored there, not by this server.
-    exchange = Element("exchange", VERSION if call.runtime.config.remote else WITH_FILES)
+    # Files in a repository that is not on the disk are stored by requests of their own.
+    exchange = Element("exchange", WITH_FILES if call.runtime.config.repositories_on_disk else VERSION)
     other_daemons = (Element("other_daemons", others),) if others else ()
     return (
         *header,

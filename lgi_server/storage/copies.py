@@ -5,15 +5,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import FileProperties
-from lgi_server.storage.local import Repositories
 from lgi_server.storage.quota import Quota
 from lgi_server.storage.repository import Upload, file_name
 from lgi_server.storage.threadpool import run_in_thread
 from lgi_server.storage.upload_budget import UploadBudget
 from lgi_server.storage.upload_copy import copy_part, set_properties
+
+if TYPE_CHECKING:
+    from lgi_server.storage.local import Repositories
 
 
 @dataclass
@@ -27,7 +30,7 @@ class Copy:
 
 @contextmanager
 def copied(
-    store: Repositories, name: str, uploads: Sequence[Upload], budget: UploadBudget
+    store: "Repositories", name: str, uploads: Sequence[Upload], budget: UploadBudget
 ) -> Iterator[list[Copy]]:
     """Provide a copy of each file that may be stored, written to disk, for `store_all`.
 
@@ -63,7 +66,7 @@ def checked(quota: Quota, uploads: Sequence[Upload]) -> list[Copy]:
     return copies
 
 
-def _write(store: Repositories, copies: Sequence[Copy], budget: UploadBudget) -> None:
+def _write(store: "Repositories", copies: Sequence[Copy], budget: UploadBudget) -> None:
     """Write copies, with one of them open at a time, and sync the disk once."""
     for one in copies:
         with budget.new_file() as opened:
@@ -74,13 +77,13 @@ def _write(store: Repositories, copies: Sequence[Copy], budget: UploadBudget) ->
         store.sync()
 
 
-def store_all(store: Repositories, name: str, copies: Sequence[Copy]) -> None:
-    """Rename copies into a repository, replacing older files; a failed copy gets its ``refused``."""
-    run_in_thread(rename, store, name, [one for one in copies if one.path is not None])
+def store_all(store: "Repositories", name: str, copies: Sequence[Copy]) -> None:
+    """Store copies in a repository, replacing older files; a failed copy gets its ``refused``."""
+    store.put_all(name, [one for one in copies if one.path is not None])
 
 
-def rename(store: Repositories, name: str, copies: Sequence[Copy]) -> None:
-    """Rename copies as `store_all` does; blocks the thread."""
+def rename(store: "Repositories", name: str, copies: Sequence[Copy]) -> None:
+    """Rename copies into a repository as `store_all` does; blocks the thread."""
     # Other requests may have stored files since the first check.
     quota = store.quota(name)
     with store.opened(name) as at:

@@ -1,9 +1,36 @@
-"""The files that one job gets from another; directories of repositories are given by their descriptors."""
+"""Directories of repositories: searched for and removed; and the files that one gets from another."""
 
 import os
+import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 
-from lgi_server.storage.repository import STREAMS, is_reserved, regular_files
+from lgi_server.storage.repository import STREAMS, is_name, is_reserved, regular_files
+
+
+def remove(directories: Sequence[Path]) -> None:
+    """Remove repositories, those that are there, with their files."""
+    for directory in directories:
+        # It follows no links on the supported systems; an error leaves only files without a job.
+        shutil.rmtree(directory, ignore_errors=True)
+        with suppress(OSError):
+            directory.parent.rmdir()
+
+
+def names(root: Path, part: int) -> Iterator[str]:
+    """Yield the names of the repositories of a part, which is the last digit of the name."""
+    for fan in sorted(root.glob(f"[0-9a-f][0-9a-f]{part:x}")):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            found = (name for name in os.listdir(fan) if is_name(name))
+            yield from (name for name in found if name[-3:] == fan.name)
+
+
+def is_older(directory: Path, oldest: int) -> bool:
+    """Return whether a repository was last changed before ``oldest``, in seconds; False for a link."""
+    with suppress(FileNotFoundError):
+        return not directory.is_symlink() and directory.stat().st_mtime < oldest
+    return False
 
 
 def link_files(source: int, at: int) -> None:

@@ -7,18 +7,19 @@ opened through its directory, so that no path can lead out. New files appear com
 import errno
 import logging
 import os
-import shutil
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO
 
 from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import FileProperties
-from lgi_server.storage import repository
+from lgi_server.storage import copies, directory_files, opened_file, repository
+from lgi_server.storage.copies import Copy
 from lgi_server.storage.directory_files import link_file, link_files
+from lgi_server.storage.opened_file import FileDetails
 from lgi_server.storage.pending_uploads import PendingUploads
 from lgi_server.storage.quota import Quota
 from lgi_server.storage.repository import (
@@ -171,7 +172,7 @@ class Repositories:
 
     def remove_all(self, names: Sequence[str]) -> None:
         """Remove repositories, those that are there, with their files."""
-        run_in_thread(_remove, list(map(self.directory, names)))
+        run_in_thread(directory_files.remove, list(map(self.directory, names)))
 
     def content(self, name: str) -> list[StoredFile]:
         """Return the regular files of a repository by name; none when there is no such repository."""
@@ -216,6 +217,10 @@ class Repositories:
             os.fsync(at)
         return size
 
+    def put_all(self, name: str, made: Sequence[Copy]) -> None:
+        """Rename copies into a repository, replacing older files; a failed copy gets its ``refused``."""
+        run_in_thread(copies.rename, self, name, made)
+
     def delete(self, name: str, file: str) -> None:
         """Remove a file; NoSuchFileError, LGIError UPLOAD for an invalid name."""
         file = file_name(file)
@@ -230,30 +235,15 @@ class Repositories:
         with self.open(name, ACCESS_FILE) as opened:
             return comma_lists.split(opened.read(65536).decode("utf-8", "replace"))
 
-    @contextmanager
-    def opened(self, name: str) -> Iterator[int]:
+    def details(self, opened: IO[bytes]) -> FileDetails:
+        """Return what a caller is told of an opened file."""
+        return opened_file.of_descriptor(opened.fileno())
+
+    def old_names(self, part: int, oldest: int) -> list[str]:
+        """Return repositories last changed before ``oldest``, in seconds, of one of 16 parts."""
+        names = list(directory_files.names(self.root, part))
+        return [name for name in names if directory_files.is_older(self.directory(name), oldest)]
+
+    def opened(self, name: str) -> AbstractContextManager[int]:
         """Provide a descriptor of a repository, opened without following links; NoSuchFileError."""
-        path = self.directory(name)
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            parent = os.open(path.parent, flags)
-            try:
-                at = os.open(path.name, flags, dir_fd=parent)
-            finally:
-                os.close(parent)
-        except OSError as error:
-            if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
-                raise NoSuchFileError(name) from error
-            raise
-        try:
-            yield at
-        finally:
-            os.close(at)
-
-
-def _remove(directories: Sequence[Path]) -> None:
-    for directory in directories:
-        # It follows no links on the supported systems; an error leaves only files without a job.
-        shutil.rmtree(directory, ignore_errors=True)
-        with suppress(OSError):
-            directory.parent.rmdir()
+        return repository.opened_directory(self.directory(name))

@@ -1,11 +1,12 @@
 """Repositories: their names, their files and limits, and the interface of every store that has them."""
 
+import errno
 import os
 import re
 import secrets
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -188,6 +189,26 @@ def check_uploads(uploads: Sequence[Upload], limits: Limits) -> None:
         raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {limits.file} bytes are allowed")
     if sum(sizes) > limits.repository:
         raise LGIError(ErrorNumber.UPLOAD, f"a repository holds at most {limits.repository} bytes")
+
+
+@contextmanager
+def opened_directory(path: Path) -> Iterator[int]:
+    """Provide a descriptor of a repository, opened without following links; NoSuchFileError."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        parent = os.open(path.parent, flags)
+        try:
+            at = os.open(path.name, flags, dir_fd=parent)
+        finally:
+            os.close(parent)
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+            raise NoSuchFileError(path.name) from error
+        raise
+    try:
+        yield at
+    finally:
+        os.close(at)
 
 
 def write_new(at: int, name: str, data: bytes) -> None:

@@ -46,6 +46,9 @@ def _described(config: Config, summary: Summary) -> list[str]:
         )
     if config.remote:
         lines.append(f"Not in it: the repositories, which are on {config.remote.address}: back them up there")
+    elif config.object_store:
+        place = f"{config.object_store.url}/{config.object_store.bucket}"
+        lines.append(f"Not in it: the repositories, which are in {place}: back them up there")
     elif not made.with_repositories:
         lines.append("Not in it: the repositories")
     for name, job_ids in summary.missing.items():

@@ -76,7 +76,7 @@ def make(config: Config, target: Path, with_repositories: bool) -> Summary:
         raise FileExistsError(f"{target} is there already: choose another name, or remove it")
     with _partial(target) as (path, opened):
         writer = ArchiveWriter(opened)
-        summary = _write(config, writer, path, with_repositories and config.remote is None)
+        summary = _write(config, writer, path, with_repositories and config.repositories_on_disk)
         writer.finish(summary.manifest)
         opened.flush()
         os.fsync(opened.fileno())

@@ -6,14 +6,13 @@ A submit creates its repository before it stores its job: a server that is kille
 import logging
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from lgi_protocol import comma_lists
 from lgi_server.db.pool import Database
-from lgi_server.storage import repository
 from lgi_server.storage.local import Repositories
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import NO_SERVER
@@ -32,7 +31,7 @@ def remove_orphans(store: Repositories, databases: Sequence[Database], age: int,
     Those younger than ``age`` seconds stay, since their jobs may not be stored yet. Raises LGIError, and
     removes none, when a database cannot be reached.
     """
-    old = [name for name in _names(store.root, part % PARTS) if _is_older(store.directory(name), now - age)]
+    old = store.old_names(part % PARTS, now - age)
     removed = 0
     for begin in range(0, len(old), jobs.AT_ONCE):
         some = old[begin : begin + jobs.AT_ONCE]
@@ -44,21 +43,6 @@ def remove_orphans(store: Repositories, databases: Sequence[Database], age: int,
                 store.remove(name)
                 removed += 1
     return removed
-
-
-def _names(root: Path, part: int) -> Iterator[str]:
-    """Yield the names of the repositories of a part, which is the last digit of the name."""
-    for fan in sorted(root.glob(f"[0-9a-f][0-9a-f]{part:x}")):
-        with suppress(FileNotFoundError, NotADirectoryError):
-            names = (name for name in os.listdir(fan) if repository.is_name(name))
-            yield from (name for name in names if name[-3:] == fan.name)
-
-
-def _is_older(directory: Path, oldest: int) -> bool:
-    """Return whether a repository was last changed before ``oldest``, in seconds; False for a link."""
-    with suppress(FileNotFoundError):
-        return not directory.is_symlink() and directory.stat().st_mtime < oldest
-    return False
 
 
 def write_resource_list(root: Path, databases: Iterable[Database]) -> bool:

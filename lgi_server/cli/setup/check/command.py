@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from lgi_server.cli.setup.check import certificates, databases, files, job, listening
+from lgi_server.cli.setup.check import certificates, databases, files, job, listening, store
 from lgi_server.cli.setup.check.finding import Finding, Level, error, warning
 from lgi_server.config import parser
 from lgi_server.config.model import Config
@@ -75,6 +75,8 @@ def _checks(file: Path) -> tuple[Checks, Findings]:
         "database": partial(databases.check, config),
         "files": partial(files.check, config),
     }
+    if config.object_store is not None:
+        checks = {**checks, "object store": partial(store.check, config)}
     return checks, [("configuration", warning(text, advice)) for text in config.warnings]
 
 

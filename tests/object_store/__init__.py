@@ -1,0 +1,1 @@
+"""Tests with an object store of S3 that others have written."""
