@@ -423,7 +423,8 @@ CREATE INDEX web_session_owner ON web_sessions (certificate, last_used);
 CREATE INDEX web_session_age ON web_sessions (last_used);
 
 -- Ours: tokens that users have made with a certificate (PEM), for programs without one. token_hash is the SHA-256 of
--- the token; times are in seconds, last_used is 0 of one that was never used.
+-- the token; times are in seconds, last_used is 0 of one that was never used. group_name is empty but for the token of a
+-- group, which user_name has made.
 CREATE TABLE api_tokens (
     token_id     INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
     token_hash   CHAR(64)     NOT NULL,
@@ -433,7 +434,8 @@ CREATE TABLE api_tokens (
     certificate  TEXT         NOT NULL,
     created      BIGINT       NOT NULL,
     expires      BIGINT       NOT NULL,
-    last_used    BIGINT       NOT NULL DEFAULT 0
+    last_used    BIGINT       NOT NULL DEFAULT 0,
+    group_name   VARCHAR(255) NOT NULL DEFAULT ''
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 CREATE UNIQUE INDEX token_by_hash ON api_tokens (token_hash);
 CREATE INDEX token_by_user ON api_tokens (user_name, token_id);
@@ -522,4 +524,4 @@ CREATE TABLE administration_log (
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (23);
+INSERT INTO schema_version (version) VALUES (24);

@@ -171,9 +171,10 @@ _TRIES = (RETRIES, RETRY_ON, BACKOFF_WAIT)
 _PLANS = (HOLD, AFTER, AFTER_ANY, KEEP, *_TRIES, PRIORITY, DEADLINE, URGENT, NOT_ON, *_NOTIFY)
 PLANS = frozenset(one.name for one in _PLANS)
 HOLD_REASONS = _field("reasons", SHORT, E.STATE)
-# Ours: a token: its name, what it is for, for how many seconds; the numbers of several.
+# Ours: a token: its name, what it is for, its group, for how many seconds; numbers of several.
 TOKEN_NAME = _field("token_name", SHORT, E.SUBMIT_REFUSED)
 SCOPE = _field("scope", SHORT, E.STATE)
+TOKEN_GROUP = _field("group", SHORT, E.GROUPS_TOO_BIG)
 TOKEN_LIFE = _field("life", INTEGER, E.LIMIT_TOO_BIG)
 TOKEN_IDS = Field("token_ids", 4096, E.JOB_ID_TOO_BIG, E.JOB_ID, E.JOB_ID)
 SHOW = _field("show", SHORT, E.STATE_TOO_BIG)

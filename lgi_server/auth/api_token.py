@@ -1,7 +1,8 @@
 """Tokens: 256 random bits that stand for a user's certificate in requests without one (``Bearer``).
 
 The server stores the SHA-256 of a token only. A token has fewer rights than its certificate: those of its
-scopes, in one project, and the administrators' group only with the scope ``admin``.
+scopes, in one project, and the administrators' group only with the scope ``admin``. The token of a group has
+the rights of the group alone, to read.
 """
 
 import hashlib
@@ -111,3 +112,14 @@ def identity(
         groups = tuple(group for group in groups if group != admin_group)
     name = CommonName(who.name.name, groups, (project,))
     return TokenIdentity(who.der, name, who.serial, who.not_before, who.not_after, token_id, allowed)
+
+
+def group_identity(certificate: bytes, project: str, token_id: int, group: str) -> TokenIdentity:
+    """Return the holder of a token of a group, made with a certificate (DER); ValueError as `identity`.
+
+    The name is that of the group: it has no rights of the user who has made the token.
+    """
+    who = client_certificate.read(certificate)
+    name = CommonName(group, (group,), (project,))
+    only = frozenset({Scope.READ})
+    return TokenIdentity(who.der, name, who.serial, who.not_before, who.not_after, token_id, only)

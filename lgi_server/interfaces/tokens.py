@@ -18,7 +18,8 @@ def interface_create_token(call: InterfaceContext) -> Elements:
     scopes = _scopes(call)
     name = call.form.checked(fields.TOKEN_NAME, labels.check_name)
     life = _life(call.form)
-    row, text = tokens.create(call.transaction, call.who, name, scopes, life=life, now=call.now)
+    group = _group(call, scopes)
+    row, text = tokens.create(call.transaction, call.who, name, scopes, life=life, now=call.now, group=group)
     return (*call.header(), Element("token", (*_about(row), Element("token_text", text))))
 
 
@@ -50,6 +51,24 @@ def _scopes(call: InterfaceContext) -> list[Scope]:
     return scopes
 
 
+def _group(call: InterfaceContext, scopes: list[Scope]) -> str:
+    """Return the group of a token, empty for one of the user; LGIError STATE or GROUPS_REFUSED.
+
+    The certificate is for the group. A token of a group does not change anything, and is none of the
+    administrators, who read all jobs.
+    """
+    group = call.form.line(fields.TOKEN_GROUP)
+    if not group:
+        return ""
+    if scopes != [Scope.READ]:
+        raise fields.SCOPE.refusal(fields.SCOPE.malformed, "a token of a group is to read alone")
+    groups = call.who.name.groups or ()
+    if group not in groups or group in {comma_lists.ANY, call.runtime.config.admin_group}:
+        why = f"a token of group {group!r} is made by a member, and none of the administrators"
+        raise LGIError(ErrorNumber.GROUPS_REFUSED, why)
+    return group
+
+
 def _life(form: Form) -> int:
     """Return for how many seconds a token is to be good; LGIError LIMIT_TOO_BIG."""
     text = form.text(fields.TOKEN_LIFE)
@@ -73,6 +92,7 @@ def _about(row: TokenRow) -> Elements:
     return (
         Element("token_id", row.token_id),
         Element("user", row.user_name),
+        *((Element("group", row.group_name),) if row.group_name else ()),
         Element("token_name", row.token_name),
         Element("scope", comma_lists.join(row.scopes)),
         Element("created", row.created),

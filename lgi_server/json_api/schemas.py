@@ -140,7 +140,17 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "OutcomeList": _of("array_id", "most_jobs", "unknown_names", required=("jobs",), jobs=_list("Outcome")),
     "Token": _of(
-        *("token_id", "user", "token_name", "scope", "created", "expires", "last_used", "token_text"),
+        *(
+            "token_id",
+            "user",
+            "group",
+            "token_name",
+            "scope",
+            "created",
+            "expires",
+            "last_used",
+            "token_text",
+        ),
         required=("token_id", "scope", "expires"),
     ),
     "TokenList": _of(required=("tokens",), tokens=_list("Token")),

@@ -32,6 +32,7 @@ OPERATIONS = (
         body=(
             Parameter(fields.TOKEN_NAME, "What it is for.", name="name"),
             Parameter(fields.SCOPE, f"Of {', '.join(Scope)} (default: read).", Kind.NAMES),
+            Parameter(fields.TOKEN_GROUP, "A group whose members may all have it, to read (default: none)."),
             Parameter(fields.TOKEN_LIFE, "In seconds (default: 90 days).", Kind.INTEGER, least=1),
         ),
         one="token",

@@ -7,12 +7,18 @@ from lgi_server.db.transaction import Row, Transaction, placeholders
 
 # Addresses that are remembered of a token; its use from further ones is logged each time.
 MOST_ADDRESSES = 256
-_COLUMNS = "token_id, token_hash, user_name, token_name, scopes, certificate, created, expires, last_used"
+_COLUMNS = (
+    "token_id, token_hash, user_name, token_name, scopes, certificate, created, expires, last_used,"
+    " group_name"
+)
 
 
 @dataclass(frozen=True)
 class TokenRow:
-    """A token; ``certificate`` (PEM) has made it. Times are in seconds, ``last_used`` is 0 for never."""
+    """A token; ``certificate`` (PEM) has made it. Times are in seconds, ``last_used`` is 0 for never.
+
+    ``group_name`` is empty but for the token of a group, which ``user_name`` has made.
+    """
 
     token_id: int
     token_hash: str
@@ -23,6 +29,7 @@ class TokenRow:
     created: int
     expires: int
     last_used: int = 0
+    group_name: str = ""
 
 
 def find(transaction: Transaction, token_hash: str, address: str) -> tuple[TokenRow, bool] | None:
@@ -46,8 +53,8 @@ def of_user(transaction: Transaction, user_name: str) -> list[TokenRow]:
 def insert(transaction: Transaction, token: TokenRow) -> int:
     """Store a new token, and return its number."""
     return transaction.insert(
-        "INSERT INTO api_tokens (token_hash, user_name, token_name, scopes, certificate, created, expires)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        "INSERT INTO api_tokens (token_hash, user_name, token_name, scopes, certificate, created, expires,"
+        " group_name) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
         token.token_hash,
         token.user_name,
         token.token_name,
@@ -55,6 +62,7 @@ def insert(transaction: Transaction, token: TokenRow) -> int:
         token.certificate,
         token.created,
         token.expires,
+        token.group_name,
     )
 
 
@@ -106,4 +114,5 @@ def _token(row: Row) -> TokenRow:
         int(row["created"]),
         int(row["expires"]),
         int(row["last_used"]),
+        row["group_name"],
     )

@@ -15,7 +15,8 @@ Call = Callable[[str, Mapping[str, str]], Reply]
 class Token:
     """A token of a user; times are in seconds since 1970, ``last_used`` is 0 of one that was never used.
 
-    ``text`` is the token itself, which only the answer has that makes it.
+    ``text`` is the token itself, which only the answer has that makes it. ``group`` is that of a token of a
+    group, and otherwise empty.
     """
 
     token_id: int
@@ -25,18 +26,31 @@ class Token:
     expires: int
     last_used: int
     text: str = field(default="", repr=False)
+    group: str = ""
 
 
 def create_token(
-    call: Call, server: str, scopes: Sequence[str], seconds: int | None = None, name: str = ""
+    call: Call,
+    server: str,
+    scopes: Sequence[str],
+    seconds: int | None = None,
+    *,
+    name: str = "",
+    group: str = "",
 ) -> Token:
     """Make a token that expires after ``seconds``, by default those of the server.
 
-    Raises ServerError, or TransportError from a server that is too old.
+    With a ``group`` it reads what the group may read, and nothing of the caller. Raises ServerError, or
+    TransportError from a server that is too old; a server that does not know ``group`` makes no token.
     """
     life = {} if seconds is None else {"life": str(seconds)}
     fields = {"scope": comma_lists.join(tuple(scopes)), "token_name": name, **life}
+    if group:
+        fields["group"] = group
     (made,) = _tokens(call, server, "create_token", fields)
+    if made.group != group:
+        revoke_tokens(call, server, [made.token_id])
+        raise TransportError(server, "this server is too old for tokens of groups")
     return made
 
 
@@ -62,7 +76,7 @@ def _tokens(call: Call, server: str, name: str, fields: Mapping[str, str]) -> It
 
 
 def _token(text: str) -> Token:
-    names = ("token_id", "token_name", "scope", "created", "expires", "last_used", "token_text")
+    names = ("token_id", "token_name", "scope", "created", "expires", "last_used", "token_text", "group")
     found = xml.values(text, *names)
     return Token(
         token_id=leading_number(found["token_id"]),
@@ -72,4 +86,5 @@ def _token(text: str) -> Token:
         expires=leading_number(found["expires"]),
         last_used=leading_number(found["last_used"]),
         text=found["token_text"],
+        group=found["group"],
     )

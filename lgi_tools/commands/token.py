@@ -70,10 +70,20 @@ def command() -> None:
 @click.option(
     "--name", default="", metavar="TEXT", help="What it is for, as the list shows it (default: nothing)."
 )
+@click.option(
+    "--for-group",
+    "group",
+    default="",
+    metavar="NAME",
+    help="Make a token of this group of yours, to share among its members: it reads what the group may read,"
+    " and nothing else of yours (default: a token of your own).",
+)
 @output_json.option
 @options.project_options
 @output_json.json_errors
-def create(scopes: tuple[str, ...], seconds: int | None, name: str, as_json: bool, **given: object) -> int:
+def create(
+    scopes: tuple[str, ...], seconds: int | None, name: str, group: str, as_json: bool, **given: object
+) -> int:
     """Print a new token. It is shown only once: nobody can read it later.
 
     Example: LGI_token create --scope submit --expires 90d --name notebook > token
@@ -81,7 +91,7 @@ def create(scopes: tuple[str, ...], seconds: int | None, name: str, as_json: boo
     from lgi_tools.client.token_calls import create_token
 
     with _calls(given) as (caller, server):
-        made = create_token(caller.call, server, scopes or ("read",), seconds, name)
+        made = create_token(caller.call, server, scopes or ("read",), seconds, name=name, group=group)
     if as_json:
         output_json.show(_shown(made) | {"token": made.text})
     else:
@@ -111,9 +121,10 @@ def list_command(owner: str, as_json: bool, **given: object) -> int:
     for one in found:
         used = _date(one.last_used) if one.last_used else "never"
         name = terminal.value(one.name)
+        whose = f" group {terminal.value(one.group)}" if one.group else ""
         scope = ",".join(one.scopes)
         terminal.show(
-            f"{one.token_id} {scope} expires {_date(one.expires)} used {used} {name}".rstrip() + "\n"
+            f"{one.token_id} {scope}{whose} expires {_date(one.expires)} used {used} {name}".rstrip() + "\n"
         )
     return 0
 
@@ -161,6 +172,7 @@ def _shown(one: "Token") -> dict[str, Any]:
     return {
         "token_id": one.token_id,
         "token_name": one.name,
+        **({"group": one.group} if one.group else {}),
         "scope": list(one.scopes),
         "created": one.created,
         "expires": one.expires,

@@ -249,3 +249,52 @@ def test_a_resource_has_no_tokens(grid: Grid) -> None:
         UserCalls(client, "res1@cluster", "res1@cluster", grid.project).refusal("interface_create_token")
         == 33
     )
+
+
+def test_a_token_of_a_group_reads_what_the_group_may_read(grid: Grid) -> None:
+    """Not the private jobs of its maker; it changes nothing, and makes no tokens."""
+    grid.resource()
+    maker = grid.user()
+    shared, private = (maker.submit(read_access=names) for names in ("mark@laptop, theor", "mark@laptop"))
+    session = bearer(grid, new_token(maker, group="theor", token_name="board")).client.session
+    url = f"{grid.url}/api/v1"
+
+    assert [one["job_id"] for one in session.get(f"{url}/jobs").json()["jobs"]] == [shared]
+    assert session.get(f"{url}/jobs/{private}").status_code == 403
+    assert session.get(f"{url}/me").json()["user"] == "theor"
+    files = session.get(f"{url}/jobs/{shared}/files").json()["repository_url"]
+    assert session.put(f"{files}/x", data=b"x").status_code == 403
+    for method, path in (
+        ("DELETE", f"/jobs/{shared}"),
+        ("POST", "/jobs"),
+        ("POST", "/tokens"),
+        ("GET", "/tokens"),
+    ):
+        json = {"application": "hello_world"} if path == "/jobs" else None
+        assert session.request(method, url + path, json=json).status_code in {401, 403}
+    calls = ("resources/resource_signup_resource", "servers/server_run_update")
+    for call in calls:
+        assert (
+            "<number> 2 </number>" in session.post(f"{grid.url}/{call}", data={"project": grid.project}).text
+        )
+    assert maker.state(shared) == "queued"
+
+
+def test_a_token_of_a_group_is_made_by_its_members_to_read(grid: Grid) -> None:
+    """None for another group, for all groups, for that of the administrators, or with another scope."""
+    admin = grid.user("carl@desk", ("theor", "admin"))
+    for user, group in (
+        (grid.user(), "other"),
+        (admin, "admin"),
+        (grid.user("eve@x", ("any",)), "theor"),
+        (grid.user("eve@x", ("any",)), "any"),
+    ):
+        assert user.refusal("interface_create_token", group=group) == 38
+    assert grid.user().refusal("interface_create_token", group="theor", scope="submit") == 25
+    assert grid.user().refusal("interface_create_token", group="theor", scope="read, files") == 25
+
+    made = grid.user().post("interface_create_token", group="theor")
+
+    assert made.value("token", "group") == "theor"
+    listed = grid.user().post("interface_list_tokens").value("token", "group")
+    assert listed == "theor"

@@ -4,6 +4,7 @@ import hmac
 import logging
 import ssl
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.auth import api_token, client_certificate
@@ -28,11 +29,13 @@ def create(
     *,
     life: int,
     now: int,
+    group: str = "",
 ) -> tuple[TokenRow, str]:
     """Store a new token of the caller and return it with its text, which nobody can read later.
 
     It expires after ``life`` seconds, or with the certificate that makes it. Raises LGIError SUBMIT_REFUSED
-    for a resource, or for too many tokens.
+    for a resource, or for too many tokens. With a ``group`` it is a token of that group: to read what the
+    group may read, whoever has it.
     """
     if active_resources.named(transaction, who.name.name) is not None:
         raise LGIError(ErrorNumber.SUBMIT_REFUSED, message="A resource has no tokens, only users have")
@@ -50,11 +53,13 @@ def create(
         ssl.DER_cert_to_PEM_cert(who.der),
         now,
         expires,
+        group_name=group,
     )
     token_id = api_tokens.insert(transaction, made)
     scope = ",".join(made.scopes)
-    log.info("token %d of %r was made: scope %s, name %r", token_id, made.user_name, scope, name)
-    return TokenRow(token_id, *list(vars(made).values())[1:]), text
+    of_group = f" of group {group!a}" if group else ""
+    log.info("token %d%s of %r was made: scope %s, name %r", token_id, of_group, made.user_name, scope, name)
+    return replace(made, token_id=token_id), text
 
 
 def revoke(transaction: Transaction, user_name: str, token_ids: Sequence[int]) -> list[TokenRow]:
@@ -85,7 +90,10 @@ def find(
     der = client_certificate.der_of(row.certificate)
     try:
         scopes = [Scope(scope) for scope in row.scopes]
-        who = api_token.identity(der, project, row.token_id, scopes, admin_group)
+        if row.group_name:
+            who = api_token.group_identity(der, project, row.token_id, row.group_name)
+        else:
+            who = api_token.identity(der, project, row.token_id, scopes, admin_group)
     except ValueError as error:
         raise api_token.refusal(str(error)) from None
     return row, who, is_known
