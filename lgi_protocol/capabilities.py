@@ -5,14 +5,16 @@ the requests in a job's specifics.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from lgi_protocol import comma_lists
 from lgi_protocol.xml_reader import elements, find, unescape
 
 # <images> psi4:1.5, crest:2.11.2 </images> is the complete list, unless it contains "...".
 IMAGES, AND_MORE = "images", "..."
+# <image_digests> psi4:1.5@sha256:... </image_digests> are the digests of these images, where they are known.
+DIGESTS = "image_digests"
 # <unavailable> squeue: command not found </unavailable>: the resource takes no jobs of the application now.
 UNAVAILABLE = "unavailable"
 # <max_cpus> 8 </max_cpus> is the maximum for one job; there is one for each of these.
@@ -28,6 +30,7 @@ UNITS = {
 GPUS = "gpus"
 _LONGEST = 200
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9_-]*([./][a-z0-9_-]+)*:[A-Za-z0-9_][A-Za-z0-9._-]*\Z")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _NUMBER, _TOO_LONG = re.compile(r"[1-9][0-9]{0,8}\Z"), re.compile(r"[1-9][0-9]{9,}\Z", re.ASCII)
 # What a number of more digits is read as: no resource gives as much.
 _HUGE = 10**9
@@ -38,18 +41,30 @@ _CLOCK = re.compile(r"([0-9]{2,3}):([0-5][0-9]):([0-5][0-9])\Z")
 class ApplicationCapabilities:
     """Images of an application, whether that list is complete, and the maximum of each of `UNITS`.
 
-    ``unavailable`` is why the resource takes no jobs of it now; empty when it does.
+    ``digests`` are those of images, by their names; with "..." among them there are more. ``unavailable`` is
+    why the resource takes no jobs of it now; empty when it does.
     """
 
     images: tuple[str, ...]
     is_complete: bool
     maximum: Mapping[str, int]
     unavailable: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    def has_image(self, image: str) -> bool:
+        """Return whether an application may have an image, with the digest if it is pinned by one."""
+        name, is_pinned, digest = image.partition("@")
+        if self.is_complete and name not in self.images:
+            return False
+        if not is_pinned or not self.is_complete:
+            return True
+        return self.digests.get(name, digest if AND_MORE in self.digests else "") == digest
 
 
 def is_image(name: str) -> bool:
-    """Return whether a text is a valid image name, such as ``psi4:1.5``."""
-    return bool(_IMAGE.match(name))
+    """Return whether a text is a valid image name, such as ``psi4:1.5``; ``@sha256:...`` may follow."""
+    plain, is_pinned, digest = name.partition("@")
+    return bool(_IMAGE.match(plain)) and (not is_pinned or bool(_DIGEST.match(digest)))
 
 
 def read_capabilities(capabilities: str, application: str) -> ApplicationCapabilities:
@@ -68,11 +83,18 @@ def read_capabilities(capabilities: str, application: str) -> ApplicationCapabil
     names = comma_lists.unique(name for text in texts.get(IMAGES, ()) for name in comma_lists.split(text))
     maximum = {name: _positive(texts[MOST + name][-1]) for name in UNITS if MOST + name in texts}
     return ApplicationCapabilities(
-        images=tuple(name for name in names if is_image(name)),
+        images=tuple(name for name in names if _IMAGE.match(name)),
         is_complete=IMAGES in texts and AND_MORE not in names,
         maximum={name: number for name, number in maximum.items() if number},
         unavailable=texts.get(UNAVAILABLE, [""])[-1][:_LONGEST],
+        digests=_digests(texts.get(DIGESTS, ())),
     )
+
+
+def _digests(texts: Iterable[str]) -> dict[str, str]:
+    names = (name for text in texts for name in comma_lists.split(text) if name == AND_MORE or is_image(name))
+    parts = (name.partition("@") for name in names)
+    return {name: digest for name, is_pinned, digest in parts if is_pinned or name == AND_MORE}
 
 
 def unavailable_reason(capabilities: str, application: str) -> str:
@@ -127,9 +149,7 @@ def missing_capability(capabilities: str, application: str, specifics: str) -> s
     if not requests and not image:
         return ""
     offered = read_capabilities(capabilities, application)
-    faults = (
-        [f"has no image {image}"] if image and offered.is_complete and image not in offered.images else []
-    )
+    faults = [f"has no image {image}"] if image and not offered.has_image(image) else []
     faults += [
         f"gives a job {offered.maximum[tag]} {UNITS[tag]} at most, not {number}"
         for tag, number in requests.items()

@@ -7,6 +7,7 @@ image_pattern='[a-z0-9][a-z0-9_-]*([./][a-z0-9_-]+)*:[A-Za-z0-9_][A-Za-z0-9._-]*
 
 # "..." stands for further images. When the images are unknown, as when the engine does not answer, none are printed.
 capabilities() {
+    . "$library/images.sh"
     if images_found=$(list_images 2> /dev/null); then
         # Bounded, since servers limit the capabilities of a resource with all its applications.
         shown=$(printf '%s\n' "$images_found" | grep -x -E "$image_pattern" | sort -u |
@@ -14,11 +15,22 @@ capabilities() {
                 (size += length($0) + 2) < 30000 { printf "%s%s", (NR > 1 ? ", " : ""), $0; next }
                 { print ", ..."; exit }')
         printf '<images> %s </images>\n' "$shown"
+        print_digests
     fi
     print_max cpus "$max_cpus"
     print_max nodes "$max_nodes"
     print_max memory "$max_memory"
     print_max walltime "$max_walltime"
+}
+
+# Within the 32 KiB that the daemon reads.
+print_digests() {
+    pinned=$(printf '%s\n' "$shown" | sed 's/, /\n/g' | grep -x -E "$image_pattern" | digests_of 2> /dev/null |
+        grep -x -E "$image_pattern@sha256:[0-9a-f]{64}" | sort -u |
+        awk -v left=$((31000 - ${#shown})) '
+            (size += length($0) + 2) < left { printf "%s%s", (NR > 1 ? ", " : ""), $0; next }
+            { print ", ..."; exit }')
+    [ -z "$pinned" ] || printf '<image_digests> %s </image_digests>\n' "$pinned"
 }
 
 print_max() {
@@ -29,17 +41,14 @@ print_max() {
 list_images() {
     case "$container${images:+ of a directory}" in
         bwrap\ *)
-            find "$images/." -mindepth 2 -maxdepth 6 -type d -exec test -e {}/bin -o -e {}/usr \; -print -prune |
+            find "$images/." -mindepth 2 -maxdepth 6 -path '*/./.sha256/*' -prune -o \
+                -xtype d -exec test -e {}/bin -o -e {}/usr \; -print -prune |
                 image_of_path
             ;;
-        apptainer\ *) find "$images/." -mindepth 2 -maxdepth 6 -name '*.sif' | sed 's/\.sif$//' | image_of_path ;;
+        apptainer\ *) find "$images/." -mindepth 2 -maxdepth 6 -path '*/./.sha256/*' -prune -o -name '*.sif' -print | sed 's/\.sif$//' | image_of_path ;;
         podman* | docker*)
             stored=$(timeout -k 2 "$timeout" "$container" images --format '{{.Repository}}:{{.Tag}}') || return 1
-            printf '%s\n' "$stored" |
-                prefix=${images:+$images/} awk '
-                    BEGIN { prefix = ENVIRON["prefix"] }
-                    prefix == "" { sub(/^localhost\//, "") }
-                    index($0, prefix) == 1 { print substr($0, length(prefix) + 1) }'
+            printf '%s\n' "$stored" | without_prefix
             ;;
     esac
 }

@@ -32,7 +32,7 @@ bubblewrap() {
         value_of "$name"
         printf -- '--setenv\0%s\0%s\0' "$name" "$value"
     done > "$own/variables"
-    root=$images/${image%:*}/${image##*:}
+    root=$image_path
     printf 'bwrap --unshare-all --die-with-parent --new-session --clearenv '
     [ "$network" != yes ] || printf -- '--share-net '
     for path in "$root"/* "$root"/.[!.]*; do
@@ -54,7 +54,7 @@ apptainer_words() {
     [ "$network" = yes ] || printf -- '--net --network none '
     printf -- '--bind %s ' "$(quoted "$PWD:/rundir")"
     each_variable '--env %s=%s '
-    quoted "$images/${image%:*}/${image##*:}.sif"
+    quoted "$image_path"
 }
 
 # podman and docker. The container has a name for its removal, because it can outlive the command that started it.
@@ -74,7 +74,8 @@ engine_words() {
     # Without a value: the engine takes it from its environment.
     for name in $(forwarded_variables); do printf -- '--env %s ' "$name"; done
     printf '%s ' "$container_options"
-    quoted "${images:+$images/}$image"
+    # A pinned image by its id: the name may stand for another one by now.
+    if [ -n "$pinned" ]; then quoted "${pinned#sha256:}"; else quoted "${images:+$images/}$image"; fi
 }
 
 remove_container() {

@@ -63,6 +63,7 @@ read_requests() {
     read_number memory "$default_memory" "$max_memory"; memory=$value
     read_number walltime "$default_walltime" "$max_walltime"; walltime=$value
     image=
+    pinned=
     if [ -n "$container" ]; then
         read_image
     else
@@ -106,15 +107,35 @@ has_token() {
     [ -f "$file" ] && [ ! -h "$file" ] && [ "$(head -c 64 "$file")" = "$LGI_HERE_TOKEN" ]
 }
 
-# Sets `image`: name:version, without characters that are special in a shell or path; no part begins with "." or "-".
+# Sets `image`: name:version, without characters that are special in a shell or path; no part begins with "." or "-". Also
+# `pinned`, the digest that the job wants, and `digest`, that of the image here; empty without one.
 read_image() {
     request_value image
-    image=${value:-$default_image}
+    image=${value:-$default_image} pinned='' digest=''
+    case "$image" in *@*) pinned=${image#*@} pinned=${pinned:-nothing} image=${image%%@*} ;; esac
     if ! printf '%s\n' "$image" | grep -q -x -E '[a-z0-9][a-z0-9_-]*([./][a-z0-9_-]+)*:[A-Za-z0-9_][A-Za-z0-9._-]*'; then
         error="image must be name:version such as psi4:1.5, not '$(shown "$image")'"
+    elif [ -n "$pinned" ] && ! printf '%s\n' "$pinned" | grep -q -x -E 'sha256:[0-9a-f]{64}'; then
+        error="the digest of an image must be sha256: and 64 hexadecimal digits, not '$(shown "$pinned")'"
     elif ! image_exists; then
         too_much="this resource has no image $image"
+    else
+        find_digest
+        [ -z "$pinned" ] || [ "$pinned" = "$digest" ] || too_much="this resource has no image $image@$pinned"
     fi
+}
+
+# Sets `digest`, and `image_path` for bwrap and apptainer: what is stored under its digest never changes, whatever the name
+# stands for when the job starts.
+find_digest() {
+    . "$library/images.sh"
+    case "$container" in
+        bwrap) image_path=$images/${image%:*}/${image##*:} ;;
+        apptainer) image_path=$images/${image%:*}/${image##*:}.sif ;;
+        *) [ -z "$pinned" ] || digest=$(engine_digest "${images:+$images/}$image"); return ;;
+    esac
+    digest=$(stored_digest "$image_path")
+    [ -z "$digest" ] || image_path=$(readlink -f "$image_path")
 }
 
 # podman and docker look for the image when the job starts, because each user has a store of images.

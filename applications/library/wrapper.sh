@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2086,SC2154
 # Runs the program of a job, which is in "$@", and records how it ended. The commands of payload.sh come first; they set
-# own, cores and walltime, two numbers, and `counts` to yes when the processes of the program are children of this shell. It needs nothing of LGI, which may not be installed where the job runs.
+# own, cores and walltime, two numbers, `ran`, the image that the job pins, empty for none, and `counts` to yes when the
+# processes of the program are children of this shell. It needs nothing of LGI, which may not be installed where the job runs.
 
 umask 077
 unset LGI_STATE_DIRECTORY
@@ -44,6 +45,7 @@ if ! printf '%65536s' '' 2> /dev/null > "$own/probe"; then
     failure=$(LC_ALL=C; export LC_ALL; { head -c 65536 /dev/zero > "$own/probe"; } 2>&1)
     case "$failure" in *'No space left on device'* | *'quota exceeded'*) why="${why:+$why; }No space left on device" ;; esac
 fi
+why="$why${ran:+${why:+; }$ran}"
 true 2> /dev/null > "$own/probe"
 [ -f "$own/end.new" ] || rm -rf "$own/end.new"
 { echo "$end" && [ -z "$why" ] || echo "reason=$why"; } 1<> "$own/end.new"

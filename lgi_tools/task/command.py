@@ -123,9 +123,10 @@ def _warn_of_unmet(chosen: Settings, order: "Order") -> None:
     with Project.of(chosen) as project:
         resources = project.resources()
     known = images.announced(resources)
-    if known and order.image not in known:
+    name = order.image.partition("@")[0]
+    if known and name not in known:
         terminal.warn(
-            NAME, f"warning: no resource announces {order.image}; {NAME} list-codes lists the available ones"
+            NAME, f"warning: no resource announces {name}; {NAME} list-codes lists the available ones"
         )
     else:
         reason = unmet_request(resources, command_line.APPLICATION, order.targets, order.specifics)

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -171,26 +171,49 @@ def _say_removed(removals: "Iterator[task_cancel.Removed]", total: int, label: s
 
 
 @click.command("list-codes")
+@click.option("--digests", "has_digests", is_flag=True, help="Show the digest of each image, which pins it.")
 @output_json.option
 @options.project_options
 @output_json.json_errors
-def list_codes(as_json: bool, **given: object) -> int:
+def list_codes(has_digests: bool, as_json: bool, **given: object) -> int:
     """List the containers that resources announce: CODE, VERSION and the resources.
 
-    Example: LGI_task list-codes
+    With --digests a line for each image that differs: CODE, VERSION@DIGEST, as submit takes it, and the
+    resources that have it.
+
+    Example: LGI_task list-codes --digests
     """
     from lgi_tools.client.project import Project
     from lgi_tools.task import images
 
     with settled(given) as chosen, Project.of(chosen) as project:
-        known = images.announced(project.resources())
-    split = [(*image.rsplit(":", 1), names) for image, names in known.items()]
+        known = images.announced_digests(project.resources())
+    split = [(*_code_and_version(image), digests) for image, digests in known.items()]
     if as_json:
-        document = [{"code": code, "version": version, "resources": names} for code, version, names in split]
+        document = [
+            {"code": code, "version": version, "resources": list(digests), "digests": digests}
+            for code, version, digests in split
+        ]
         output_json.show({"codes": document})
         return 0
     if not split:
         terminal.warn(NAME, "no resource announces containers")
-    lines = (f"{code} {version} {comma_lists.join(names)}" for code, version, names in split)
+    lines = (
+        f"{code} {version}{f'@{digest}' if digest else ''} {comma_lists.join(names)}"
+        for code, version, digests in split
+        for digest, names in (_by_digest(digests) if has_digests else {"": list(digests)}).items()
+    )
     terminal.show("".join(one_line(line) + "\n" for line in lines))
     return 0
+
+
+def _code_and_version(image: str) -> tuple[str, str]:
+    code, _, version = image.rpartition(":")
+    return code, version
+
+
+def _by_digest(digests: Mapping[str, str]) -> Mapping[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, digest in digests.items():
+        found.setdefault(digest, []).append(name)
+    return found

@@ -12,15 +12,22 @@ def image(code: str, version: str) -> str:
     name = f"{code}:{version}"
     if not capabilities.is_image(name):
         raise ValueError(
-            f"{name!r} is not a container image: write CODE as psi4 or group/psi4, VERSION as 1.5"
+            f"{name!r} is not a container image: write CODE as psi4 or group/psi4, VERSION as 1.5, or as "
+            "1.5@sha256:DIGEST to pin it"
         )
     return name
 
 
 def announced(resources: Iterable[Resource]) -> Mapping[str, list[str]]:
     """Return each image, sorted by name, with the names of the resources that announce it."""
-    found: dict[str, list[str]] = {}
+    return {name: list(digests) for name, digests in announced_digests(resources).items()}
+
+
+def announced_digests(resources: Iterable[Resource]) -> Mapping[str, Mapping[str, str]]:
+    """Return each image, sorted by name, with its digest by the names of the resources; empty if unknown."""
+    found: dict[str, dict[str, str]] = {}
     for resource in resources:
-        for name in capabilities.read_capabilities(resource.capabilities, APPLICATION).images:
-            found.setdefault(name, []).append(resource.name)
+        offered = capabilities.read_capabilities(resource.capabilities, APPLICATION)
+        for name in offered.images:
+            found.setdefault(name, {})[resource.name] = offered.digests.get(name, "")
     return dict(sorted(found.items()))

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -170,6 +171,75 @@ def test_apptainer_is_called_as_documented(place: Path) -> None:
     assert words[-4:-1] == [f"{images}/lgi/busybox/1.0.sif", "/bin/sh", "./.LGI_job/input"]
 
 
+DIGEST = f"sha256:{'a' * 64}"
+
+
+def stored(place: Path, images: Path) -> Path:
+    """A directory with the image under a digest, to which its name is a link."""
+    made = place / "stored"
+    shutil.copytree(images / "lgi" / "busybox" / "1.0", made / ".sha256" / ("a" * 64), symlinks=True)
+    name = made / "lgi" / "busybox" / "1.0"
+    name.parent.mkdir(parents=True)
+    name.symlink_to(f"../../.sha256/{'a' * 64}")
+    return made
+
+
+def test_a_job_runs_in_the_image_that_it_pins_and_is_told_so(place: Path, images: Path) -> None:
+    """Whatever the name stands for when it starts; one of another digest is left to other resources."""
+    images = stored(place, images)
+    job = contained(place, images, "cat /etc/image; exit 5", f"lgi/busybox:1.0@{DIGEST}")
+
+    assert job.finish() == f"busybox 1.0\n[LGI: exit code 5: image lgi/busybox:1.0@{DIGEST}]\n"
+    other = contained(place, images, "true", f"lgi/busybox:1.0@sha256:{'b' * 64}")
+    assert other.ask("job_check_limits") == 1
+
+
+def test_a_job_that_pins_no_image_runs_in_a_stored_one_too(place: Path, images: Path) -> None:
+    """Its end has no remark."""
+    job = contained(place, stored(place, images), "cat /etc/image")
+
+    assert job.finish() == "busybox 1.0\n[LGI: exit code 0]\n"
+
+
+@pytest.mark.parametrize("digest", ["", "sha256:1", f"md5:{'a' * 64}", f"sha256:{'A' * 64}", "sha256:$(id)"])
+def test_a_digest_is_its_digits_and_nothing_else(place: Path, images: Path, digest: str) -> None:
+    """Else a job that means to be pinned would run in what is there."""
+    images = stored(place, images)
+
+    output = contained(place, images, "touch ran", f"lgi/busybox:1.0@{digest}").finish()
+
+    assert "[LGI: exit code 125: not started: the digest of an image must be sha256: and 64" in output
+
+
+def test_an_image_without_a_digest_is_not_pinned(place: Path, images: Path) -> None:
+    """A directory that its administrator changes has none; nor has a link that leads elsewhere."""
+    pinned, own = f"lgi/busybox:1.0@{DIGEST}", stored(place, images)
+    assert contained(place, own, "true", pinned).ask("job_check_limits") == 0
+    assert contained(place, images, "true", pinned).ask("job_check_limits") == 1
+
+    (own / ".sha256").rename(own / "other")
+    name = own / "lgi" / "busybox" / "1.0"
+    name.unlink()
+    name.symlink_to(own / "other" / ("a" * 64))
+    assert contained(place, own, "true", pinned).ask("job_check_limits") == 1
+
+
+@pytest.mark.parametrize("engine", ["podman", "docker"])
+def test_an_engine_runs_a_pinned_image_by_its_id(place: Path, engine: str) -> None:
+    """The name may stand for another one when the job starts. A look-alike has one image."""
+    bin, number = place / "bin", "c" * 64
+    bin.mkdir()
+    (bin / engine).write_text(f'#!/bin/sh\n[ "$1" = image ] && echo {number} || printf "%s\\n" "$@"\n')
+    (bin / engine).chmod(0o755)
+    job = contained(place, place, "true", f"lgi/busybox:1.0@sha256:{number}", path=[bin])
+    job.settings = job.settings.replace("bwrap", engine).replace(f"images={place}", "images=")
+
+    output = job.finish()
+
+    assert f"\n{number}\n/bin/sh\n" in output
+    assert output.endswith(f"[LGI: exit code 0: image lgi/busybox:1.0@sha256:{number}]\n")
+
+
 # When the administrator says nothing.
 MOST = "<max_cpus> 1 </max_cpus>\n<max_nodes> 1 </max_nodes>\n"
 
@@ -200,6 +270,10 @@ def test_the_images_of_a_resource_are_announced(place: Path, images: Path) -> No
     assert shipped == f"<images> lgi/busybox:1.0 </images>\n{MOST}"
     assert says(place, f"container=bwrap images={shlex.quote(str(mine))}") == (
         f"<images> crest:2.11.2, psi4:1.5, psi4:1.6 </images>\n{MOST}"
+    )
+    assert says(place, f"container=bwrap images={shlex.quote(str(stored(place, images)))}") == (
+        "<images> lgi/busybox:1.0 </images>\n"
+        f"<image_digests> lgi/busybox:1.0@{DIGEST} </image_digests>\n{MOST}"
     )
     assert says(place, "container=bwrap") == f"<images>  </images>\n{MOST}"
     assert says(place, "") == f"<images>  </images>\n{MOST}"

@@ -8,6 +8,8 @@ from lgi_protocol import capabilities as lgi_protocol_capabilities
 from lgi_protocol import xml
 
 TOLD = "<images> psi4:1.5, Not:1, crest:2 </images> <max_cpus> 8 </max_cpus> <max_memory> 4000 </max_memory>"
+ONE, OTHER = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
+PINNED = f"<image_digests> psi4:1.5@{ONE} </image_digests>"
 
 
 @pytest.mark.parametrize("inside", [TOLD, xml.escape(TOLD)], ids=["as it is", "escaped"])
@@ -27,6 +29,13 @@ def test_the_announcement_of_an_application_is_read(inside: str) -> None:
         (TOLD, "", ""),
         (TOLD, "<image> psi4:1.5 </image> <cpus> 8 </cpus>", ""),
         (TOLD, "<image> psi4:1.6 </image>", "has no image psi4:1.6"),
+        (TOLD, f"<image> psi4:1.5@{ONE} </image>", f"has no image psi4:1.5@{ONE}"),
+        (f"{TOLD} {PINNED}", f"<image> psi4:1.5@{ONE} </image>", ""),
+        (f"{TOLD} {PINNED}", f"<image> psi4:1.5@{OTHER} </image>", f"has no image psi4:1.5@{OTHER}"),
+        (f"{TOLD} {PINNED}", f"<image> crest:2@{ONE} </image>", f"has no image crest:2@{ONE}"),
+        (f"{TOLD} <image_digests> ... </image_digests>", f"<image> crest:2@{ONE} </image>", ""),
+        (f"{TOLD} {PINNED}", "<image> psi4:1.5@ </image>", "has no image psi4:1.5@"),
+        ("<images> a:1, ... </images>", f"<image> b:2@{ONE} </image>", ""),
         (TOLD, "<cpus> 99 </cpus>", "gives a job 8 cpus at most, not 99"),
         (
             TOLD,

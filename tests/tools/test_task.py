@@ -273,6 +273,24 @@ def test_the_codes_that_resources_announce_are_listed(grid: Grid, task: Run) -> 
     assert json.loads(task("list-codes", "--json")[1])["codes"][0]["version"] == "2.11.2"
 
 
+def test_the_digests_of_images_are_listed(grid: Grid, task: Run) -> None:
+    """A line for each digest of a name, as submit takes it."""
+    for number in "12":
+        pinned = f"<image_digests> psi4:1.5@sha256:{number * 64} </image_digests>"
+        grid.resource(f"res{number}@box", f"<command> <images> psi4:1.5 </images> {pinned} </command>")
+
+    lines = task("list-codes", "--digests")[1].splitlines()
+    (code,) = [one for one in json.loads(task("list-codes", "--json")[1])["codes"] if one["code"] == "psi4"]
+    submitted = task("submit", "psi4", f"1.5@sha256:{'1' * 64}", "psi4")
+
+    assert f"psi4 1.5@sha256:{'1' * 64} res1@box" in lines
+    assert "psi4 1.5 res1@cluster" in lines
+    assert code["digests"]["res2@box"] == f"sha256:{'2' * 64}"
+    assert (submitted[0], submitted[2]) == (0, "")
+    specifics = grid.rows("SELECT job_specifics FROM job_queue")[0]["job_specifics"]
+    assert f"<image> psi4:1.5@sha256:{'1' * 64} </image>" in str(specifics)
+
+
 def test_refusals_are_printed_for_programs_too(grid: Grid, task: Run) -> None:
     """In JSON, with LGI's number where there is one."""
     refused = task("list-codes", "--json", "-P", "nothing")
