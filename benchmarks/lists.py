@@ -18,6 +18,8 @@ from lgi_server.tables.job_queue.selection import Selection
 
 # Milliseconds that a list may take; how often each is asked for; jobs of a page.
 MOST_MS, CALLS, PAGE = 100, 7, 128
+# MariaDB's buffer pool in MB.
+BUFFERS = 1024
 ADMIN = Selection(("admin",))
 SELECTIONS = {
     "all": ADMIN,
@@ -52,7 +54,7 @@ def main() -> int:
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="lgi-lists-"))
         stack.enter_context(chdir(directory))
-        address, _process = stack.enter_context(database_of(asked.database))
+        address, _process = stack.enter_context(database_of(asked.database, BUFFERS))
         database = open_database(address.replace("sqlite:", f"sqlite:{directory}/"))
         stack.callback(database.close)
         schema.make(database)

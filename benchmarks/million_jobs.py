@@ -15,12 +15,14 @@ from lgi_server.tables import job_access
 SCHEMA = Path(__file__).parents[1] / "sql" / "schema.sql"
 # Seconds: the last change of the last job.
 LAST = 1_700_000_000
+# Jobs of one statement, which must not take a minute on MariaDB.
+AT_ONCE = 100_000
 _INDEX = re.compile(r"CREATE INDEX (\w+) ON (job_queue|job_access) \(.*?\)[^;]*;")
 _DIGITS = "SELECT 0 AS x" + "".join(f" UNION ALL SELECT {digit}" for digit in range(1, 10))
-# The number of each job from 1 on is n.
+# The number of each job is n: AT_ONCE of them behind a first one.
 _NUMBERS = (
-    f"WITH digit AS ({_DIGITS}), numbers AS (SELECT 1 + a.x + 10 * b.x + 100 * c.x + 1000 * d.x + 10000 * e.x"
-    " + 100000 * f.x AS n FROM digit a, digit b, digit c, digit d, digit e, digit f) "
+    f"WITH digit AS ({_DIGITS}), numbers AS (SELECT {{}} + a.x + 10 * b.x + 100 * c.x + 1000 * d.x"
+    " + 10000 * e.x AS n FROM digit a, digit b, digit c, digit d, digit e) "
 )
 
 
@@ -30,8 +32,10 @@ def fill(database: Database, number: int, *, is_sqlite: bool) -> None:
     for _, name, table in indexes:
         database.run(lambda one, name=name, table=table: one.run(_drop(name, table, is_sqlite)))
     columns = _columns(number, is_sqlite)
-    for statement in (_jobs(columns), *_access(columns)):
-        database.run(lambda one, sql=statement: one.run(sql))
+    for first in range(1, number + 1, AT_ONCE):
+        part = columns | {"numbers": _NUMBERS.format(first), "where": f"n <= {number}"}
+        for statement in (_jobs(part), *_access(part)):
+            database.run(lambda one, sql=statement: one.run(sql))
     for sql, _, _ in indexes:
         database.run(lambda one, sql=sql: one.run(_of_dialect(sql, is_sqlite)))
     for table in ("job_queue", "job_access"):
@@ -53,7 +57,7 @@ def _analyse(transaction: Transaction, table: str, is_sqlite: bool) -> None:
 
 
 def _columns(number: int, is_sqlite: bool) -> dict[str, str]:
-    """Return the values of columns as SQL of n; ``where`` is the condition of the numbers."""
+    """Return the values of columns as SQL of n."""
     user = (
         "('user' || (n {mod} 1000) || '@campus')" if is_sqlite else "CONCAT('user', MOD(n, 1000), '@campus')"
     )
@@ -68,7 +72,6 @@ def _columns(number: int, is_sqlite: bool) -> dict[str, str]:
     late = f"n > {number - 1200}"
     res = "('res' || (n % 20))" if is_sqlite else "CONCAT('res', MOD(n, 20))"
     return {
-        "where": f"n <= {number}",
         "owner": f"CASE WHEN n <= {number // 10} THEN 'former@campus' ELSE {user} END",
         "target": f"CASE WHEN {rare} THEN 'rare' WHEN n <= {number // 10} THEN 'old' ELSE {res} END",
         "state": f"CASE {active} ELSE 'finished' END",
@@ -77,6 +80,9 @@ def _columns(number: int, is_sqlite: bool) -> dict[str, str]:
         "time": f"{LAST - number} + n",
         "application": f"CASE WHEN {one_in(50_000)} THEN 'other' ELSE 'hello_world' END",
         "readers": "('admin, ' || {})" if is_sqlite else "CONCAT('admin, ', {})",
+        "repository": "('JOB_' || printf('%032x', n))"
+        if is_sqlite
+        else "CONCAT('JOB_', LPAD(LOWER(HEX(n)), 32, '0'))",
         "rare": rare,
         "md": one_in(10),
     }
@@ -89,9 +95,9 @@ def _jobs(of: dict[str, str]) -> str:
         " job_specifics, state_time_stamp, priority, repository, exit_code"
     )
     return (
-        f"INSERT INTO job_queue ({columns}) {_NUMBERS}SELECT n, {of['state']}, {of['application']},"
-        f" {of['owner']}, {readers}, {readers}, {of['target']}, '', '', '', {of['time']}, n, '', {of['code']}"
-        f" FROM numbers WHERE {of['where']} ORDER BY n"
+        f"INSERT INTO job_queue ({columns}) {of['numbers']}SELECT n, {of['state']}, {of['application']},"
+        f" {of['owner']}, {readers}, {readers}, {of['target']}, X'', X'', '', {of['time']}, n,"
+        f" {of['repository']}, {of['code']} FROM numbers WHERE {of['where']} ORDER BY n"
     )
 
 
@@ -108,7 +114,7 @@ def _access(of: dict[str, str]) -> list[str]:
     ]
     return [
         "INSERT INTO job_access (role, name, state_time_stamp, job_id, state, application, ended) "
-        f"{_NUMBERS}SELECT '{role}', {name}, {time}, n, {state}, {of['application']}, {ended}"
+        f"{of['numbers']}SELECT '{role}', {name}, {time}, n, {state}, {of['application']}, {ended}"
         f" FROM numbers WHERE {of['where']} AND {condition} ORDER BY 2, 3, 4"
         for role, name, (time, state, ended), condition in rows
     ]

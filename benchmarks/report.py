@@ -15,9 +15,11 @@ from benchmarks.generator import Measured
 from benchmarks.processes import Used
 from benchmarks.statements import KINDS
 
-# A row is marked when other processes used more cores, or a client got less than this part of its even share.
+# A row is marked when other processes used more cores, a client got less than this part of its even share, or
+# the slowest hundredth took so many times as long as the median.
 FOREIGN_CORES = 0.25
-FAIR_SHARE = 0.5
+FAIR_SHARE = 0.8
+LONG_TAIL = 5.0
 _HEAD = (
     f"{'scenario':24}{'jobs':>8}{'conns':>6}{'per second (min-max)':>26}{'p50 ms':>9}{'p99 ms':>9}"
     f"{'cpu ms':>8}{'db ms':>7}{'of list':>9}{'100k:0':>8}"
@@ -78,10 +80,12 @@ class Row:
         empty = sum(run.empty for run in self.runs)
         share = empty / max(1, empty + sum(run.done for run in self.runs))
         foreign, least = median(self.foreign_cores), self._middle("least_share")
+        tail = self._middle("p99_ms") / max(0.001, self._middle("p50_ms"))
         remarks = [
             self.trouble,
             f"{share:.1%} found no work" if empty else "",
             f"a client had {least:.0%} of its share" if least < FAIR_SHARE else "",
+            f"p99 is {tail:.1f} times p50" if tail > LONG_TAIL else "",
             f"others used {foreign:.1f} cores" if foreign > FOREIGN_CORES else "",
         ]
         return "; ".join(remark for remark in remarks if remark)

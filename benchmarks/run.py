@@ -112,6 +112,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=0, help="of one row (3, or 1 with --quick)")
     parser.add_argument("--quick", action="store_true", help="a look in two minutes instead of ten")
     parser.add_argument("--scenario", action="append", default=[], metavar="NAME", help="only this one")
+    parser.add_argument(
+        "--connections", type=int, action="append", default=[], metavar="N", help="instead of a row's own"
+    )
     parser.add_argument("--database", choices=("mariadb", "sqlite"), default="mariadb")
     parser.add_argument("--json", type=Path, default=Path("benchmarks/result.json"), metavar="FILE")
     asked = parser.parse_args()
@@ -130,7 +133,7 @@ def bench(bed: Testbed, asked: argparse.Namespace) -> Bench:
         if jobs and here:
             bed.fill(jobs)
         for scenario in here:
-            for clients in scenario.clients:
+            for clients in asked.connections or scenario.clients:
                 made.measure(scenario, jobs, clients)
     return made
 
