@@ -174,18 +174,15 @@ def test_files_of_a_submit_keep_their_names_bytes_and_times(
     assert list((grid.config.repository / ".incoming").iterdir()) == []
 
 
-def test_a_name_that_xml_has_no_place_for_is_deleted_and_no_other(grid: Grid, bucket: S3Bucket) -> None:
+def test_a_key_that_xml_has_no_place_for_is_removed_and_no_other(bucket: S3Bucket) -> None:
     """Where several objects are removed by one document a question mark would be in its place."""
-    job, url = submitted(grid)
-    for name in ("%3F", "%EF%BF%BE", "%EF%BF%BEx"):
-        ask(grid.user(), "PUT", f"{url}/{name}", b"x")
+    for key in ("keys/?", "keys/\ufffe"):
+        bucket.put_bytes(key, b"x")
 
-    ask(grid.user(), "DELETE", f"{url}/%EF%BF%BE")
-    left = objects(bucket, url)
-    grid.user().delete(job)
+    bucket.remove(["keys/\ufffe"])
 
-    assert list(left) == ["?", "\ufffex"]
-    assert objects(bucket, url) == {}
+    assert [one.key for one in bucket.objects("keys/")] == ["keys/?"]
+    bucket.remove(["keys/?"])
 
 
 def test_many_jobs_have_their_files_and_lose_them_when_they_are_deleted(
