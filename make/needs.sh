@@ -45,6 +45,8 @@ programs="mariadbd mariadb-install-db curl openssl ps sshd ssh ssh-keygen \
 [ "${1:-}" != vm ] || programs="$programs debootstrap unshare ip mke2fs qemu-system-x86_64 setpriv"
 # "clients": what only `make test-clients` needs.
 [ "${1:-}" != clients ] || programs="$programs node npm"
+# "firefox": what only `make test-firefox` needs.
+[ "${1:-}" != firefox ] || programs="$programs firefox-esr"
 # "cluster": what only `make test-cluster` needs.
 [ "${1:-}" != cluster ] || programs="$programs rsync /usr/lib/galera/libgalera_smm.so"
 # "s3": what only `make test-s3` needs.
