@@ -13,6 +13,7 @@ from lgi_daemon.cli.signals import Signals
 from lgi_daemon.config.log_levels import LEVELS
 from lgi_daemon.config.section import ConfigurationError
 from lgi_daemon.pilot import check, status
+from lgi_daemon.pilot.archive import pack
 from lgi_daemon.pilot.manager import PilotManager
 from lgi_daemon.pilot.pilot_directory import DirectoryInUseError, PilotDirectory
 from lgi_daemon.pilot.settings import PilotSettings, read_settings
@@ -30,6 +31,13 @@ log = logging.getLogger(__name__)
     help="Check the configuration, batch system and servers, say what would be submitted, and exit.",
 )
 @click.option("--status", "mode", flag_value="status", help="Print the status of the last update, and exit.")
+@click.option(
+    "--pack",
+    "archive_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the daemon with all it needs into one FILE, for daemon_program, and exit.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
 @click.option("-q", "level", flag_value="q", help="Log critical messages only.")
 @click.option("-n", "level", flag_value="n", default=True, help="Log normal messages (the default).")
@@ -42,8 +50,16 @@ log = logging.getLogger(__name__)
     help="Log to FILE instead of standard error.",
 )
 @click.version_option(LGI_VERSION, message="%(prog)s %(version)s", help="Show the version and exit.")
-@click.argument("configfile", type=click.Path(path_type=Path))
-def command(*, mode: str | None, as_json: bool, level: str, log_file: Path | None, configfile: Path) -> int:
+@click.argument("configfile", type=click.Path(path_type=Path), required=False)
+def command(
+    *,
+    mode: str | None,
+    archive_file: Path | None,
+    as_json: bool,
+    level: str,
+    log_file: Path | None,
+    configfile: Path | None,
+) -> int:
     """Submit daemons (pilots) to a batch system while jobs wait for them, as configured in CONFIGFILE.
 
     SIGTERM ends it and leaves the pilots; SIGHUP reloads CONFIGFILE and reopens the log. The next LGI_pilot
@@ -51,6 +67,11 @@ def command(*, mode: str | None, as_json: bool, level: str, log_file: Path | Non
 
     Example: LGI_pilot -l pilot.log LGI_pilot.cfg
     """
+    if archive_file is not None:
+        pack(archive_file)
+        return 0
+    if configfile is None:
+        raise click.UsageError("CONFIGFILE is missing")
     settings = read_settings(configfile, os.geteuid() == 0)
     directory = PilotDirectory(settings.directory, 0o711 if os.geteuid() == 0 else 0o700)
     if mode == "status":

@@ -3,8 +3,11 @@
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,26 +22,32 @@ from .slurm import Slurm
 pytestmark = pytest.mark.slow
 
 
-class Pilots(DaemonProcess):
-    """LGI_pilot, and the configuration of its daemons."""
+class Pilots:
+    """LGI_pilot, and a daemon that is not started, for the configuration of its pilots."""
 
-    def __init__(self, grid: Grid, slurm: Slurm) -> None:
-        super().__init__(grid)
+    def __init__(self, daemon: DaemonProcess, slurm: Slurm, tags: str = "") -> None:
+        self.daemon = daemon
+        self.directory = daemon.directory
         self.slurm = slurm
-        (self.directory / "pilots").mkdir(mode=0o755)
+        self.temporary = self.directory / "tmp"
+        for name in ("pilots", "tmp"):
+            (self.directory / name).mkdir(mode=0o755)
+        # First the Python of this installation, which jobs of other users can run.
+        python = Path(os.path.realpath(sys.executable)).parent
+        self.path = f"{python}:{slurm.environment['PATH']}"
         (self.directory / "LGI_pilot.cfg").write_text(
             "<LGI><pilots> <daemon_configuration> LGI.cfg </daemon_configuration>"
             "<pilot_directory> ./pilots </pilot_directory> <batch_system> slurm </batch_system>"
             "<submit_options> --time=10 </submit_options> <daemon_options> -ft 1 -st 2 </daemon_options>"
             "<waiting_maximum> 1 </waiting_maximum> <pilot_limit> 1 </pilot_limit>"
-            "<idle_limit> 3 </idle_limit> </pilots></LGI>"
+            f"<idle_limit> 3 </idle_limit> {tags} </pilots></LGI>"
         )
 
     def call(self, *options: str) -> str:
         """What LGI_pilot prints."""
         done = subprocess.run(
             [BIN / "LGI_pilot", *options, self.directory / "LGI_pilot.cfg"],
-            env={**os.environ, **self.slurm.environment},
+            env={**os.environ, **self.slurm.environment, "PATH": self.path, "TMPDIR": str(self.temporary)},
             capture_output=True,
             text=True,
             timeout=120,
@@ -53,15 +62,23 @@ class Pilots(DaemonProcess):
         return status
 
 
+@contextmanager
+def submitting(daemon: DaemonProcess, slurm: Slurm, tags: str = "") -> Iterator[Pilots]:
+    """LGI_pilot for a resource that the project knows, and that has no other daemon."""
+    daemon.grid.resource(RESOURCE, "").sign_off()
+    try:
+        yield Pilots(daemon, slurm, tags)
+    finally:
+        slurm.call("scancel", "--full", f"--user={os.getuid()}")
+        wait_for(lambda: slurm.call("squeue", "-h", "-t", "R,PD,CG", "-o", "%i").split() == [])
+        daemon.remove()
+
+
 @pytest.fixture
 def pilots(grid: Grid, running_slurm: Slurm) -> Iterator[Pilots]:
-    """LGI_pilot for a resource that the project knows, and that has no other daemon."""
-    grid.resource(RESOURCE, "").sign_off()
-    made = Pilots(grid, running_slurm)
-    yield made
-    running_slurm.call("scancel", "--full", f"--user={os.getuid()}")
-    wait_for(lambda: running_slurm.call("squeue", "-h", "-t", "R,PD,CG", "-o", "%i").split() == [])
-    made.remove()
+    """Pilots for hello_world."""
+    with submitting(DaemonProcess(grid), running_slurm) as made:
+        yield made
 
 
 def test_a_pilot_runs_the_job_that_waits_and_ends(grid: Grid, pilots: Pilots) -> None:

@@ -15,6 +15,7 @@ ALLOWED = {
     "lgi_daemon/execution/job_scope.py",
     "lgi_daemon/execution/process_hiding.py",
     "lgi_daemon/execution/sandbox.py",
+    "lgi_daemon/pilot/archive_main.py",
     "lgi_daemon/pilot/batch_command.py",
     "lgi_protocol/gpu_devices.py",
     "lgi_server/cli/setup/programs.py",
