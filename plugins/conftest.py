@@ -103,7 +103,7 @@ def user_process(project_home: Path, shared_directory: Path) -> dict[str, Any]:
     """
     directory = Path(tempfile.mkdtemp(prefix="work-", dir=shared_directory))
     environment = {"HOME": str(project_home), "PATH": f"{BIN}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
-    # Programs of engines ask for the name of the account, which the tests' account does not have.
+    # As a shell has it; some engines ask for it.
     environment["USER"] = "mark"
     if not IS_ROOT:
         return {"env": environment, "cwd": directory}

@@ -11,6 +11,7 @@ from pathlib import Path
 from lgi_tools import JobRequest
 from lgi_tools.client import command_line, submit_directory
 from lgi_tools.client.job_plan import JobPlan
+from nextflow_lgi.launcher import COMMANDS
 from nextflow_lgi.program import LABELS
 
 _PATTERN = re.compile(r"%(.?)")
@@ -89,8 +90,9 @@ def _path(export: str) -> list[str]:
     """Return the line by which a job finds the programs that are found here, then those of the resource."""
     if export.split(",")[0].upper() == "NONE":
         return []
-    own = shlex.quote(os.environ.get("PATH", ""))
-    return [f"PATH={own}${{PATH:+:$PATH}}; export PATH"]
+    # A job that calls sbatch means that of its machine.
+    own = [place for place in os.environ.get("PATH", "").split(os.pathsep) if place != str(COMMANDS)]
+    return [f"PATH={shlex.quote(os.pathsep.join(own))}${{PATH:+:$PATH}}; export PATH"]
 
 
 def _variables(export: str) -> dict[str, str]:

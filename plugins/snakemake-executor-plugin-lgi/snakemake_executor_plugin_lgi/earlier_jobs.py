@@ -14,7 +14,8 @@ class EarlierJobs:
         """Ask the server for them. Raises TransportError, ServerError."""
         self._project = project
         self._workflow = workflow
-        found = project.jobs(labels={WORKFLOW: workflow}, state="!finished")
+        # Anybody may give a job such labels, and let this user read it.
+        found = project.jobs(labels={WORKFLOW: workflow}, state="!finished", owner=project.user)
         self._left = {job.id: job for job in found if not job.ended}
 
     def taken_over(self, jobs: Iterable[NewJob]) -> dict[str, int]:
@@ -36,8 +37,13 @@ class EarlierJobs:
         return found
 
     def _succeeded(self, numbers: Sequence[str]) -> dict[str, int]:
-        mine = {WORKFLOW: self._workflow}
-        jobs = self._project.jobs(numbers=numbers, labels=mine, state=State.FINISHED, ended="succeeded")
+        jobs = self._project.jobs(
+            numbers=numbers,
+            labels={WORKFLOW: self._workflow},
+            state=State.FINISHED,
+            ended="succeeded",
+            owner=self._project.user,
+        )
         return {job.labels.get(COMMAND, ""): job.id for job in jobs}
 
     def cancelled(self, jobs: Iterable[NewJob]) -> dict[str, tuple[int, ...]]:

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 
+from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
 from snakemake_interface_executor_plugins.settings import SharedFSUsage
 
-from lgi_tools import Job
+from lgi_tools import Job, JobRequest
 from lgi_tools.client.job_end import Outcome
 from snakemake_executor_plugin_lgi import connection, job_arguments, labels
 from snakemake_executor_plugin_lgi.active_jobs import ActiveJobs
@@ -59,25 +60,28 @@ class Executor(RemoteExecutor):
 
     def _submit_new(self, new: Sequence[NewJob]) -> None:
         rivals = connection.persistent(lambda: self._earlier.cancelled(new), self.logger.warning)
-        variables = self.envvars()
-        requests = [
-            one.request(
-                self._key,
-                self._options,
-                variables,
-                is_shared=self._is_shared,
-                after=rivals.get(one.output, ()),
-            )
-            for one in new
-        ]
-        outcomes = connection.persistent(lambda: self._project.submit_many(requests), self.logger.warning)
-        for one, outcome in zip(new, outcomes, strict=True):
+        requests = {}
+        for one in new:
+            try:
+                requests[one] = self._request(one, rivals.get(one.output, ()))
+            except (WorkflowError, OSError) as error:
+                self._fail(one, f"The job cannot be submitted to LGI: {error}. ")
+        if not requests:
+            return
+        outcomes = connection.persistent(
+            lambda: self._project.submit_many(requests.values()), self.logger.warning
+        )
+        for one, outcome in zip(requests, outcomes, strict=True):
             if outcome.error:
-                self.report_job_error(
-                    SubmittedJobInfo(one.job), msg=f"LGI refuses the job: {outcome.error}. "
-                )
+                self._fail(one, f"LGI refuses the job: {outcome.error}. ")
             else:
                 self._follow(one, outcome.job_id)
+
+    def _request(self, one: NewJob, after: Sequence[int]) -> JobRequest:
+        return one.request(self._key, self._options, self.envvars(), is_shared=self._is_shared, after=after)
+
+    def _fail(self, one: NewJob, text: str) -> None:
+        self.report_job_error(SubmittedJobInfo(one.job), msg=text)
 
     def _command(self, job: JobExecutorInterface) -> JobCommand:
         identity = self._identity.of(job, self.get_job_args(job))

@@ -14,7 +14,7 @@ from snakemake_executor_plugin_lgi.rule_requests import specifics_of, targets_of
 from snakemake_executor_plugin_lgi.settings import ExecutorSettings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NewJob:
     """A job of Snakemake with its command; ``noted`` are LGI's ids of it in earlier runs."""
 
