@@ -1,4 +1,4 @@
-"""The batch systems that pilots are submitted to: SLURM, SGE and its successors, OpenPBS and Torque."""
+"""The batch systems that pilots are submitted to: SLURM, SGE and its successors, OpenPBS and Torque, LGI."""
 
 import os
 import pwd
@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from lgi_daemon.pilot.batch_system import BatchJob, BatchState, BatchSystem, PilotScript
+from lgi_daemon.pilot.project import LGI
 from lgi_protocol import xml
 
 # States in which SLURM lists a job that has ended; one that is in no list still exists.
@@ -123,6 +124,7 @@ BATCH_SYSTEMS = {
     for one in (
         BatchSystem("slurm", _submit_slurm, _read_slurm_id, _query_slurm, _read_slurm),
         BatchSystem("sge", _submit_sge, _read_sge_id, _query_sge, _read_sge),
+        LGI,
         BatchSystem("pbs", _submit_pbs, _read_pbs_id, _query_pbs, _read_pbs),
     )
 }

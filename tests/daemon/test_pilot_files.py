@@ -40,7 +40,7 @@ def test_the_shipped_example_is_good(example: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("> slurm <", "> lsf <", "LGI/pilots/batch_system is 'lsf': it must be one of pbs, sge, slurm"),
+        ("> slurm <", "> lsf <", "LGI/pilots/batch_system is 'lsf': it must be one of lgi, pbs, sge, slurm"),
         ("> ./pilots <", "> ./nowhere <", "nowhere does not exist: create it"),
         ("> LGI.cfg <", "> other.cfg <", "LGI/pilots/daemon_configuration: the file"),
         ("> 50 <", "> 1e9 <", "LGI/pilots/pilot_limit is '1e9': it must be a whole number from 1 to 10000"),
@@ -119,6 +119,8 @@ SGE = """<?xml version='1.0'?><job_info><queue_info><job_list state="running">
 <job_info><job_list state="pending"><JB_job_number>8</JB_job_number><JB_name>a b</JB_name><state>hqw</state>
 </job_list><job_list state="pending"><JB_job_number>9</JB_job_number><JB_name>c</JB_name><state>Eqw</state>
 </job_list></job_info></job_info>"""
+LGI = """{"jobs": [{"job_id": 7, "state": "running", "job_name": "LGI0"}, {"job_id": 8, "state": "queued"},
+{"job_id": 9, "state": "aborted", "job_name": "c"}]}"""
 PBS = """Job id            Name             User              Time Use S Queue
 ----------------  ---------------- ----------------  -------- - -----
 12.server         LGI0             mark              00:00:01 R batch
@@ -136,6 +138,8 @@ PBS = """Job id            Name             User              Time Use S Queue
         ("sge", "<job_info></job_info>", ""),
         ("pbs", PBS, "12R 13W 14E"),
         ("pbs", "", ""),
+        ("lgi", LGI, "7R 8W 9E"),
+        ("lgi", '{"jobs": []}', ""),
     ],
 )
 def test_the_jobs_of_a_batch_system_are_read(system: str, text: str, states: str) -> None:
@@ -146,8 +150,8 @@ def test_the_jobs_of_a_batch_system_are_read(system: str, text: str, states: str
     assert not jobs or "LGI0" in {one.name for one in jobs}
 
 
-@pytest.mark.parametrize("system", ["slurm", "sge", "pbs"])
-@pytest.mark.parametrize("text", ["error", "<job_info>", "Job id Name\nx", "\x00\x1b[0m", "squeue: 7"])
+@pytest.mark.parametrize("system", ["slurm", "sge", "pbs", "lgi"])
+@pytest.mark.parametrize("text", ["error", "[7]", "<job_info>", "Job id Name\nx", "\x00\x1b[0m", "squeue: 7"])
 def test_an_answer_that_is_none_is_not_taken_for_no_jobs(system: str, text: str) -> None:
     """Pilots would be submitted twice."""
     with pytest.raises(ValueError, match=r"answer|line"):
@@ -163,6 +167,8 @@ def test_an_answer_that_is_none_is_not_taken_for_no_jobs(system: str, text: str)
         ("sge", "12\n", "12"),
         ("pbs", "12.server.example.org\n", "12"),
         ("pbs", "qsub: 12", ""),
+        ("lgi", "12\n", "12"),
+        ("lgi", "job 12", ""),
     ],
 )
 def test_the_id_in_the_answer_to_a_submit_is_read(system: str, answer: str, batch_id: str) -> None:
