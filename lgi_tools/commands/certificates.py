@@ -31,7 +31,7 @@ from lgi_tools.certificates.keys import KeyType
 from lgi_tools.certificates.profiles import Kind
 from lgi_tools.certificates.subject import Subject
 from lgi_tools.cli import options, program, terminal
-from lgi_tools.joining import authority_command, local_daemon
+from lgi_tools.joining import authority_command, local_daemon, secret_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -208,7 +208,12 @@ def _tell(made: Issued, following: str) -> None:
     terminal.show(f"{until(made.certificate)}Key         : {made.key}\n{pkcs12}Next        : {following}\n")
 
 
-for _each in (*command_renewal.COMMANDS, *command_csr.COMMANDS, *authority_command.COMMANDS):
+for _each in (
+    *command_renewal.COMMANDS,
+    *command_csr.COMMANDS,
+    *authority_command.COMMANDS,
+    *secret_command.COMMANDS,
+):
     command.add_command(_each)
 
 

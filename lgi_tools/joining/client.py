@@ -98,16 +98,19 @@ def _other_server(url: str, answer: str) -> str:
     )
 
 
-def join(url: str, token: Token, key: PrivateKey, ca: str) -> Joined:
+def join(url: str, token: Token, key: PrivateKey, ca: str, name: str = "") -> Joined:
     """Request a certificate for a key. The server must have a certificate of that CA for its host name.
 
-    Raises JoinError, also for a certificate of another kind, key or CA.
+    A secret of many resources needs the ``name`` of this one. Raises JoinError, also for a certificate of
+    another kind, name, key or CA.
     """
     body = {"token": token.secret, "request": csr.make(key).decode("ascii"), "kind": str(token.kind)}
-    joined = _post(f"{url}/join", body, ca)
+    joined = _post(f"{url}/join", body | ({"resource_name": name} if name else {}), ca)
     check_certificate(joined, key)
     if joined.kind != token.kind:
         raise JoinError(f"the received certificate is for a {joined.kind}")
+    if name and joined.name != name:
+        raise JoinError(f"the received certificate is for {joined.name!r}")
     return joined
 
 

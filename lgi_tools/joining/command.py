@@ -37,6 +37,12 @@ _IMAGE_DIRECTORIES = frozenset({"bwrap", "apptainer"})
     help="hello_world, command, command:slurm ... or a directory with an LGI.cfg.example; may be repeated"
     " (default: hello_world).",
 )
+@click.option(
+    "--name",
+    default="",
+    help="Name of this resource, as node1@cluster.example.org, with the secret of LGI_certificates secret"
+    " (default: that of the token).",
+)
 @KEY_TYPE
 @click.option(
     "--check",
@@ -51,6 +57,7 @@ def command(
     token_file: IO[str] | None,
     directory: Path,
     named: tuple[str, ...],
+    name: str,
     key_type: str,
     check: bool,
 ) -> int:
@@ -78,16 +85,19 @@ def command(
             directory,
             named or ("hello_world",),
             KeyType(key_type),
+            name=name,
         )
     except (JoinError, InvalidTokenError, ValueError) as error:
         raise click.ClickException(str(error)) from None
 
 
-def _join(url: str, word: str, directory: Path, named: tuple[str, ...], key_type: KeyType) -> int:
+def _join(
+    url: str, word: str, directory: Path, named: tuple[str, ...], key_type: KeyType, *, name: str
+) -> int:
     """Join a project. All checks that need no token come before the token is used."""
     from lgi_protocol.client import is_https
     from lgi_tools.certificates import csr
-    from lgi_tools.joining import client, resource_directory, tokens
+    from lgi_tools.joining import client, enrolment_secret, resource_directory, tokens
     from lgi_tools.joining.client import JoinError
     from lgi_tools.joining.resource_directory import KEY
 
@@ -95,14 +105,21 @@ def _join(url: str, word: str, directory: Path, named: tuple[str, ...], key_type
         raise ValueError("a resource is a machine with Linux; users get their certificate with LGI_login")
     if not is_https(url):
         raise ValueError(f"{url!r} is not a URL that begins with https://")
-    token = tokens.read(word)
+    if is_for_many := enrolment_secret.is_secret(word):
+        token = enrolment_secret.read(word)
+    else:
+        token = tokens.read(word)
+    if is_for_many != bool(name):
+        raise ValueError(
+            "a secret for many resources needs --name, and the token of one resource has its name"
+        )
     applications = tuple(resource_directory.find(name) for name in named)
     resource_directory.check(directory, applications)
     ca = client.fetch_ca(url, token)
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     key = csr.kept_key(directory / KEY, key_type)
     try:
-        joined = client.join(url, token, key, ca)
+        joined = client.join(url, token, key, ca, name)
     except JoinError as error:
         # After a lost answer the certificate may have been issued for this key.
         raise JoinError(

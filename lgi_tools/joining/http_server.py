@@ -19,14 +19,8 @@ from typing import Any
 from lgi_protocol import common_name
 from lgi_tools.joining import tokens
 from lgi_tools.joining.client_limiter import ClientLimiter
-from lgi_tools.joining.issuer import (
-    BadRequestError,
-    Issuer,
-    JoinAnswer,
-    RefusedRenewalError,
-    read_renewal,
-    read_request,
-)
+from lgi_tools.joining.issuer import Issuer, JoinAnswer, RefusedRenewalError
+from lgi_tools.joining.join_request import BadRequestError, read_renewal, read_request
 from lgi_tools.joining.registration import RegistrationTimeoutError
 
 log = logging.getLogger(__name__)

@@ -1,9 +1,7 @@
 """The issuing of certificates for tokens, and their renewal, independent of the network."""
 
-import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -16,7 +14,8 @@ from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.ca import LEAF_DAYS, Authority
 from lgi_tools.certificates.profiles import Kind, Validity
 from lgi_tools.certificates.subject import Subject
-from lgi_tools.joining import tokens
+from lgi_tools.joining import enrolment_secret, tokens
+from lgi_tools.joining.join_request import BadRequestError, JoinRequest, RenewalRequest, key_of
 from lgi_tools.joining.tokens import Grant, InvalidTokenError
 
 if TYPE_CHECKING:
@@ -30,29 +29,8 @@ Register = Callable[[Grant, Path], str]
 RENEWAL = timedelta(days=90)
 
 
-class BadRequestError(Exception):
-    """A request is malformed; the text gives the reason."""
-
-
 class RefusedRenewalError(Exception):
     """A certificate is not renewed; the text gives the reason."""
-
-
-@dataclass(frozen=True)
-class JoinRequest:
-    """A request to join: the secret of a token, and a certificate signing request (PEM)."""
-
-    secret: str
-    csr: bytes
-    kind: Kind = Kind.RESOURCE
-
-
-@dataclass(frozen=True)
-class RenewalRequest:
-    """A request to renew a certificate (PEM), signed with its key as a certificate signing request (PEM)."""
-
-    certificate: bytes
-    csr: bytes
 
 
 class JoinAnswer(TypedDict):
@@ -65,44 +43,6 @@ class JoinAnswer(TypedDict):
     projects: list[str]
     server: str
     registered: bool
-
-
-def read_request(body: bytes) -> JoinRequest:
-    """Return a posted request to join (JSON). Raises BadRequestError."""
-    secret, request, kind = _fields(body, {"token": "", "request": "", "kind": Kind.RESOURCE})
-    if kind not in {Kind.RESOURCE, Kind.USER}:
-        raise BadRequestError("the kind is neither resource nor user")
-    return JoinRequest(secret, _ascii(request), Kind(kind))
-
-
-def read_renewal(body: bytes) -> RenewalRequest:
-    """Return a posted request to renew a certificate (JSON). Raises BadRequestError."""
-    certificate, request = _fields(body, {"certificate": "", "request": ""})
-    return RenewalRequest(_ascii(certificate), _ascii(request))
-
-
-def _fields(body: bytes, defaults: dict[str, str]) -> list[str]:
-    """Return the strings of a JSON object; those with an empty default are required."""
-    try:
-        posted = json.loads(body)
-        found = [posted.get(name, default) if default else posted[name] for name, default in defaults.items()]
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
-        required = " and ".join(name for name, default in defaults.items() if not default)
-        raise BadRequestError(f"the request is not a JSON object with {required}") from None
-    if not all(isinstance(one, str) for one in found):
-        raise BadRequestError(f"{', '.join(defaults)} must be strings")
-    try:
-        "".join(found).encode()
-    except UnicodeEncodeError:
-        raise BadRequestError("the request contains invalid characters") from None
-    return found
-
-
-def _ascii(text: str) -> bytes:
-    try:
-        return text.encode("ascii")
-    except UnicodeEncodeError:
-        raise BadRequestError("the request contains invalid characters") from None
 
 
 class Issuer:
@@ -132,11 +72,10 @@ class Issuer:
         InvalidTokenError, BadRequestError, RegistrationTimeoutError, OSError when nothing could be written.
         """
         now = datetime.now(UTC)
+        if request.name:
+            return self._enrol(request, now)
         tokens.find(self._directory, request.secret, now, request.kind)
-        try:
-            key = csr.key_of(request.csr)
-        except ValueError as error:
-            raise BadRequestError(str(error)) from None
+        key = key_of(request.csr)
         named = tokens.key_fingerprint(key)
         with tokens.redeem(self._directory, request.secret, now, named, request.kind) as token:
             grant = token.grant
@@ -146,6 +85,16 @@ class Issuer:
                 file = self._issued(grant, key)
             else:
                 file = self._sign(grant, key, is_repeated=bool(token.key))
+        return self._answer(grant.kind, file, registered=self._is_registered(grant, file))
+
+    def _enrol(self, request: JoinRequest, now: datetime) -> JoinAnswer:
+        """Issue a certificate for the enrolment secret, or return the one that the key has."""
+        if request.kind is not Kind.RESOURCE:
+            raise BadRequestError("only a resource joins with a secret of many")
+        key = key_of(request.csr)
+        with enrolment_secret.redeem(self._directory, request.secret, request.name, now) as used:
+            grant, self.authority = used.grant, Authority.open(self._directory)
+            file = self._issued(grant, key) if used.is_issued else self._sign(grant, key, is_repeated=True)
         return self._answer(grant.kind, file, registered=self._is_registered(grant, file))
 
     def _sign(self, grant: Grant, key: "PublicKey", *, is_repeated: bool) -> Path:
