@@ -11,6 +11,10 @@ def split(text: str) -> tuple[str, ...]:
     LGI 1.31 moves the last value to the place of an empty one (``a,,b,c`` gives a, c, b). Nothing depends on
     it, so the order is kept.
     """
+    if "," not in text:
+        # Most lists have one value, and a list of jobs has thousands of them.
+        value = text.strip()
+        return (value,) if value else ()
     return tuple(value for part in text.split(",") if (value := part.strip()))
 
 

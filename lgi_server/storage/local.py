@@ -72,7 +72,8 @@ class Repositories:
 
     def location(self, name: str, server_name: str) -> str:
         """Return the location of a repository as ``server_name:directory``."""
-        return f"{server_name}:{self.directory(name)}"
+        # A Path would take longer than all else of a job in a list.
+        return f"{server_name}:{os.path.join(self.root, repository.relative_path(name))}"
 
     def url(self, name: str) -> str:
         """Return the URL of a repository."""

@@ -115,11 +115,14 @@ WHOLE = f"{SHORT}, input, output"
 
 def job_in(row: Row) -> JobRow:
     """Return a row with the columns of `SHORT`, and perhaps input and output, as a JobRow."""
-    values = {key: row[key] for key in row.keys() if not key.startswith("held_")}  # noqa: SIM118
+    # SQLite's rows look for each name that they are asked for, and iterate over their values.
+    values: dict[str, Any] = dict(row) if isinstance(row, dict) else dict(zip(row.keys(), row, strict=True))
+    if "held_lock_id" in values:
+        values = {name: value for name, value in values.items() if not name.startswith("held_")}
     for name in ("owners", "read_access", "write_access", "target_resources"):
         values[name] = comma_lists.split(values[name])
-    for name in ("input", "output"):
-        values[name] = bytes(values.get(name, b""))
+    for name in {"input", "output"} & values.keys():
+        values[name] = bytes(values[name])
     usage = JobUsage(*[values.pop(name) for name in job_usage.FIELDS])
     code, signal, reason = (values.pop(name) for name in job_end.FIELDS)
     values["end"] = End(code, signal, reason, usage)
