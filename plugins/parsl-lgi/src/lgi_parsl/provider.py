@@ -53,6 +53,7 @@ class LGIProvider(ExecutionProvider):
         self.script_dir: str | None = None
         self.resources: dict[object, Any] = {}
         self._worker_init = worker_init
+        self._warned = ""
         requests: dict[str, str | int] = {**(specifics or {})}
         requests |= {"cpus": cores_per_node} if cores_per_node else {}
         requests |= {"memory": int(mem_per_node * 1024)} if mem_per_node else {}
@@ -101,8 +102,9 @@ class LGIProvider(ExecutionProvider):
         try:
             found = {str(job.id): block_status(job) for job in self.project.jobs(numbers=ids)} if ids else {}
             found |= {job_id: self._missing(job_id) for job_id in ids if job_id not in found}
-        except (ServerError, TransportError) as error:
-            logger.warning("The jobs of Parsl continue, but the server does not say how they are: %s", error)
+            self._warned = ""
+        except (ServerError, TransportError, OSError) as error:
+            self._warn(f"The jobs of Parsl continue, but the server does not say how they are: {error}")
             found = {}
         for job_id, status in found.items():
             if status.state == JobState.FAILED and self.script_dir:
@@ -120,9 +122,16 @@ class LGIProvider(ExecutionProvider):
         for number, reason in failed.items():
             logger.warning("Job %s was not cancelled: %s", number, reason)
         done = [int(str(job_id)) not in failed for job_id in job_ids]
-        for job_id in (one for one, is_done in zip(job_ids, done, strict=True) if is_done):
-            self._note(str(job_id), JobStatus(JobState.CANCELLED))
+        for job_id, is_done in zip(job_ids, done, strict=True):
+            if is_done and not self._known(job_id).terminal:
+                self._note(str(job_id), JobStatus(JobState.CANCELLED))
         return done
+
+    def _warn(self, text: str) -> None:
+        """Log a warning once, not at each look."""
+        if text != self._warned:
+            logger.warning("%s", text)
+            self._warned = text
 
     def _variables(self) -> dict[str, str]:
         known = {"PARSL_CORES": self.cores_per_node, "PARSL_MEMORY_GB": self.mem_per_node}

@@ -9,8 +9,11 @@ from psij import InvalidJobException, JobSpec, ResourceSpecV1
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
-def job_script(spec: JobSpec) -> str:
-    """Return the script of a job. Raises InvalidJobException for what it cannot have."""
+def job_script(spec: JobSpec) -> bytes:
+    """Return the script of a job. A word that is not UTF-8 has the bytes that were typed.
+
+    Raises InvalidJobException for what the job cannot have.
+    """
     if not spec.executable:
         raise InvalidJobException("the job has no executable")
     lines = ["#!/bin/sh"]
@@ -32,7 +35,10 @@ def job_script(spec: JobSpec) -> str:
         lines += [command, "code=$?", f". {_sourced(spec.post_launch)}", "exit $code"]
     else:
         lines.append(f"exec {command}")
-    return "\n".join([*lines, ""])
+    script = "\n".join([*lines, ""])
+    if "\0" in script:
+        raise InvalidJobException("no word of a job can have a null character")
+    return script.encode("utf-8", "surrogateescape")
 
 
 def _launcher(spec: JobSpec) -> list[str]:

@@ -30,6 +30,7 @@ class JobWatch:
         self._jobs: dict[int, Job] = {}
         self._thread: threading.Thread | None = None
         self._answered_at = time.monotonic()
+        self._warned = ""
 
     def add(self, job_id: int, job: Job) -> None:
         """Follow a job from now on."""
@@ -54,8 +55,8 @@ class JobWatch:
                     return
             try:
                 self._look(jobs)
-                self._answered_at = time.monotonic()
-            except (ServerError, TransportError) as error:
+                self._answered_at, self._warned = time.monotonic(), ""
+            except (ServerError, TransportError, OSError, ValueError) as error:
                 self._note_outage(jobs, error)
             time.sleep(self._interval)
 
@@ -78,7 +79,9 @@ class JobWatch:
     def _note_outage(self, jobs: dict[int, Job], error: Exception) -> None:
         silence = time.monotonic() - self._answered_at
         if silence < self._outage_limit:
-            logger.warning("The jobs continue, but the server does not say how they are: %s", error)
+            if self._warned != (text := str(error)):
+                logger.warning("The jobs continue, but the server does not say how they are: %s", text)
+                self._warned = text
             return
         for job_id, job in jobs.items():
             text = f"nothing is known of job {job_id} for {silence:.0f} s, and it may run: {error}"
