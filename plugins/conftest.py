@@ -6,13 +6,16 @@ They come once for a run. `make test-plugins` loads the fixtures of `tests/conft
 import os
 import pwd
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lgi_tools import Project
 from lgi_tools.certificates import user_directory
+from lgi_tools.client.token_calls import create_token, revoke_tokens
 from tests.acceptance.conftest import signed_up
 from tests.applications.test_whole_jobs import CommandDaemon
 from tests.support.grid import BIN, PROJECT, Grid
@@ -67,11 +70,17 @@ def shared_directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def engine_grid(running_grid: Grid, shared_directory: Path) -> Iterator[Grid]:
-    """A project with a daemon that runs commands, for all tests of a plugin."""
+def engine_daemon(running_grid: Grid, shared_directory: Path) -> Iterator[EngineDaemon]:
+    """A daemon that runs commands, for all tests of a plugin."""
     running_grid.clear()
-    with signed_up(EngineDaemon(running_grid, shared_directory)):
-        yield running_grid
+    with signed_up(EngineDaemon(running_grid, shared_directory)) as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="session")
+def engine_grid(engine_daemon: EngineDaemon) -> Grid:
+    """A project with that daemon."""
+    return engine_daemon.grid
 
 
 @pytest.fixture(scope="session")
@@ -93,6 +102,25 @@ def project_home(engine_grid: Grid, shared_directory: Path) -> Path:
         for path in (home, *home.rglob("*")):
             os.chown(path, UID, UID)
     return home
+
+
+@pytest.fixture
+def user_project(project_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """The project as that user has it, in this process, whose programs find it as well."""
+    for name in [name for name in os.environ if name.startswith("LGI_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(project_home))
+    monkeypatch.setenv("PATH", f"{BIN}:{os.environ['PATH']}")
+    with Project() as project:
+        yield project
+
+
+@pytest.fixture
+def token_project(user_project: Project) -> Iterator[tuple[Project, Callable[[], object]]]:
+    """The project as a program with a token has it, and what revokes the token."""
+    token = create_token(user_project.call, user_project.server, ["submit"])
+    with Project(token=token.text) as project:
+        yield project, partial(revoke_tokens, user_project.call, user_project.server, [token.token_id])
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Any
 import dask
 from dask_jobqueue.core import Job
 
+from lgi_dask.job_end import warn_of_end
 from lgi_tools import ErrorNumber, JobRequest, Project, ServerError, TransportError
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class LGIJob(Job):
             **(specifics or {}),
         }
         self._project = project
+        self._watch: asyncio.Task[None] | None = None
         self._request = JobRequest(
             application,
             input=self.job_script(),
@@ -70,11 +72,18 @@ class LGIJob(Job):
             raise RuntimeError(f"no job was made for the worker {self.name}: {error}") from error
         return str(job.id)
 
+    async def start(self) -> None:
+        """Make the job, and warn when it ends by itself."""
+        await super().start()
+        self._watch = asyncio.create_task(warn_of_end(self._project, int(self.job_id), str(self.name)))
+
     async def close(self) -> None:
         """Delete the job if it is queued, abort it if it runs; one that has ended stays with its files.
 
         When the server does not answer, the log says so: the worker ends by itself without a scheduler.
         """
+        if self._watch:
+            self._watch.cancel()
         if self.job_id:
             await asyncio.to_thread(self._end_job, int(self.job_id))
 
