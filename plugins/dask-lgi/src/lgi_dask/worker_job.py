@@ -10,6 +10,8 @@ from typing import Any
 
 import dask
 from dask_jobqueue.core import Job
+from distributed.core import Status
+from distributed.deploy.spec import ProcessInterface
 
 from lgi_dask.job_end import warn_of_end
 from lgi_tools import ErrorNumber, JobRequest, Project, ServerError, TransportError
@@ -69,6 +71,8 @@ class LGIJob(Job):
         try:
             job = await asyncio.to_thread(self._project.submit_request, self._request)
         except (ServerError, TransportError, ValueError, OSError) as error:
+            # Otherwise the cluster cannot be closed.
+            self.status = Status.failed
             raise RuntimeError(f"no job was made for the worker {self.name}: {error}") from error
         return str(job.id)
 
@@ -86,6 +90,7 @@ class LGIJob(Job):
             self._watch.cancel()
         if self.job_id:
             await asyncio.to_thread(self._end_job, int(self.job_id))
+        await ProcessInterface.close(self)
 
     def _end_job(self, job_id: int) -> None:
         try:

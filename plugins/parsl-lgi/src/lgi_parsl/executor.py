@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 from parsl.app.errors import wrap_error
@@ -34,7 +34,8 @@ class LGIExecutor(ParslExecutor):
         self.project = project or Project()
         self._specifics: dict[str, str | int] = dict(options.pop("specifics", None) or {})
         self._options = options
-        self._lock = Lock()
+        self._lock = RLock()
+        self._is_shut_down = False
         self._executors: dict[frozenset[tuple[str, Any]], JobExecutor] = {}
         self._pending: set[JobFuture[Any]] = set()
         # An invalid option is an error of the program, and is to be seen at once.
@@ -50,8 +51,11 @@ class LGIExecutor(ParslExecutor):
         # An exception of the app is that of the future without it, too.
         if getattr(func, "__code__", None) is _WRAPPER:
             func = func.__wrapped__  # type: ignore[attr-defined]
-        future = self._executor_for(resource_specification).submit(func, *args, **kwargs)
+        # Parsl may submit apps while it shuts down: each is one of those that are ended, or is refused.
         with self._lock:
+            if self._is_shut_down:
+                raise RuntimeError(f"the executor {self.label} has been shut down")
+            future = self._executor_for(resource_specification).submit(func, *args, **kwargs)
             self._pending.add(future)
         future.add_done_callback(self._forget)
         return future
@@ -59,6 +63,7 @@ class LGIExecutor(ParslExecutor):
     def shutdown(self) -> None:
         """Remove the jobs that have not started, and abort those that run."""
         with self._lock:
+            self._is_shut_down = True
             executors, pending = list(self._executors.values()), list(self._pending)
         try:
             for executor in executors:

@@ -57,7 +57,9 @@ class LGIJobExecutor(JobExecutor):
             raise SubmitException("the job has not been submitted: it cannot be cancelled")
         if job.status.final:
             return
-        number = int(job.native_id)
+        number, is_deleted = int(job.native_id), False
+        # Meanwhile nobody else is to find that it was deleted.
+        self._watch.discard(number)
         try:
             # One that has ended would be removed with its results.
             is_deleted = not self.project.job(number).ended and self.project.delete(number)
@@ -67,8 +69,10 @@ class LGIJobExecutor(JobExecutor):
             is_deleted = True
         except TransportError as error:
             raise SubmitException(f"job {number} was not cancelled: {error}", error, True) from error
+        finally:
+            if not is_deleted:
+                self._watch.add(number, job)
         if is_deleted:
-            self._watch.discard(number)
             self._set_job_status(job, JobStatus(JobState.CANCELED, message=f"job {number} was deleted"))
 
     def attach(self, job: Job, native_id: str) -> None:
