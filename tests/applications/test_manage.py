@@ -32,7 +32,9 @@ class Pilot:
         program = place / "LGI_daemon"
         program.write_text(DAEMON)
         self.process = subprocess.Popen(
-            ["/bin/sh", program], cwd=place, env={"PATH": os.environ["PATH"], "A": "1", "MY_TOKEN": "s3cret"}
+            ["/bin/sh", program],
+            cwd=place,
+            env={"PATH": os.environ["PATH"], "A": "1", "SLURM_JOB_ID": "42", "MY_TOKEN": "s3cret"},
         )
         wait_for(lambda: (place / "ready").exists() and (place / "ready").read_text().strip())
         self.sign(self.process.pid)
@@ -74,7 +76,7 @@ def test_a_job_with_another_input_is_not_taken(pilot: Pilot, word: str, is_taken
 def test_the_words_tell_of_the_daemon(pilot: Pilot) -> None:
     """Its host and directory, its environment without secrets, and the end of its log."""
     assert "host node7, boot b" in pilot.output(":id")
-    assert f"run directory {pilot.place}/run\n" in pilot.output(":id")
+    assert f"run directory {pilot.place}/run\nSLURM_JOB_ID=42\n" in pilot.output(":id")
     assert "A=1\n" in pilot.output(":env")
     assert "s3cret" not in pilot.output(":env")
     assert pilot.output(":log").endswith("\nthe last line\n")

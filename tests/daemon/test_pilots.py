@@ -1,10 +1,15 @@
 """LGI_pilot with a batch system of shell scripts: what waits, what is submitted, and what goes wrong."""
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
+from lgi_daemon import pilot
 from lgi_daemon.pilot import batch_command, pilot_queue
 from lgi_daemon.pilot.batch_system import BatchState
 from lgi_daemon.pilot.demand import PilotCounts, PilotLimits, decide
@@ -21,6 +26,9 @@ TAGS = (
     "<batch_system> slurm </batch_system> <submit_options> --partition='a b' </submit_options>"
     "<waiting_maximum> 3 </waiting_maximum> <pilot_limit> 4 </pilot_limit> <idle_limit> 60 </idle_limit>"
 )
+
+
+PILOT = str(Path(pilot.__path__[0]))
 
 
 class FakeCalls:
@@ -312,3 +320,52 @@ def test_ended_pilots_are_kept_up_to_a_number(site: Site, monkeypatch: pytest.Mo
     site.update(0, 60)
 
     assert len(list((site.directory.path / "ended").iterdir())) == 1
+
+
+class KilledError(BaseException):
+    """The manager is killed."""
+
+
+def killed_at(line: int) -> Callable[[FrameType, str, object], Any]:
+    """A trace function that ends LGI_pilot at a line of its own code, counted from the start of an update."""
+    left = [line]
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:
+        if not frame.f_code.co_filename.startswith(PILOT):
+            return None
+        if event == "line":
+            left[0] -= 1
+            if left[0] == 0:
+                raise KilledError
+        return trace
+
+    return trace
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(4))
+def test_a_manager_that_is_killed_at_any_line_forgets_and_doubles_no_pilot(site: Site, first: int) -> None:
+    """Each job in the batch system has its record, and there are no more of them than jobs need."""
+    line, is_over = first + 1, False
+    while not is_over:
+        tracing = sys.gettrace()
+        sys.settrace(killed_at(line))
+        try:
+            site.update(2)
+            is_over = True
+        except KilledError:
+            is_over = False
+        finally:
+            sys.settrace(tracing)
+        site.restart()
+        status = site.update(2, 300)
+
+        (name,) = site.batch.names
+        assert name in {one.record.name for one in status.pilots if one.state is BatchState.WAITING}
+        site.batch.remove(name)
+        for _update in range(2):
+            site.update(0, 300)
+        site.directory.write_json("failures.json", {})
+        site.restart()
+        assert [one.name for one in site.directory.path.glob("LGI*")] == []
+        line += 12 if line > 20 else 4

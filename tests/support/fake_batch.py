@@ -62,6 +62,12 @@ class FakeBatch:
         """The names of the jobs that are there."""
         return [one.read_text().split()[2] for one in sorted((self._directory / "jobs").iterdir())]
 
+    def remove(self, name: str) -> None:
+        """Forget a job, as some time after its end."""
+        for path in (self._directory / "jobs").iterdir():
+            if name in path.read_text():
+                path.unlink()
+
     def change(self, name: str, state: BatchState) -> None:
         """Start a job, or end it, as one that is still listed."""
         words = {BatchState.RUNNING: "RUNNING", BatchState.ENDED: "FAILED", BatchState.WAITING: "PENDING"}
