@@ -118,9 +118,14 @@ def task_prune(bucket: str) -> None:
 
 
 def _settings() -> Settings:
-    """Return the settings of the user; as leruli, LERULI_API_SECRET is a token, if it is one of LGI."""
+    """Return the settings of the user; as leruli, LERULI_API_SECRET is a token, if it is one of LGI.
+
+    Then LERULI_BASEURL is the server: with a secret of Leruli it is Leruli's.
+    """
     secret = os.environ.get("LERULI_API_SECRET", "").strip()
-    return settings.with_defaults(token=secret if secret.startswith("lgi_") else "")
+    if not secret.startswith("lgi_"):
+        return settings.with_defaults()
+    return settings.with_defaults(token=secret, server=os.environ.get("LERULI_BASEURL", "").strip())
 
 
 def _order(code: str, version: str, command: str, *, cores: int, memory: int, seconds: int) -> Order:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol.credentials import Credentials
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_tools.client.project import Project
 from lgi_tools.commands.qsub import main as qsub
 from lgi_tools.commands.token import main as token
@@ -90,13 +90,19 @@ def test_a_token_is_sent_to_no_other_host(url: str) -> None:
 def test_a_token_of_lgi_is_the_secret_of_leruli(
     grid: Grid, tool: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another secret there is not sent to LGI."""
+    """Another secret there is not sent to LGI, and then the address of Leruli is not called."""
     job_id = grid.user().submit(application="command")
     monkeypatch.setenv("LERULI_API_SECRET", "other secret")
+    monkeypatch.setenv("LERULI_BASEURL", "https://localhost:1/LGI")
     assert leruli.task_status(job_id)["status"] == "submitted"
+    monkeypatch.delenv("LERULI_BASEURL")
     monkeypatch.setenv("LERULI_API_SECRET", tool(token, "create")[1].strip())
     assert leruli.task_status(job_id)["status"] == "submitted"
 
+    monkeypatch.setenv("LERULI_BASEURL", "https://localhost:1/LGI")
+    with pytest.raises(TransportError, match="localhost:1"):
+        leruli.task_status(job_id)
+    monkeypatch.setenv("LERULI_BASEURL", grid.url)
     number = json.loads(tool(token, "list", "--json")[1])["tokens"][0]["token_id"]
     tool(token, "revoke", str(number))
 
