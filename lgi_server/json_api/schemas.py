@@ -154,6 +154,7 @@ SCHEMAS: Mapping[str, Schema] = {
         required=("token_id", "scope", "expires"),
     ),
     "TokenList": _of(required=("tokens",), tokens=_list("Token")),
+    "TokenPage": _of("next", required=("tokens",), tokens=_list("Token")),
     "Recorded": _of("version", required=("version",)),
     "Rule": _of("name", "application", "job_limit", required=("name", "application")),
     "RuleList": _of(required=("rules",), rules=_list("Rule")),

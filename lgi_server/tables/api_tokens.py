@@ -50,6 +50,18 @@ def of_user(transaction: Transaction, user_name: str) -> list[TokenRow]:
     return [_token(row) for row in transaction.rows(sql, user_name)]
 
 
+def everyone(transaction: Transaction, after: int, limit: int) -> list[TokenRow]:
+    """Return tokens of all users with higher numbers than ``after``, the oldest first."""
+    sql = f"SELECT {_COLUMNS} FROM api_tokens WHERE token_id > %s ORDER BY token_id LIMIT %s"
+    return [_token(row) for row in transaction.rows(sql, after, limit)]
+
+
+def numbered(transaction: Transaction, token_id: int) -> TokenRow | None:
+    """Return a token by its number."""
+    row = transaction.row(f"SELECT {_COLUMNS} FROM api_tokens WHERE token_id = %s", token_id)
+    return _token(row) if row else None
+
+
 def insert(transaction: Transaction, token: TokenRow) -> int:
     """Store a new token, and return its number."""
     return transaction.insert(

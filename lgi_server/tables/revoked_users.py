@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lgi_server.db.transaction import Row, Transaction
+from lgi_server.db.transaction import Row, Transaction, placeholders
 
 _COLUMNS = "user_name, revoked, revoked_by, reason, denied"
 
@@ -18,9 +18,10 @@ class Revocation:
     denied: bool
 
 
-def has(transaction: Transaction, user_name: str) -> bool:
-    """Return whether a user is revoked."""
-    return transaction.row("SELECT 1 FROM revoked_users WHERE user_name = %s", user_name) is not None
+def has(transaction: Transaction, *names: str) -> bool:
+    """Return whether one of these users is revoked."""
+    sql = f"SELECT 1 FROM revoked_users WHERE user_name IN ({placeholders(names)}) LIMIT 1"
+    return transaction.row(sql, *names) is not None
 
 
 def find(transaction: Transaction, user_name: str) -> Revocation | None:

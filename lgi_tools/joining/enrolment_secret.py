@@ -97,7 +97,11 @@ def _check_use(digest: str, secret: EnrolmentSecret, text: str, name: str, now: 
     if not hmac.compare_digest(digest, _digest(text)) or now >= secret.ends:
         raise InvalidTokenError(_UNKNOWN)
     if not secret.matches(name) or not common_name.is_resource_name(name):
-        raise InvalidTokenError(f"the secret is for names like {secret.pattern}, not for {name!r}")
+        raise InvalidTokenError(f"the secret is for names like {secret.pattern}, not for {name[:80]!r}")
+    try:
+        tokens.check(Grant(name, secret.projects, secret.ends))
+    except ValueError as error:
+        raise InvalidTokenError(str(error)) from None
     if name not in secret.names and len(secret.names) >= secret.most:
         raise InvalidTokenError(f"the secret has made {secret.most} certificates, which is all that it may")
 

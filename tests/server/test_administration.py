@@ -339,3 +339,25 @@ def test_a_browser_and_a_resource_are_refused(grid: Grid) -> None:
     assert session.get(f"{grid.url}/api/v1/admin/log").status_code == 403
     assert isinstance(grid.user(), UserCalls)
     assert api.get("/admin/revocations")["revocations"] == []
+
+
+def test_an_administrator_revokes_tokens_of_all(grid: Grid) -> None:
+    """Those of groups too, whose members may have left; the log says so."""
+    api = administrator(grid)
+    token = new_token(grid.user(), group="theor")
+    new_token(grid.user("eve@x", ("a",)))
+    holder = with_token(grid, token)
+
+    first = api.get("/admin/tokens?limit=1")
+    rest = api.get(f"/admin/tokens?limit=1&after={first['next']}")
+    (number,) = [one["token_id"] for one in first["tokens"]]
+    assert (first["tokens"][0]["user"], first["tokens"][0]["group"]) == ("mark@laptop", "theor")
+    assert (rest["tokens"][0]["user"], "next" in rest) == ("eve@x", False)
+    assert "token_text" not in first["tokens"][0]
+    assert holder.ask("GET", "/jobs").status_code == 200
+    change(api, "DELETE", f"/tokens?token_id={number}")
+
+    assert holder.ask("GET", "/jobs").status_code == 401
+    assert denial(api, "DELETE", f"/tokens?token_id={number}")[0] == 400
+    entry = api.get("/admin/log?limit=1")["entries"][0]
+    assert entry["description"] == f"revoke token {number} of mark@laptop, of group theor"

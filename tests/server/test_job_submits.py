@@ -111,3 +111,12 @@ def test_a_job_that_is_being_aborted_keeps_its_files_and_submits_nothing(grid: G
     assert job.list().status_code == 200
     assert refusal(lambda: job.calls.submit(posted)) == 25
     assert len(grid.rows("SELECT job_id FROM job_queue")) == 1
+
+
+def test_a_job_of_a_revoked_user_submits_nothing(grid: Grid, job: JobClaims) -> None:
+    """Else it would go on for ever, for the group of the user; itself it runs to its end."""
+    grid.run("INSERT INTO revoked_users VALUES (%s, 1, 'carl@desk', '', 0)", OWNER)
+    posted = {"application": "hello_world", "target_resources": "any", "state": "queued", "owners": "theor"}
+
+    assert refusal(lambda: job.calls.submit(posted)) == 29
+    assert len(grid.rows("SELECT job_id FROM job_queue")) == 1

@@ -116,6 +116,14 @@ def test_a_name_that_is_not_of_the_pattern_is_refused(office: Office, name: str)
     assert office.registered == []
 
 
+def test_a_name_that_is_too_long_is_refused(office: Office) -> None:
+    """As the common name of a certificate has 64 characters."""
+    status, why = join(office, make(office), f"{'n' * 64}@cluster")
+
+    assert status == 403
+    assert "X.509 allows 64" in why
+
+
 def test_a_name_gets_one_certificate(office: Office) -> None:
     """For its key it is sent again; another key, and one whose certificate was revoked, get none."""
     secret, pem = make(office), request()

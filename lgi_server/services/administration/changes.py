@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lgi_server.db.transaction import Transaction
+from lgi_server.services.access import tokens
 from lgi_server.services.administration import administrators, revocation
 from lgi_server.services.project import (
     administration,
@@ -16,7 +17,7 @@ from lgi_server.services.project import (
 )
 from lgi_server.services.project.recorded_changes import AdministrationError
 from lgi_server.services.project.registration import NewResource
-from lgi_server.tables import administration_log, event_queue
+from lgi_server.tables import administration_log, api_tokens, event_queue
 from lgi_server.tables.administration_log import LogEntry
 
 
@@ -167,6 +168,15 @@ class Changes:
         version = revocation.readmit(self.transaction, user, is_master=self._is_master())
         self._log(f"readmit user {user}", version)
         return version
+
+    def revoke_token(self, token_id: int) -> None:
+        """Revoke a token of whatever user or group: its next use is refused."""
+        found = api_tokens.numbered(self.transaction, token_id)
+        if found is None:
+            raise AdministrationError(f"there is no token {token_id}, nothing was changed")
+        tokens.revoke(self.transaction, found.user_name, [token_id])
+        of_group = f", of group {found.group_name}" if found.group_name else ""
+        self._log(f"revoke token {token_id} of {found.user_name}{of_group}")
 
     def _is_master(self) -> bool:
         try:

@@ -24,6 +24,7 @@ from lgi_server.services.jobs.claiming import check_no_locks
 from lgi_server.services.jobs.submit_request import PreparedJob, SubmitContext, SubmitRequest
 from lgi_server.services.jobs.targets import known_targets
 from lgi_server.services.notifications import requests
+from lgi_server.tables import revoked_users
 from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.submit_rules import SubmitFacts
@@ -73,6 +74,10 @@ def submit_as_job(
     if parent.state == State.ABORTING:
         raise LGIError(ErrorNumber.STATE, f"job {parent.job_id} is being aborted and may submit nothing")
     own = tuple(owner for owner in owners if owner in parent.owners)
+    if revoked_users.has(context.transaction, *parent.owners):
+        raise LGIError(
+            ErrorNumber.OWNERS_REFUSED, message="An administrator has revoked an owner of this job"
+        )
     facts = submission.load_facts(context, own, request)
     state = State.QUEUED.value
 
