@@ -106,7 +106,7 @@ def test_administrators_see_the_rights_on_their_page(grid: Grid) -> None:
     permit(grid, 3, "urgentists")
     grid.resource()
 
-    page = Browser(grid, "root@desk", ("admin",)).get("administration").text
+    page = Browser(grid, "root@desk", ("admin",)).get("administration/rules").text
 
     assert "Groups with urgent jobs" in page
     assert "urgentists" in page
