@@ -1,6 +1,7 @@
 """A project's certificate authority: a directory with its key, its certificate and those it has signed."""
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,6 @@ from lgi_tools.certificates.keys import KeyType
 from lgi_tools.certificates.pkcs12 import Bundle
 from lgi_tools.certificates.profiles import Kind, Validity
 from lgi_tools.certificates.subject import Subject
-from lgi_tools.client import file_lock
 
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
@@ -128,13 +128,19 @@ class Authority:
         """Issue a certificate for a key that was generated elsewhere. Returns its file."""
         hosts, name = subject.hosts, subject.common_name.name
         file, key_file = self._file(name), self._file(name, "key")
-        with file_lock.directory_lock(self.directory):
+        with self._lock():
             if not force:
                 refuse_existing("use --force to replace it", file)
             if key_file.exists() and keys.read_key(key_file).public_key() != key:
                 raise FileExistsError(f"{key_file} exists and is another key: remove it first")
             self._certify(file, key, subject.x509_name, validity, hosts)
         return file
+
+    def _lock(self) -> AbstractContextManager[None]:
+        """Keep other processes out of the directory; loaded by those who change it."""
+        from lgi_tools.client import file_lock
+
+        return file_lock.directory_lock(self.directory)
 
     def renew(self, name: str, validity: Validity, new_key: KeyType | None = None) -> Path:
         """Issue the certificate of an entity again with a new validity, and with a new key on request.
@@ -145,7 +151,7 @@ class Authority:
         from lgi_protocol.x509_builder import PublicKey
 
         file, key_file = self._file(name), self._file(name, "key")
-        with file_lock.directory_lock(self.directory):
+        with self._lock():
             old = read_certificate(file)
             self.check_signed(old, file)
             key = old.public_key()
@@ -162,7 +168,7 @@ class Authority:
 
     def renew_authority(self, validity: Validity) -> Path:
         """Renew the CA's own certificate with the same key and name: signed certificates stay valid."""
-        with file_lock.directory_lock(self.directory):
+        with self._lock():
             self.certificate = profiles.renew_authority(self._key, self.certificate, validity)
             archive.write_certificate(self.ca_file, self.certificate)
             self._write_revocations(revocation_list.read(self.crl_file))
@@ -174,7 +180,7 @@ class Authority:
         Raises FileNotFoundError when there is none, ValueError when all are revoked already.
         """
         file, now = self._file(name), datetime.now(UTC)
-        with file_lock.directory_lock(self.directory):
+        with self._lock():
             listed = revocation_list.read(self.crl_file)
             known = revocation_list.serials(self.crl_file)
             issued = dict.fromkeys(each.serial_number for each in archive.all_versions(file))
@@ -186,7 +192,7 @@ class Authority:
 
     def sign_revocations(self) -> "x509.CertificateRevocationList":
         """Sign the unchanged list of revoked certificates again. Returns the list."""
-        with file_lock.directory_lock(self.directory):
+        with self._lock():
             self._write_revocations(revocation_list.read(self.crl_file))
         return revocation_list.read(self.crl_file)
 
@@ -222,7 +228,7 @@ class Authority:
         hosts, name = subject.hosts, subject.common_name
         file, key_file = self._file(name.name), self._file(name.name, "key")
         pkcs12_file = None if password is None else self._file(name.name, "p12")
-        with file_lock.directory_lock(self.directory):
+        with self._lock():
             if not force:
                 refuse_existing("use --force to replace it", key_file, file, pkcs12_file)
             key = keys.create(key_file, key_type, replace=force)

@@ -9,7 +9,8 @@ from lgi_protocol import gpu_devices, machine_size
 FEWEST_JOBS, QUEUED_JOBS = 20, 100
 # Back-ends whose jobs run on this machine.
 _LOCAL = frozenset({"", "process", "container"})
-_OWNERS = re.compile(r"(<owner_allow> *<any>)[^<]*(</any>)")
+# None for all others is a rule of the application, no limit of the machine.
+_OWNERS = re.compile(r"(<owner_allow> *<any>)(?! *0 *<)[^<]*(</any>)")
 _RUN_DIRECTORY = re.compile(r"^( *)<run_directory>.*\n", re.MULTILINE)
 _JOBS = re.compile(r"(<job_limit>)[^<]*(</job_limit>)")
 

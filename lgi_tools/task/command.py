@@ -23,7 +23,7 @@ from lgi_tools.cli.param_types import unmet_request
 from lgi_tools.cli.request_options import request_options, warn_of_unmet
 from lgi_tools.client import command_line
 from lgi_tools.client.settings import Settings
-from lgi_tools.task import command_results
+from lgi_tools.task import command_publish, command_results
 from lgi_tools.task.command_options import BATCH, HANDS, NAME, faults, folders_of, settled, watched
 
 if TYPE_CHECKING:
@@ -181,6 +181,7 @@ def _say_one(done: "Done") -> int:
 for _one in (command_results.status, command_results.get, command_results.cancel, command_results.prune):
     command.add_command(_one)
 command.add_command(command_results.list_codes)
+command.add_command(command_publish.publish)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -115,6 +115,7 @@ def test_the_wheel_has_all_that_is_no_python(names: set[str]) -> None:
         ("front_ends", "docs/front_ends", "*"),
         ("applications/hello_world", "applications/hello_world", "*"),
         ("applications/command", "applications/command", "*"),
+        ("applications/image_store", "applications/image_store", "*"),
         ("applications/manage", "applications/manage", "*"),
         ("applications/library", "applications/library", "*.sh"),
     ):

@@ -624,6 +624,17 @@ def test_every_shipped_application_is_configured_as_the_daemon_wants_it(tmp_path
     _check_limits(configuration, backend)
 
 
+@pytest.mark.parametrize("name", ["image_store", "manage"])
+def test_an_application_of_named_owners_stays_theirs(name: str) -> None:
+    """The limits of a machine are for owners who have some: none for all others is a rule."""
+    text = (Path(__file__).parents[2] / "applications" / name / "LGI.cfg.example").read_text()
+
+    raised = machine_limits.raised(text, machine_limits.MachineLimits(4, 4000), has_queue=False)
+
+    assert raised.count("<owner_allow> <any> 20 </any>") == 2
+    assert raised.count("<owner_allow> <any> 0 </any>") == 1
+
+
 def _check_limits(configuration: Configuration, backend: str) -> None:
     """The machine bounds plain processes, a batch system its own; an owner may have all of the jobs."""
     limits = machine_limits.of_this_machine()

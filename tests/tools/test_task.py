@@ -1,5 +1,6 @@
 """LGI_task: folders are submitted once each, and what is wrong with one is said."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -289,6 +290,29 @@ def test_the_digests_of_images_are_listed(grid: Grid, task: Run) -> None:
     assert (submitted[0], submitted[2]) == (0, "")
     specifics = grid.rows("SELECT job_specifics FROM job_queue")[0]["job_specifics"]
     assert f"<image> psi4:1.5@sha256:{'1' * 64} </image>" in str(specifics)
+
+
+def test_an_image_is_published_to_the_resources_that_take_images(grid: Grid, task: Run) -> None:
+    """A job for each, with the digest of the file; none for one that has it, and none for a wrong name."""
+    Path("psi4.tar").write_bytes(b"an image")
+    digest = f"sha256:{hashlib.sha256(b'an image').hexdigest()}"
+    missing = task("publish", "psi4:1.6", "psi4.tar")
+    grid.resource("res2@box", "<image_store> takes images </image_store>")
+    known = f"<image_digests> psi4:1.6@{digest} </image_digests>"
+    grid.resource("res3@box", f"<image_store> x </image_store> <command> {known} </command>")
+
+    done = task("publish", "psi4:1.6", "psi4.tar")
+    refused = [task("publish", name, "psi4.tar") for name in ("psi4", "../x:1", f"psi4:1@{digest}")]
+    other = task("publish", "-t", "res1@cluster", "psi4:1.6", "psi4.tar")
+
+    assert (missing[0], "no resource takes images" in missing[2]) == (1, True)
+    (job,) = grid.rows("SELECT job_id, target_resources, job_specifics FROM job_queue")
+    assert done[:2] == (0, f"{job['job_id']} res2@box\n")
+    assert "res3@box has it already" in done[2]
+    assert job["target_resources"] == "res2@box"
+    assert f"<publish> psi4:1.6@{digest} </publish>" in str(job["job_specifics"])
+    assert all(code == 1 and "is not the name of an image" in err for code, _, err in refused)
+    assert (other[0], "res1@cluster takes no images" in other[2]) == (1, True)
 
 
 def test_refusals_are_printed_for_programs_too(grid: Grid, task: Run) -> None:
