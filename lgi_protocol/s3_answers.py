@@ -83,7 +83,8 @@ def _root(text: bytes) -> Any:
 
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        root = etree.fromstring(text, parser)
+        # Blanks before a document keep a connection open while a store works.
+        root = etree.fromstring(text.strip(), parser)
     except etree.XMLSyntaxError as error:
         raise ValueError(f"it is not XML: {error}") from None
     document: Any = root.getroottree().docinfo
@@ -109,4 +110,4 @@ def _object(element: Any) -> S3Object:
     if size is None:
         raise ValueError("an object of a list has no size")
     date = datetime.fromisoformat(_text(element, "LastModified"))
-    return S3Object(_key(element, "Key"), size, int(date.timestamp()) * 10**9)
+    return S3Object(_key(element, "Key"), size, max(0, int(date.timestamp())) * 10**9)

@@ -153,7 +153,8 @@ class S3Bucket:
     def objects(self, prefix: str) -> Iterator[S3Object]:
         """Yield the objects whose keys begin with ``prefix``, in the order of their keys."""
         for page in self._pages({"prefix": prefix}):
-            yield from page.objects
+            # Nothing else is ever removed, whatever a store lists.
+            yield from (one for one in page.objects if one.key.startswith(prefix))
 
     def prefixes(self, prefix: str) -> Iterator[str]:
         """Yield the different parts of keys that begin with ``prefix``, up to the slash after it."""

@@ -8,6 +8,7 @@ complete.
 
 import io
 import logging
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -41,6 +42,8 @@ log = logging.getLogger("lgi.repositories")
 # Requests to the store at once, for one of a caller.
 _AT_ONCE = 8
 _PROPERTY = "x-amz-meta-"
+# What an ETag of ours does not have.
+_TAG = re.compile("[^0-9A-Za-z._-]")
 # What a store copies by one request.
 _LARGEST_COPY = 5 * 2**30
 _UNKNOWN = FileProperties()
@@ -163,7 +166,8 @@ class ObjectRepositories(Repositories):
             return super().details(opened)
         head = reader.head
         properties = _properties(head)
-        return FileDetails(head.tag.strip('"'), properties.modified or head.date, properties)
+        version = _TAG.sub("", head.tag) or f"{head.size:x}-{head.date:x}"
+        return FileDetails(version, properties.modified or head.date, properties)
 
     def put(self, name: str, file: str, arrived: IO[bytes], properties: FileProperties = _UNKNOWN) -> int:
         """Send an incoming file to a repository; return its size in bytes.

@@ -14,8 +14,8 @@ from lgi_protocol.s3_signature import S3Credentials
 from lgi_server.cli.setup.check import store as check_store
 from lgi_server.config.parser import ConfigError, load
 from tests.server.test_many_files import listed, post, statuses
-from tests.server.test_object_store import SUBMIT, objects, submitted
-from tests.server.test_repository import ask
+from tests.server.test_object_store import SUBMIT, names_listed, objects, submitted
+from tests.server.test_repository import ACCESS, ask
 from tests.support import object_grid
 from tests.support.grid import Grid, running
 from tests.support.object_server import Fault, ObjectServer
@@ -133,6 +133,32 @@ def test_a_file_is_not_read_beyond_its_size(grid: Grid, store: ObjectServer) -> 
     got = ask(grid.user(), "GET", f"{url}/x")
 
     assert (got.headers["Content-Length"], got.content) == ("4", b"1234")
+
+
+def test_an_odd_version_of_a_file_is_no_error(grid: Grid, store: ObjectServer) -> None:
+    """Whatever a store has for an ETag, the server's is one."""
+    _job, url = submitted(grid)
+    ask(grid.user(), "PUT", f"{url}/x", b"12345")
+    store.fault = Fault.ODD_TAG
+
+    got = ask(grid.user(), "GET", f"{url}/x")
+
+    assert (got.content, got.headers["ETag"]) == (b"12345", '"Wab"')
+
+
+def test_objects_of_others_in_a_list_are_neither_shown_nor_removed(grid: Grid, store: ObjectServer) -> None:
+    """A list is of one repository, whatever the store says."""
+    job, url = submitted(grid)
+    _other, second = submitted(grid)
+    ask(grid.user(), "PUT", f"{second}/x", b"12345")
+    store.fault = Fault.FOREIGN
+
+    listed_names = names_listed(grid.user(), grid, url)
+    grid.user().delete(job)
+    store.fault = Fault.NONE
+
+    assert listed_names == [ACCESS]
+    assert names_listed(grid.user(), grid, second) == [ACCESS, "x"]
 
 
 @pytest.mark.parametrize("fault", [Fault.ENDLESS, Fault.NO_XML, Fault.DTD])

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lgi_protocol.s3_bucket import S3Bucket
+from lgi_protocol.s3_errors import S3Error
 from lgi_protocol.s3_requests import S3Call, S3Place, S3Requests
 from lgi_protocol.s3_signature import S3Credentials
 from tests.support.grid import Grid
@@ -16,9 +17,13 @@ def requests(url: str, bucket: str = BUCKET) -> S3Requests:
 
 
 def make_bucket(url: str) -> S3Bucket:
-    """Make the bucket of a grid and return it."""
+    """Make the bucket of a grid, unless it is there, and return it."""
     made = requests(url)
-    made.text(S3Call("make a bucket", "PUT"))
+    try:
+        made.text(S3Call("make a bucket", "PUT"))
+    except S3Error as error:
+        if not error.code.startswith("BucketAlready"):
+            raise
     return S3Bucket(made)
 
 

@@ -32,6 +32,8 @@ class Fault(Enum):
     FULL = "HTTP 507 for what is stored"
     SHORT = "objects end early"
     LARGE = "a list says that objects are larger"
+    ODD_TAG = "an ETag has quotes"
+    FOREIGN = "a list has objects of others"
     SMALL = "a head says that objects are smaller"
     ENDLESS = "a list never ends"
     NO_XML = "answers are no XML"
@@ -179,6 +181,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def listing(self, bucket: str) -> bytes:
         begin, most = f"{bucket}/{self.query.get('prefix', '')}", int(self.query["max-keys"])
+        if self.store.fault is Fault.FOREIGN:
+            begin = f"{bucket}/"
         after = self.query.get("continuation-token", "")
         keys = sorted(key for key in self.store.objects if key.startswith(begin) and key > after)
         is_cut = len(keys) > most or self.store.fault is Fault.ENDLESS
@@ -240,7 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
         if found is None:
             self.refuse(404, "NoSuchKey")
             return
-        if self.headers.get("If-Match", found.tag) != found.tag:
+        if self.headers.get("If-Match", found.tag) != found.tag and self.store.fault is not Fault.ODD_TAG:
             self.refuse(412, "PreconditionFailed")
             return
         begin = int(re.sub(r"\D", "", self.headers.get("Range", "0")))
@@ -250,7 +254,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(206 if begin else 200)
         for name, value in found.headers.items():
             self.send_header(name, value)
-        self.send_header("ETag", found.tag)
+        self.send_header("ETag", 'W/"a"b"' if self.store.fault is Fault.ODD_TAG else found.tag)
         self.send_header("Last-Modified", formatdate(found.date, usegmt=True))
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
