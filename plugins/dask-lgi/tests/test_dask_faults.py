@@ -34,8 +34,8 @@ def scratch_space(tmp_path: Path) -> Iterator[None]:
 
 def cluster_of(project: Project, label: str, **more: Any) -> LGICluster:
     """A cluster of small workers."""
-    options = {"scheduler_options": {"dashboard": False}} | more
-    return LGICluster(project=project, cores=1, memory="500 MB", labels={"test": label}, **options)
+    options = {"scheduler_options": {"dashboard": False}, "cores": 1, "memory": "500 MB"} | more
+    return LGICluster(project=project, labels={"test": label}, **options)
 
 
 def jobs(project: Project, label: str) -> list[str]:
@@ -79,6 +79,18 @@ def test_tasks_of_a_deleted_job_run_on_another_worker(user_project: Project) -> 
             (first, _) = user_project.jobs(state="running", labels={"test": "deleted"})
             user_project.delete(first)
             assert sum(client.gather(futures)) == sum(range(20))
+
+
+def test_an_adaptive_cluster_has_as_many_jobs_as_there_is_work(user_project: Project) -> None:
+    """One is made for one task, also if it has two workers, and ended afterwards."""
+    with cluster_of(user_project, "adaptive", cores=2, processes=2) as cluster:
+        cluster.adapt(minimum_jobs=0, maximum_jobs=2, interval="500ms", wait_count=2)
+        with Client(cluster) as client:
+            assert client.submit(sum, [1, 2]).result(60) == 3
+            made = jobs(user_project, "adaptive")
+            wait_for(lambda: not {"queued", "running", "aborting"} & set(jobs(user_project, "adaptive")))
+
+    assert len(made) == 1
 
 
 def test_tasks_go_on_while_the_daemon_is_killed_and_started_again(

@@ -9,6 +9,7 @@ from dask_jobqueue.core import JobQueueCluster
 from distributed.security import Security
 
 from lgi_dask.defaults import set_defaults
+from lgi_dask.whole_jobs import WholeJobs
 from lgi_dask.worker_job import LGIJob
 from lgi_tools import Project
 
@@ -57,6 +58,15 @@ class LGICluster(JobQueueCluster):
             self._files.append(file)
             setattr(sent, f"tls_{'' if key == 'ca_file' else 'worker_'}{key}", name)
         return sent
+
+    @property
+    def workers_of_a_job(self) -> int:
+        """The number of workers in each job."""
+        return int(self._dummy_job.worker_processes)
+
+    def adapt(self, **options: Any) -> Any:
+        """Add and end jobs as there is work, with the arguments of the clusters of dask-jobqueue."""
+        return super().adapt(**({"Adaptive": WholeJobs} | options))
 
     def close(self, timeout: float | None = None) -> Any:
         """End workers, their jobs and the scheduler."""
