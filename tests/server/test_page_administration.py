@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.server.test_tokens import new_token
 from tests.support.grid import Grid
 from tests.support.pages import FROM_OURS, Browser, Page
 
@@ -127,6 +128,22 @@ def test_weights_mail_urgent_rights_and_administrators_are_managed(grid: Grid, r
     assert all("Done: " in page.text for page in (*done, *removed))
     assert all(word in users.text for word in ("2.5", "mark@example.org", "carl@desk"))
     assert "carl@desk" not in root.get("administration/users").text
+
+
+def test_a_token_of_a_user_is_revoked(grid: Grid, root: Browser) -> None:
+    """It is listed without its text, and its next use is refused."""
+    text = new_token(grid.user(), scope="read")
+    (row,) = grid.rows("SELECT token_id FROM api_tokens")
+    listed = root.get("administration/users").text
+
+    done = change(root, "revoke_token", token_id=str(row["token_id"]))
+    again = change(root, "revoke_token", token_id=str(row["token_id"]))
+
+    assert "mark@laptop" in listed
+    assert text not in listed
+    assert "Done: revoke token" in done.text
+    assert grid.rows("SELECT token_id FROM api_tokens") == []
+    assert (again.status, "nothing was changed" in alert(again)) == (400, True)
 
 
 def test_the_newest_change_is_taken_back_once(grid: Grid, root: Browser) -> None:

@@ -143,6 +143,12 @@ ACTIONS: Mapping[str, Action] = {
         "Readmit the user",
         "The calls of the user are answered again; the tokens stay revoked.",
     ),
+    "revoke_token": Action(
+        lambda changes, form: changes.revoke_token(form.number(fields.TOKEN_ID)),
+        "users",
+        "Revoke the token",
+        "Programs that use it are refused from their next call on. It cannot be taken back.",
+    ),
     "undo": Action(
         lambda changes, form: changes.undo(form.number(fields.VERSION)),
         "log",
@@ -153,5 +159,5 @@ ACTIONS: Mapping[str, Action] = {
 # The fields that the forms of actions have.
 FIELDS = (
     *("kind", "rule", "name", "application", "job_limit", "weight", "url", "certificate", "reason"),
-    *("version", "address"),
+    *("version", "address", "token_id"),
 )

@@ -13,7 +13,13 @@ from lgi_server.basic_interface.registry import PageContext, Template
 from lgi_server.services.administration import administrators
 from lgi_server.services.project import administration, share_weights, update_summary, urgent_rights
 from lgi_server.services.project.recorded_changes import AdministrationError
-from lgi_server.tables import active_resources, administration_log, notification_users, revoked_users
+from lgi_server.tables import (
+    active_resources,
+    administration_log,
+    api_tokens,
+    notification_users,
+    revoked_users,
+)
 from lgi_server.tables import administrators as administrator_table
 from lgi_server.tables.active_resources import NO_SERVER
 
@@ -32,7 +38,7 @@ def rules(visit: PageContext) -> Template:
 
 
 def users(visit: PageContext) -> Template:
-    """Return the page of administrators, revoked users, weights and mail addresses."""
+    """Return the page of administrators, revoked users, weights, mail addresses and tokens."""
     transaction = visit.transaction
     weights = [
         (kind, row[f"{kind}_name"], row["weight"])
@@ -44,6 +50,9 @@ def users(visit: PageContext) -> Template:
         "revocations": revoked_users.listed(transaction),
         "weights": weights,
         "mails": notification_users.addresses(transaction),
+        "tokens": api_tokens.everyone(
+            transaction, visit.query.number_or(admin_fields.AFTER, 0), MOST_ROWS + 1
+        ),
     }
     hidden = {f"more_{name}": len(rows[MOST_ROWS:]) for name, rows in lists.items()}
     return _page(visit, "users", {**{name: rows[:MOST_ROWS] for name, rows in lists.items()}, **hidden})
