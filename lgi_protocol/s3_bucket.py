@@ -114,12 +114,7 @@ class S3Bucket:
 
     def head(self, key: str) -> ObjectHead:
         """Return what is known of an object."""
-        answer, _text = self._requests.text(S3Call("look at an object", "HEAD", key))
-        size = whole_number.read(answer.headers.get("Content-Length", ""))
-        if size is None:
-            raise S3Error("look at an object: the store does not tell its size")
-        tag = answer.headers.get("ETag", "")
-        return ObjectHead(size, tag, _date(answer.headers.get("Last-Modified", "")), answer.headers)
+        return head_of(self._requests.text(S3Call("look at an object", "HEAD", key))[0])
 
     def copy(self, source: str, key: str) -> None:
         """Copy an object of the bucket, with its headers, without reading it."""
@@ -203,6 +198,15 @@ def _checked_value(text: bytes, name: str) -> str:
     if not value:
         raise S3Error("begin an upload: the store gives it no number")
     return value
+
+
+def head_of(answer: "BaseHTTPResponse") -> ObjectHead:
+    """Return what the answer to a request of a whole object tells of it. Raises S3Error."""
+    size = whole_number.read(answer.headers.get("Content-Length", ""))
+    if size is None:
+        raise S3Error("look at an object: the store does not tell its size")
+    tag, date = answer.headers.get("ETag", ""), _date(answer.headers.get("Last-Modified", ""))
+    return ObjectHead(size, tag, date, answer.headers)
 
 
 def _date(text: str) -> int:

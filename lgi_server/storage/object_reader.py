@@ -17,14 +17,14 @@ log = logging.getLogger("lgi.repositories")
 
 
 class ObjectReader(io.RawIOBase):
-    """One version of an object; nothing is fetched before it is read. Reading raises OSError.
+    """One version of an object, which is fetched again from where it is read. Reading raises OSError.
 
     A store that has fewer bytes than it has said, or gives them too slowly, is an error. More than it has
     said are not read.
     """
 
-    def __init__(self, bucket: S3Bucket, key: str, head: ObjectHead) -> None:
-        """Read an object whose head is known."""
+    def __init__(self, bucket: S3Bucket, key: str, head: ObjectHead, answer: "BaseHTTPResponse") -> None:
+        """Read an object from ``answer``, the answer to a request of it, with this head."""
         super().__init__()
         self.head = head
         self._bucket = bucket
@@ -32,7 +32,9 @@ class ObjectReader(io.RawIOBase):
         self._at = 0
         self._seconds = 0.0
         self._got = 0
-        self._answer: BaseHTTPResponse | None = None
+        self._answer: BaseHTTPResponse | None = answer
+        # The position in the object of the next byte of the answer.
+        self._answer_at = 0
 
     def readable(self) -> bool:
         """Return True."""
@@ -49,10 +51,7 @@ class ObjectReader(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Set the position; the next read fetches from there."""
         begin = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.head.size}[whence]
-        place = max(0, begin + offset)
-        if place != self._at:
-            self._drop()
-            self._at = place
+        self._at = max(0, begin + offset)
         return self._at
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
@@ -74,9 +73,14 @@ class ObjectReader(io.RawIOBase):
 
     def _fetched(self, size: int) -> bytes:
         try:
+            if self._answer_at != self._at:
+                self._drop()
             if self._answer is None:
                 self._answer = self._bucket.get(self._key, self._at, self.head.tag)
-            return self._answer.read(size, decode_content=False)
+                self._answer_at = self._at
+            data = self._answer.read(size, decode_content=False)
+            self._answer_at += len(data)
+            return data
         except (S3Error, HTTPException, OSError) as error:
             raise self._failed(str(error) or type(error).__name__) from None
         except Exception as error:
@@ -97,7 +101,7 @@ class ObjectReader(io.RawIOBase):
 
     def close(self) -> None:
         """End the connection to the store."""
-        if self._answer is not None and self._at >= self.head.size:
+        if self._answer is not None and self._answer_at >= self.head.size:
             self._answer.release_conn()
             self._answer = None
         self._drop()

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import IO, TypeVar
 
-from lgi_protocol import comma_lists, file_properties
+from lgi_protocol import comma_lists, file_properties, s3_bucket
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import EXECUTABLE, MODIFIED, FileProperties
 from lgi_protocol.s3_bucket import ObjectHead, S3Bucket
@@ -156,8 +156,10 @@ class ObjectRepositories(Repositories):
         """Return a file, opened for reading; NoSuchFileError, LGIError UPLOAD."""
         key = self._key(name, entry_name(file))
         with store_errors.translated(name):
-            head = self._bucket.head(key)
-        return io.BufferedReader(ObjectReader(self._bucket, key, head), 2**16)
+            # One request for head and bytes: another one may find a newer version.
+            answer = self._bucket.get(key)
+            head = s3_bucket.head_of(answer)
+        return io.BufferedReader(ObjectReader(self._bucket, key, head, answer), 2**16)
 
     def details(self, opened: IO[bytes]) -> FileDetails:
         """Return what a caller is told of an opened file."""

@@ -29,6 +29,7 @@ from tests.applications.test_task import (  # noqa: F401 - fixtures and tests
     test_a_folder_runs_in_its_container_and_comes_back,
     test_many_folders_come_back,
 )
+from tests.server.test_repository import test_readers_see_the_old_file_or_the_new_one  # noqa: F401
 from tests.support import object_grid
 from tests.support.grid import Grid, running
 from tests.support.swift import PrivateSwift

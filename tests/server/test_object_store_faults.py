@@ -13,6 +13,7 @@ from lgi_protocol.s3_errors import S3Error
 from lgi_protocol.s3_signature import S3Credentials
 from lgi_server.cli.setup.check import store as check_store
 from lgi_server.config.parser import ConfigError, load
+from lgi_server.storage import stores
 from tests.server.test_many_files import listed, post, statuses
 from tests.server.test_object_store import SUBMIT, names_listed, objects, submitted
 from tests.server.test_repository import ACCESS, ask
@@ -124,15 +125,21 @@ def test_a_file_that_ends_early_is_a_broken_download(grid: Grid, store: ObjectSe
         ask(grid.user(), "GET", f"{url}/x")
 
 
-def test_a_file_is_not_read_beyond_its_size(grid: Grid, store: ObjectServer) -> None:
-    """Where a head says less than there is, so much is sent; where a list says more the quota holds."""
-    _job, url = submitted(grid)
-    ask(grid.user(), "PUT", f"{url}/x", b"12345")
-    store.fault = Fault.SMALL
+def test_a_file_that_is_replaced_while_it_is_read_is_the_old_one_or_an_error(
+    store: ObjectServer, far_grid: Grid, bucket: S3Bucket
+) -> None:
+    """What is fetched again, from another place, is of the same version."""
+    key = f"{object_grid.PREFIX}JOB_{'b' * 32}/x"
+    bucket.put_bytes(key, b"old bytes")
+    opened = stores.served(far_grid.config).open("JOB_" + "b" * 32, "x")
+    bucket.put_bytes(key, b"new bytes")
 
-    got = ask(grid.user(), "GET", f"{url}/x")
+    whole = opened.read()
+    opened.seek(4)
 
-    assert (got.headers["Content-Length"], got.content) == ("4", b"1234")
+    assert whole == b"old bytes"
+    with pytest.raises(OSError, match="does not give the whole file"):
+        opened.detach().read(5)  # type: ignore[attr-defined]
 
 
 def test_an_odd_version_of_a_file_is_no_error(grid: Grid, store: ObjectServer) -> None:
