@@ -19,11 +19,11 @@ class Layer:
 
 @dataclass(frozen=True)
 class LevelChart:
-    """Layers, and the number that the full height stands for, at least 1; ``places`` are begins of spans."""
+    """Layers, and the number that the full height stands for, at least 1; ``offsets`` are begins of spans."""
 
     layers: tuple[Layer, ...]
     most: int
-    places: tuple[float, ...]
+    offsets: tuple[float, ...]
 
 
 def stacked(numbers: Mapping[str, Sequence[int | None]], gap: float = 0.0) -> LevelChart:
