@@ -5,6 +5,6 @@ from psij.descriptor import Descriptor
 
 __PSI_J_EXECUTORS__ = [
     Descriptor(
-        name="lgi", nice_name="LGI", version=Version("0.1.0"), cls="lgi_psij.job_executor.LGIJobExecutor"
+        name="lgi", nice_name="LGI", version=Version("1.41.0"), cls="lgi_psij.job_executor.LGIJobExecutor"
     )
 ]
