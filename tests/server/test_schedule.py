@@ -25,7 +25,7 @@ from tests.support.queues import queued_job
 pytestmark = pytest.mark.slow
 
 NOW = 1_000_000
-DUTIES = 9
+DUTIES = 10
 
 
 def queued(database: Database) -> list[tuple[int, str]]:
