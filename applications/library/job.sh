@@ -21,6 +21,8 @@
 own=${LGI_STATE_DIRECTORY:-$PWD/.LGI_job}
 # EX_TEMPFAIL: the daemon runs the script again and does not count a failure.
 retry=75
+# EX_DATAERR, of LGI_stage: no retry helps.
+never=65
 # The exit code of a job that was not started, as of env and docker for a program that they cannot start.
 not_started=125
 newline='
@@ -211,10 +213,11 @@ stage_out() {
     missing=$(on_one_line "$own/stage.log")
 }
 
-# failed_often CODE: whether LGI_stage has failed too often. Its exit code is 2 for a permanent failure, 1 for an error
-# of the server, $retry while the server does not answer, which is not counted.
+# failed_often CODE: whether LGI_stage has failed too often. Its exit code is $never for a file that can never be here,
+# 2 when the server refuses, 1 for an error of the server, $retry while the server does not answer, which is not counted.
 failed_often() {
     [ "$1" -ne $retry ] || return 1
+    [ "$1" -ne $never ] || return 0
     [ -f "$own/stage_failures" ] || rm -rf "$own/stage_failures"
     echo "$1" >> "$own/stage_failures"
     failures=$(tail -c 4096 "$own/stage_failures" | tr -d '\000')

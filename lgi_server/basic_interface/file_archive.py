@@ -5,13 +5,13 @@ from functools import partial
 from itertools import islice
 from typing import IO
 
+from lgi_protocol import file_names
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.basic_interface.file_tree import path_of
 from lgi_server.basic_interface.job_actions import local_repository
 from lgi_server.basic_interface.registry import AfterCommit, Answer, FileStream, PageContext
 from lgi_server.storage import zip_stream
 from lgi_server.storage.local import Repositories
-from lgi_server.storage.repository import is_reserved
 
 # Files and bytes of one archive.
 MOST_FILES, MOST_BYTES = 10_000, 16 * 2**30
@@ -51,7 +51,7 @@ def _entries(
     for directory, stored in repositories.items():
         taken = set[str]()
         for file in store.content(stored):
-            if not is_reserved(file.name):
+            if not file_names.is_reserved(file.name):
                 path = "/".join(path_of(file.name))
                 # Two names may stand for one path.
                 path = file.name if path in taken else path

@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from functools import partial
 
+from lgi_protocol import file_names
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.basic_interface import filters
 from lgi_server.basic_interface.job import seen
@@ -80,7 +81,7 @@ def picture_kind(begin: bytes) -> str:
 
 def _begin(store: Repositories, stored: str, name: str, most: int) -> tuple[bytes, int]:
     """Return the first bytes of a file, and its size; LGIError NO_JOB."""
-    if repository.is_reserved(name):
+    if file_names.is_reserved(name):
         raise LGIError(ErrorNumber.NO_JOB, message="There is no such file")
     try:
         with store.open(stored, name) as opened:

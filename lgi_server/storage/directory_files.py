@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from lgi_server.storage.repository import STREAMS, is_name, is_reserved, regular_files
+from lgi_protocol import file_names
+from lgi_server.storage.repository import STREAMS, is_name, regular_files
 
 
 def remove(directories: Sequence[Path]) -> None:
@@ -40,7 +41,7 @@ def link_files(source: int, at: int) -> None:
     replaced, so that the two jobs cannot change each other's.
     """
     for one in regular_files(source):
-        if one.name in STREAMS or is_reserved(one.name):
+        if one.name in STREAMS or file_names.is_reserved(one.name):
             continue
         with suppress(FileExistsError):
             link_file(one.name, source, at)

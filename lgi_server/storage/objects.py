@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import IO, TypeVar
 
-from lgi_protocol import comma_lists, file_properties, s3_bucket
+from lgi_protocol import comma_lists, file_names, file_properties, s3_bucket
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import EXECUTABLE, MODIFIED, FileProperties
 from lgi_protocol.s3_bucket import ObjectHead, S3Bucket
@@ -34,8 +34,6 @@ from lgi_server.storage.repository import (
     StoredFile,
     entry_name,
     file_name,
-    is_listable,
-    is_reserved,
 )
 
 log = logging.getLogger("lgi.repositories")
@@ -114,7 +112,9 @@ class ObjectRepositories(Repositories):
         """Copy the files of a repository, but the streams and those that are replaced."""
         omitted = {*STREAMS, *replaced}
         chosen = [
-            one for one in self.content(source) if one.name not in omitted and not is_reserved(one.name)
+            one
+            for one in self.content(source)
+            if one.name not in omitted and not file_names.is_reserved(one.name)
         ]
         for one in chosen:
             if one.size > _LARGEST_COPY:
@@ -146,7 +146,7 @@ class ObjectRepositories(Repositories):
             for one in self._bucket.objects(begin):
                 file = one.key.removeprefix(begin)
                 # Others can only have been stored by somebody with the keys of the store.
-                if file and one.key != file and "/" not in file and is_listable(file):
+                if file and one.key != file and "/" not in file and file_names.is_listable(file):
                     found.append(StoredFile(file, one.size, one.date))
                 if len(found) > MOST_FILES + 1:
                     break

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from lgi_protocol import comma_lists
+from lgi_protocol import comma_lists, file_names
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import FileProperties
 from lgi_server.config.repository_host import RepositoryHost
@@ -191,5 +191,5 @@ def _listed(output: bytes) -> Iterator[StoredFile]:
         name = raw.decode("utf-8", "surrogateescape")
         seconds, _, fraction = date.decode("ascii").partition(".")
         # Other names can only have been created on that host itself.
-        if repository.is_listable(name):
+        if file_names.is_listable(name):
             yield StoredFile(name, int(size), int(seconds) * 10**9 + int(fraction[:9].ljust(9, "0")))

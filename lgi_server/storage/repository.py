@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from lgi_protocol import common_name
+from lgi_protocol import file_names
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import FileProperties
 
@@ -21,7 +21,6 @@ STREAMS = ("joblog.txt", "joberr.txt")
 # How a new file is opened.
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NAME = re.compile(r"JOB_[0-9a-f]{32}\Z")
-_RESERVED = ".LGI_"
 
 
 @dataclass(frozen=True)
@@ -136,37 +135,21 @@ def relative_path(name: str) -> str:
     return f"{name[-3:]}/{name}"
 
 
-def is_listable(name: str) -> bool:
-    """Return whether an answer can have a file's name: of control characters only LF and TAB are allowed.
-
-    XML parsers turn a CR into LF.
-    """
-    return not common_name.has_control(name.replace("\n", "").replace("\t", ""))
-
-
 def entry_name(text: str) -> str:
     """Return ``text`` if it is the name of one entry of a directory; NoSuchFileError otherwise."""
-    if text in {"", ".", ".."} or "/" in text or "\0" in text:
+    if not file_names.is_entry(text):
         raise NoSuchFileError(text)
     return text
 
 
 def file_name(text: str) -> str:
     """Return ``text`` if a file of a repository may have it as its name; LGIError UPLOAD."""
-    # Half of a surrogate pair, which JSON may have, has no bytes.
-    size = len(text.encode("utf-8", "surrogatepass"))
-    is_whole = text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
-    if text in {"", ".", ".."} or "/" in text or not (is_whole and is_listable(text)) or size > 255:
+    if not file_names.is_valid(text):
         raise LGIError(ErrorNumber.UPLOAD, repr(text[:80]), message="This is not a valid file name")
-    if is_reserved(text):
-        why = f"Names that start with {_RESERVED} are reserved for LGI"
+    if file_names.is_reserved(text):
+        why = f"Names that start with {file_names.RESERVED} are reserved for LGI"
         raise LGIError(ErrorNumber.UPLOAD, repr(text[:80]), message=why)
     return text
-
-
-def is_reserved(name: str) -> bool:
-    """Return whether a file is the server's own."""
-    return name.startswith(_RESERVED)
 
 
 def uploaded_name(text: str) -> str:
@@ -224,7 +207,7 @@ def regular_files(at: int) -> Iterator[StoredFile]:
     with os.scandir(at) as entries:
         for entry in entries:
             # Other names can only have been created on the server itself.
-            listable = is_listable(entry.name)
+            listable = file_names.is_listable(entry.name)
             with suppress(FileNotFoundError):
                 status = entry.stat(follow_symlinks=False)
                 if listable and stat.S_ISREG(status.st_mode):

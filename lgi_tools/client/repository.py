@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
-from lgi_protocol import file_properties, xml
+from lgi_protocol import file_names, file_properties, xml
 from lgi_protocol.client import TIMEOUTS, is_https
 from lgi_protocol.reply import leading_number
 from lgi_tools.client.local_path import UnsafePathError, check_name
@@ -18,7 +18,7 @@ from lgi_tools.client.progress import ProgressCallback, no_progress
 from lgi_tools.client.repository_answer import body_text, find, refusal, status_line
 from lgi_tools.client.resumable_download import ResumableDownload
 from lgi_tools.client.timing import DEFAULT, Timing
-from lgi_tools.client.transfer_error import TransferError
+from lgi_tools.client.transfer_error import TargetError, TransferError
 from lgi_tools.client.upload_body import CHUNK, UnreadableError, UploadBody
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class Repository:
     def file_url(self, name: str) -> str:
         """Return the URL of a file, with special characters encoded."""
         path = posixpath.normpath(name)
-        if path.startswith(("/", "..")) or path == ".":
-            raise TransferError(f"{name!r} is not the name of a file in a repository")
+        if not file_names.is_path(path):
+            raise TargetError(f"{name!r} is not the name of a file in a repository")
         return f"{self.url}/{quote(os.fsencode(path), safe='/')}"
 
     def content(self) -> str:
@@ -86,10 +86,10 @@ class Repository:
         try:
             check_name(name)
         except UnsafePathError as error:
-            raise TransferError(str(error)) from None
+            raise TargetError(str(error)) from None
         target = Path(os.path.realpath(target))
         if target.exists() and not target.is_file():
-            raise TransferError(f"{target} is not a regular file")
+            raise TargetError(f"{target} is not a regular file")
         partial = ResumableDownload(target)
         try:
             for pause in self._pauses():

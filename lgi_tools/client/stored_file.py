@@ -9,8 +9,6 @@ from lgi_tools.client.timestamp import parse_time
 
 # Names under which a repository holds the streams of a job, and their names in its state directory.
 STREAMS = {"joblog.txt": "stdout", "joberr.txt": "stderr"}
-# The prefix of the server's own files.
-_RESERVED = ".LGI_"
 
 
 @dataclass(frozen=True)
@@ -40,4 +38,6 @@ def file_name(text: str) -> str:
 
 def visible(files: tuple[StoredFile, ...]) -> tuple[StoredFile, ...]:
     """Return the files of the user, without the server's own."""
-    return tuple(one for one in files if not one.name.startswith(_RESERVED))
+    from lgi_protocol import file_names
+
+    return tuple(one for one in files if not file_names.is_reserved(one.name))

@@ -33,15 +33,16 @@ class PathPattern:
 
     def path(self, job: Job, file: str) -> str:
         """Return the relative path of a file. Raises UnsafePathError for one that leads elsewhere."""
+        from lgi_protocol import file_names
+
         values = {"id": str(job.id), "name": job.name or str(job.id), "application": job.application}
         values = {name: _part(value) for name, value in values.items()} | {"file": file}
         found = _FIELD.sub(lambda field: values[field[1]], self._text)
-        parts = found.split("/")
-        if "\0" in found or any(part in {"", ".", ".."} for part in parts):
+        if not file_names.is_path(found):
             from lgi_tools.client.local_path import UnsafePathError
 
             raise UnsafePathError("its name is not that of a file in a directory")
-        return str(PurePosixPath(*parts))
+        return str(PurePosixPath(found))
 
 
 def _part(value: str) -> str:

@@ -26,9 +26,10 @@ def command(job_directory: str, direction: str) -> int:
 
     Files whose names begin with LGI_ or .LGI_ and symbolic links are not stored, files in directories only
     if the job has patterns that choose them (LGI_run --output). An interrupted run continues where it
-    stopped. The exit code is 0 on success, 1 when a retry may succeed, 2 when a retry cannot succeed, 75 when
-    the server cannot be reached. Files that can never be stored do not change it: they are listed on standard
-    error and in the file not_stored of the directory $LGI_STATE_DIRECTORY.
+    stopped. The exit code is 0 on success, 1 when a retry may succeed, 2 when the server refuses, 65 when a
+    file can never be fetched into this directory, 75 when the server cannot be reached. Files that can never
+    be stored do not change it: they are listed on standard error and in the file not_stored of the directory
+    $LGI_STATE_DIRECTORY.
 
     Example: LGI_stage -j /var/lib/lgi/job7 out
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from lgi_protocol import open_flags
+from lgi_protocol import file_names, open_flags
 from lgi_protocol.job_directory import HASHED, OUTPUT
 from lgi_tools.client.result_patterns import ALL, ResultPatterns
 from lgi_tools.client.stored_file import STREAMS
@@ -44,13 +44,12 @@ class Omitted:
 
 def is_staged(name: str) -> bool:
     """Return whether a name can be that of a user's file."""
-    return name not in {"", ".", ".."} and "/" not in name and not name.startswith(RESERVED)
+    return file_names.is_entry(name) and not name.startswith(RESERVED)
 
 
 def is_staged_path(path: str) -> bool:
     """Return whether a path is that of a user's file, below the directory of its job."""
-    parts = path.split("/")
-    return is_staged(parts[0]) and not {"", ".", ".."} & set(parts) and "\0" not in path
+    return file_names.is_path(path) and not path.startswith(RESERVED)
 
 
 def contents(

@@ -1,7 +1,9 @@
 """Fetch the files of a repository into the directory of its job."""
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from lgi_protocol import xml
 from lgi_tools.cli import terminal
@@ -11,7 +13,7 @@ from lgi_tools.client.stored_file import file_name
 from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.staging.directory import is_staged, is_staged_path
 from lgi_tools.staging.marks import FETCHED, Marks, fingerprint
-from lgi_tools.staging.outcome import RETRY, UNREACHABLE, answers, transfer
+from lgi_tools.staging.outcome import RETRY, UNREACHABLE, answers, transfer, worst
 
 
 def fetch(directory: Path, repository: Repository, *, has_paths: bool = False) -> int:
@@ -28,8 +30,10 @@ def fetch(directory: Path, repository: Repository, *, has_paths: bool = False) -
     listed = {file_name(found.inside): found.inside for found in xml.find_all(content, "file")}
     marks = Marks(directory)
     done = marks.lines(FETCHED)
-    codes = set()
-    places = {name: _place(directory, name, has_paths) for name in filter(is_staged, listed)}
+    codes = {0}
+    names = list(filter(is_staged, listed))
+    paths = _paths(names) if has_paths else {name: name for name in names}
+    places = {name: directory / path for name, path in paths.items()}
     for name, place in places.items():
         there = [xml.value(listed[name], "size"), xml.value(listed[name], "date")]
         if name in done and done[name] == [*_here(place), *there]:
@@ -40,16 +44,30 @@ def fetch(directory: Path, repository: Repository, *, has_paths: bool = False) -
         codes.add(code)
         if code == 0:
             marks.add(FETCHED, [name, *_here(place), *there])
-    if codes - {0}:
-        return RETRY
+    if code := worst(codes):
+        return code
     marks.note({name: _here(place) for name, place in places.items()})
     return 0
 
 
-def _place(directory: Path, name: str, has_paths: bool) -> Path:
-    """Return where a file goes: below the directory of the job, whatever its name says."""
-    path = path_of(name) if has_paths else name
-    return directory / (path if is_staged_path(path) else name)
+def _paths(names: Iterable[str]) -> dict[str, str]:
+    """Return where each file goes, below the directory of the job whatever its name says.
+
+    A file whose path is that of another one, or leads through another one, has its name as path.
+    """
+    paths = {name: path if is_staged_path(path := path_of(name)) else name for name in names}
+    while clashes := _clashes(paths):
+        paths |= {name: name for name in clashes}
+    return paths
+
+
+def _clashes(paths: Mapping[str, str]) -> list[str]:
+    taken = Counter(paths.values())
+    return [
+        name
+        for name, path in paths.items()
+        if path != name and (taken[path] > 1 or any(str(one) in taken for one in PurePosixPath(path).parents))
+    ]
 
 
 def _download(repository: Repository, name: str, place: Path) -> None:

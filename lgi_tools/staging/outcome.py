@@ -1,19 +1,27 @@
 """The consequence of a failed transfer: retry, give up, or continue without the file."""
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import Enum, auto
 from http import HTTPStatus
 
 from lgi_tools.cli import terminal
 from lgi_tools.client.repository import Repository
-from lgi_tools.client.transfer_error import TransferError
+from lgi_tools.client.transfer_error import TargetError, TransferError
 
-# Exit codes. The last one is EX_TEMPFAIL of sysexits.h: the server does not answer at all.
-RETRY, PERMANENT, UNREACHABLE = 1, 2, 75
-# Errors of a local file that may be temporary; any other one is permanent.
+# Exit codes: a retry may help; the server refuses; a file can never be here (EX_DATAERR of sysexits.h); the
+# server does not answer at all (EX_TEMPFAIL).
+RETRY, PERMANENT, NEVER, UNREACHABLE = 1, 2, 65, 75
+# Errors of a local file that may be temporary; any other one of a file to store is permanent.
 _PASSING = frozenset(
     {errno.EAGAIN, errno.EINTR, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT}
+)
+# Errors of a file to write that are permanent: its name, its size, or what is in its place.
+_NOT_HERE = frozenset(
+    {
+        *(errno.EEXIST, errno.EFBIG, errno.EILSEQ, errno.EINVAL, errno.EISDIR, errno.ELOOP),
+        *(errno.ENAMETOOLONG, errno.ENOTDIR),
+    }
 )
 # With these statuses a server refuses the file, not its sender.
 _OF_THE_FILE = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
@@ -42,11 +50,18 @@ def transfer(name: str, act: Callable[[], None]) -> int:
         act()
     except TransferError as failure:
         terminal.warn("LGI_stage", f"{name}: {failure}")
+        if isinstance(failure, TargetError):
+            return NEVER
         return RETRY if failure.may_pass else PERMANENT
     except OSError as error:
         terminal.warn("LGI_stage", f"{name}: {error.strerror}")
-        return RETRY
+        return NEVER if error.errno in _NOT_HERE else RETRY
     return 0
+
+
+def worst(codes: Collection[int]) -> int:
+    """Return the exit code of several transfers; the server is asked again while one of them may help."""
+    return next(code for code in (NEVER, RETRY, PERMANENT, 0) if code in codes)
 
 
 def answers(repository: Repository) -> bool:

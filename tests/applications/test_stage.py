@@ -200,7 +200,7 @@ def test_a_fetch_goes_on_where_it_was_cut(
     second = subprocess.run(words).returncode
 
     after = {path.name: path.stat().st_ino for path in fetched.directory.iterdir()}
-    assert (first, second) == (1, 0)
+    assert (first, second) == (65, 0)
     assert before["a"] == after["a"]
     assert [(fetched.directory / name).read_text() for name in "abcd"] == ["a", "b", "c", "d"]
     assert sorted(json.loads((state / "staged").read_text())) == ["a", "b", "c", "d"]
@@ -263,6 +263,30 @@ def test_a_job_whose_files_cannot_be_fetched_does_not_run(place: Path) -> None:
         "LGI_stage: data: its disk is full" in lost.output()
     )
     assert not (lost.directory / "ran").exists()
+
+
+def test_a_job_whose_files_can_never_be_fetched_ends_at_once(place: Path) -> None:
+    """It holds no slot for tries that cannot succeed; its end says why."""
+    lost = Bench(place, SETTINGS, b"touch ran")
+    troubled(lost, 65)
+
+    code = lost.ask("job_prologue")
+
+    assert (code, lost.state()) == (0, "finished")
+    assert lost.mark("end").startswith("exit_code=125\nreason=not started: the files of the repository")
+    assert "LGI_stage: data: its disk is full" in lost.mark("end")
+
+
+def test_a_file_with_dots_before_its_name_keeps_no_job_waiting(
+    grid: Grid, user: UserCalls, place: Path
+) -> None:
+    """What the server accepts is fetched; once such a job has held a slot for ever."""
+    files = {"..z.txt": b"1", "..%2f..%2fa.txt": b"2", "..hid.txt": b"3"}
+
+    done = job(grid, user, place, files, b"cat ..z.txt ..%2f..%2fa.txt ..hid.txt; echo 4 > ..new")
+
+    assert done.finish() == "123\n[LGI: exit code 0]\n"
+    assert repository(done, grid)["..new"] == b"4\n"
 
 
 def test_results_that_cannot_be_stored_are_tried_again_and_then_named(

@@ -257,6 +257,23 @@ def test_every_character_of_a_name_arrives(run: Run, server: CannedServer, url: 
     assert code == 0
 
 
+@pytest.mark.parametrize("name", ["..z", "...", "..%2f..%2fz"])
+def test_dots_at_the_begin_of_a_name_leave_no_repository(
+    run: Run, server: CannedServer, url: str, name: str
+) -> None:
+    """A server takes such a name as any other one; so do all programs."""
+    path = f"{PLACE}/{name.replace('%', '%25')}"
+    server.will_answer("PUT", path, done(200, "stored"))
+    server.will_answer("GET", path, Answer(b"data"))
+    server.will_answer("DELETE", path, done(200, "deleted"))
+    Path(name).write_text("x")
+
+    codes = [run(main, action, url, name)[0] for action in ("upload", "download", "delete")]
+
+    assert codes == [0, 0, 0]
+    assert Path(name).read_text() == "data"
+
+
 @pytest.mark.parametrize(
     ("action", "name"),
     [("delete", ".."), ("delete", "../other"), ("delete", "/etc"), ("download", ".."), ("download", "sub/")],
