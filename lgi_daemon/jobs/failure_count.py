@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-# Exit status of sysexits by which a script says "later".
-EX_TEMPFAIL = 75
+# Exit statuses of sysexits by which a script says "later", and that no retry helps.
+EX_TEMPFAIL, EX_DATAERR = 75, 65
 
 
 @dataclass

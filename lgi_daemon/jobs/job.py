@@ -53,6 +53,8 @@ class LocalJob:
         self.unapplied_answer: job_description.JobDescription | ServerError | None = None
         # No process of it was left, and no script was started since; and its LGI_* files were right then.
         self.is_quiet = self.is_intact = False
+        # The last line that a failed prologue or epilogue has left in its log; empty for none.
+        self.stage_message = ""
         # The remark for the user about the end of the job.
         self.remark = ""
         # The last poll of its server failed.

@@ -5,7 +5,7 @@ import logging
 from lgi_daemon.execution.scripts import NoAnswerError
 from lgi_daemon.jobs import completion, library, library_settings
 from lgi_daemon.jobs.action_scripts import run_script
-from lgi_daemon.jobs.failure_count import EX_TEMPFAIL
+from lgi_daemon.jobs.failure_count import EX_DATAERR, EX_TEMPFAIL
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.lifecycle import Action
 from lgi_protocol.states import State
@@ -13,7 +13,7 @@ from lgi_protocol.states import State
 log = logging.getLogger(__name__)
 
 # A job whose prologue fails this often is aborted. One that exits with EX_TEMPFAIL, or fails while the server
-# is unreachable, does not count.
+# is unreachable, does not count; one that exits with EX_DATAERR is the last.
 MAX_PROLOGUES = 8
 
 
@@ -34,7 +34,8 @@ def prologue(job: LocalJob) -> bool:
             raise
         return False
     if status != 0:
-        _is_last(job, f"exit status {status}", status == EX_TEMPFAIL)
+        said = f": {job.stage_message}" if job.stage_message else ""
+        _is_last(job, f"exit status {status}{said}", status)
     return status == 0
 
 
@@ -45,16 +46,17 @@ def _fetches_nothing(job: LocalJob) -> bool:
     return library_settings.is_settings(job.run.script(record, "job_prologue_script").read_bytes())
 
 
-def _is_last(job: LocalJob, failure: str, is_temporary: bool = False) -> bool:
+def _is_last(job: LocalJob, failure: str, status: int | None = None) -> bool:
     """Return whether a failed prologue was the last: then the end of the job is in its record."""
     job.schedule.start_failed()
-    job.prologue_failures.add(is_temporary)
+    job.prologue_failures.add(status == EX_TEMPFAIL)
     failed = job.prologue_failures.number
     job.save_or_keep(failed_prologues=failed)
-    if failed < MAX_PROLOGUES:
+    if failed < MAX_PROLOGUES and status != EX_DATAERR:
         return False
     attempts = max(failed, job.schedule.start_failures)
-    log.critical("%s: job_prologue_script failed %d times; giving up: %s", job.title, attempts, failure)
-    job.add_remark(f"job_prologue_script failed {attempts} times, the job was not started: {failure}")
+    times = "once" if attempts == 1 else f"{attempts} times"
+    log.critical("%s: job_prologue_script failed %s; giving up: %s", job.title, times, failure)
+    job.add_remark(f"job_prologue_script failed {times}, the job was not started: {failure}")
     completion.save_end(job, State.ABORTED)
     return True

@@ -1,9 +1,11 @@
 """A prologue that fails again and again: its job does not stay "running" for ever without a word."""
 
+import logging
+
 import pytest
 
 from lgi_daemon.execution.scripts import ScriptTimeouts
-from lgi_daemon.jobs.failure_count import EX_TEMPFAIL
+from lgi_daemon.jobs.failure_count import EX_DATAERR, EX_TEMPFAIL
 from lgi_daemon.jobs.prologue import MAX_PROLOGUES
 from lgi_daemon.jobs.schedule import LONGEST_RETRY_DELAY
 from lgi_daemon.loop.daemon import Daemon
@@ -84,6 +86,44 @@ def test_a_job_whose_prologue_must_wait_is_not_given_up(workshop: Workshop, says
     assert workshop.acts().count("prologue") > 2 * MAX_PROLOGUES
     assert workshop.server.jobs["1"].state == "running"
     assert len(daemon.jobs) == 1
+
+
+def test_a_job_whose_prologue_can_never_succeed_ends_at_once(workshop: Workshop) -> None:
+    """Its script says so, and why: the slot is free for others, and the user knows."""
+    said = 'printf "first\\ndata: not here\\n" > "$LGI_STATE_DIRECTORY/stage.log"'
+    daemon = claimed(workshop, f"{said}; exit {EX_DATAERR}")
+
+    for _ in range(8):
+        workshop.tick(daemon, 1.0)
+
+    job = workshop.server.jobs["1"]
+    reason = "job_prologue_script failed once, the job was not started: exit status 65: data: not here"
+    assert (job.state, job.end.reason) == ("aborted", reason)
+    assert workshop.acts().count("prologue") == 1
+    assert len(daemon.jobs) == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("echo data: busy > $log", ": data: busy"),
+        ("printf 'a\\n\\033[2Jb\\n\\n' > $log", ": [2Jb"),
+        ("echo old > $log; touch -d @0 $log", ""),
+        ("ln -s /etc/passwd $log", ""),
+        ("mkdir $log", ""),
+        ("head -c 9000 /dev/zero | tr '\\0' x > $log", ": " + "x" * 160),
+    ],
+)
+def test_the_log_of_a_daemon_says_why_a_job_waits(
+    workshop: Workshop, caplog: pytest.LogCaptureFixture, line: str, said: str
+) -> None:
+    """The last line that its script has left; never another file, and nothing of an older run."""
+    caplog.set_level(logging.WARNING, "lgi_daemon")
+
+    claimed(workshop, f'log="$LGI_STATE_DIRECTORY/stage.log"; {line}; exit {EX_TEMPFAIL}')
+
+    (message,) = (one.message for one in caplog.records if "job_prologue_script failed" in one.message)
+    assert message.endswith(f": job_prologue_script failed with exit status 75{said}")
 
 
 @pytest.mark.slow
