@@ -78,11 +78,19 @@ def poll_list(server: Runtime, project: str) -> Response:
         frozenset(cursor for cursor in cursors if cursor is not None),
     )
     try:
+        _check_user(server, user)
         has_changed = _wait(server, user, subscription)
         dispatch.authenticate_user(server, request.environ)
     except LGIError as refused:
         return responses.plain(responses.status_of(refused), refused.message)
     return responses.plain(CHANGED if has_changed else UNCHANGED, "")
+
+
+def _check_user(server: Runtime, user: PageUser) -> None:
+    """Raise LGIError CERTIFICATE for a revoked user."""
+    check = partial(principals.check_user, name=user.user.name)
+    with admit(server, user.who):
+        server.projects[user.project].database.run(check, write=False)
 
 
 def _wait(server: Runtime, user: PageUser, subscription: KnownJobState | ListSubscription) -> bool:

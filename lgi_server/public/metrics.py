@@ -2,6 +2,7 @@
 
 import ipaddress
 import time
+from functools import partial
 
 from flask import Flask, Response, request
 from prometheus_client.openmetrics import exposition
@@ -12,6 +13,7 @@ from lgi_server.auth import client_certificate
 from lgi_server.auth.client_certificate import ClientCertificate
 from lgi_server.background.database_gauges import DatabaseGauges
 from lgi_server.runtime import Runtime
+from lgi_server.services.access import principals
 
 ENDPOINT = "metrics"
 
@@ -38,7 +40,7 @@ def register(app: Flask, server: Runtime) -> None:
 
 
 def check(who: ClientCertificate, server: Runtime) -> None:
-    """Raise LGIError CERTIFICATE unless the caller is an administrator or this server itself.
+    """Raise LGIError CERTIFICATE unless the caller is an administrator, not revoked, or this server itself.
 
     The numbers are of all projects of the server, so the certificate must be valid for each of them.
     """
@@ -47,6 +49,21 @@ def check(who: ClientCertificate, server: Runtime) -> None:
     is_us = who.name.name in {project.server_name for project in projects.values()}
     if not (is_admin or is_us) or not all(map(who.name.allows_project, projects)):
         raise LGIError(ErrorNumber.CERTIFICATE, "the metrics are for administrators of all projects")
+    if not is_us:
+        _check_user(who.name.name, server)
+
+
+def _check_user(name: str, server: Runtime) -> None:
+    """Raise LGIError CERTIFICATE for a user who is revoked in one of the projects.
+
+    A database that cannot be reached says nothing: the metrics are needed most then.
+    """
+    for database in server.databases.values():
+        try:
+            database.run(partial(principals.check_user, name=name), write=False)
+        except LGIError as refused:
+            if refused.number == ErrorNumber.CERTIFICATE:
+                raise
 
 
 def _is_local(server: Runtime) -> bool:

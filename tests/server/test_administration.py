@@ -249,6 +249,19 @@ def test_a_page_of_a_revoked_user_says_so(grid: Grid) -> None:
     assert "An administrator has revoked the user mark@laptop" in page.text
 
 
+def test_a_revoked_administrator_sees_no_metrics_and_no_news(grid: Grid) -> None:
+    """Neither is a call or a page, and each asks for the revocation itself."""
+    api, other = administrator(grid), certified(grid, "dora@desk")
+    news = f"{grid.url}/basic_interface/{grid.project}/news/jobs?whose=all&since=1"
+    before = other.session.get(f"{grid.url}/metrics").status_code
+    change(api, "POST", "/revocations", {"name": "dora@desk"}, 201)
+
+    assert before == 200
+    assert other.session.get(f"{grid.url}/metrics").status_code == 403
+    assert "An administrator has revoked the user dora@desk" in other.session.get(news).text
+    assert api.session.get(f"{grid.url}/metrics").status_code == 200
+
+
 def test_the_last_administrator_stays(grid: Grid) -> None:
     """Neither removed nor revoked, by HTTP or by ManageDB."""
     api = administrator(grid)

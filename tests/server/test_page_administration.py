@@ -207,6 +207,9 @@ def test_pages_of_administrators_are_read_by_the_group(grid: Grid, root: Browser
         assert root.get(path).status == unlisted.get(path).status == 200
         refused = user.get(path)
         assert (refused.status, "eve@desk" in refused.text) == (403, False)
+    # Nothing is looked for before the caller is known.
+    queries = [f"{name}={'1' * 300}" for name in ("users?after", "log?before", "rules?named")]
+    assert [user.get(f"administration/{query}").status for query in queries] == [403] * 3
     page = unlisted.get("administration/rules")
     assert page.tree.xpath("//form[contains(@action, 'administration/change')]") == []
     assert "ManageDB add users admin --name carl@desk" in page.text

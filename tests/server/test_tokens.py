@@ -280,6 +280,16 @@ def test_a_token_of_a_group_reads_what_the_group_may_read(grid: Grid) -> None:
     assert maker.state(shared) == "queued"
 
 
+def test_a_token_of_a_group_ends_with_the_revocation_of_its_maker(grid: Grid) -> None:
+    """Also one that was made at the same moment, and so was not there to be removed."""
+    session = bearer(grid, new_token(grid.user(), group="theor")).client.session
+    before = session.get(f"{grid.url}/api/v1/jobs").status_code
+    grid.run("INSERT INTO revoked_users VALUES ('mark@laptop', 1, 'carl@desk', '', 0)")
+
+    assert before == 200
+    assert session.get(f"{grid.url}/api/v1/jobs").status_code == 401
+
+
 def test_a_token_of_a_group_is_made_by_its_members_to_read(grid: Grid) -> None:
     """None for another group, for all groups, for that of the administrators, or with another scope."""
     admin = grid.user("carl@desk", ("theor", "admin"))

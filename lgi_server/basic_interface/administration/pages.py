@@ -31,6 +31,7 @@ _CHANGED = Field("changed", SHORT, E.STATE_TOO_BIG, E.STATE)
 
 def rules(visit: PageContext) -> Template:
     """Return the page of the rules for submits and the rights to urgent jobs, or the rules of a name."""
+    visit.check_administrator()
     named = visit.query.line(_NAMED)
     urgent = urgent_rights.listed(visit.transaction)
     tables = rule_tables.tables(visit, named)
@@ -39,6 +40,7 @@ def rules(visit: PageContext) -> Template:
 
 def users(visit: PageContext) -> Template:
     """Return the page of administrators, revoked users, weights, mail addresses and tokens."""
+    visit.check_administrator()
     transaction = visit.transaction
     weights = [
         (kind, row[f"{kind}_name"], row["weight"])
@@ -60,6 +62,7 @@ def users(visit: PageContext) -> Template:
 
 def registered_resources(visit: PageContext) -> Template:
     """Return the page of the resources and project servers, to register, drain and remove them."""
+    visit.check_administrator()
     everyone = active_resources.everyone(visit.transaction)
     everyone.sort(key=lambda one: (one.project_server == NO_SERVER, one.resource_name))
     values = {"resources": everyone[:MOST_ROWS], "more": len(everyone[MOST_ROWS:])}
@@ -68,6 +71,7 @@ def registered_resources(visit: PageContext) -> Template:
 
 def log(visit: PageContext) -> Template:
     """Return a page of the log of changes, the newest first, and the change that can be taken back."""
+    visit.check_administrator()
     before = visit.query.number_or(admin_fields.BEFORE, 0)
     found = administration_log.before(visit.transaction, before, MOST_ENTRIES + 1)
     values = {
@@ -96,7 +100,6 @@ def with_refusal(visit: PageContext, page: str, refused: LGIError, typed: Mappin
 
 
 def _page(visit: PageContext, page: str, values: Mapping[str, Any]) -> Template:
-    visit.check_administrator()
     who = visit.visitor
     may_change = administrators.is_administrator(visit.transaction, who.who, who.server.config.admin_group)
     common = {"page": page, "may_change": may_change, "refused": None, "typed": {}, "done": None}

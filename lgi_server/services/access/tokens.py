@@ -11,6 +11,7 @@ from lgi_server.auth import api_token, client_certificate
 from lgi_server.auth.api_token import Scope, TokenIdentity
 from lgi_server.auth.client_certificate import ClientCertificate
 from lgi_server.db.transaction import Transaction
+from lgi_server.services.access import principals
 from lgi_server.tables import active_resources, api_tokens
 from lgi_server.tables.api_tokens import TokenRow
 
@@ -81,7 +82,8 @@ def find(
 ) -> tuple[TokenRow, TokenIdentity, bool] | None:
     """Return a token, its holder, and whether it was used from an address before; None for an unknown one.
 
-    Raises LGIError CERTIFICATE when the certificate that made it cannot be read.
+    Raises LGIError CERTIFICATE when the certificate that made it cannot be read, or for the token of a group
+    whose maker is revoked.
     """
     stored = api_tokens.find(transaction, api_token.digest(text), address)
     if stored is None or not hmac.compare_digest(stored[0].token_hash, api_token.digest(text)):
@@ -91,6 +93,8 @@ def find(
     try:
         scopes = [Scope(scope) for scope in row.scopes]
         if row.group_name:
+            # Its holder has the name of the group, which no revocation of its maker stops.
+            principals.check_user(transaction, row.user_name)
             who = api_token.group_identity(der, project, row.token_id, row.group_name)
         else:
             who = api_token.identity(der, project, row.token_id, scopes, admin_group)
