@@ -262,6 +262,18 @@ def test_a_revoked_administrator_sees_no_metrics_and_no_news(grid: Grid) -> None
     assert api.session.get(f"{grid.url}/metrics").status_code == 200
 
 
+def test_a_key_beside_a_certificate_is_not_stored(grid: Grid) -> None:
+    """Files may have both; what is registered is sent to other servers."""
+    api, issued = administrator(grid), grid.people.resource("res1@cluster")
+    both = issued.key.read_text() + issued.certificate.read_text()
+    new = {"name": "res1@cluster", "url": "res1@cluster", "certificate": both}
+
+    change(api, "POST", "/resources", new, 201)
+
+    stored = grid.rows("SELECT client_certificate FROM active_resources WHERE resource_name = 'res1@cluster'")
+    assert stored == [{"client_certificate": issued.certificate.read_text()}]
+
+
 def test_the_last_administrator_stays(grid: Grid) -> None:
     """Neither removed nor revoked, by HTTP or by ManageDB."""
     api = administrator(grid)

@@ -1,5 +1,6 @@
 """Registration of resources and project servers."""
 
+import ssl
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists, common_name
@@ -55,7 +56,8 @@ def add_resource(transaction: Transaction, new: NewResource, servers: str) -> in
         if kept == (der, new.url, new.project_server):
             return updates.newest(transaction)
         raise AdministrationError(f"{name} is registered already: delete it first")
-    pem = new.certificate.strip() + "\n"
+    # Whatever else is in the file, as a private key, is neither stored nor sent to other servers.
+    pem = ssl.DER_cert_to_PEM_cert(der)
     change = active_resources.add(name, recorded_changes.check_line(new.url), pem, new.project_server)
     # A project needs its master: its registration cannot be undone.
     undo = [] if new.project_server == MASTER else [active_resources.remove(name)]
