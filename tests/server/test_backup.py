@@ -229,13 +229,18 @@ def test_a_backup_names_the_parts_it_has_not(lone_grid: Grid) -> None:
 
 
 def test_tokens_and_the_key_of_the_authority_are_restored(lone_grid: Grid) -> None:
-    """A token that was given out before is still good, and only the owner may read the key."""
+    """A token that was given out before is still good, and only the owner may read the key.
+
+    The enrolment secret is not restored: it may have been ended since, because it was stolen.
+    """
     authority = lone_grid.people.authority.directory
+    program = [BIN / "LGI_certificates", "--directory", authority]
     given = subprocess.run(
-        [BIN / "LGI_certificates", "--directory", authority, "token", "new@cluster", "--project=LGI"],
-        capture_output=True,
-        text=True,
+        [*program, "token", "new@cluster", "--project=LGI"], capture_output=True, text=True
     )
+    subprocess.run([*program, "secret", "--names=*@cluster", "--project=LGI"], check=True)
+    secret = Path(authority, "enrolment_secret.json")
+    had_secret = secret.exists()
     tokens = sorted(path.name for path in (authority / "tokens").iterdir())
     file = backups.backup(lone_grid)
     backups.lose(lone_grid)
@@ -245,6 +250,7 @@ def test_tokens_and_the_key_of_the_authority_are_restored(lone_grid: Grid) -> No
     restored = lone_grid.config.ca_certificate.parent
     assert given.returncode == 0, given.stderr
     assert tokens
+    assert (had_secret, (restored / secret.name).exists()) == (True, False)
     assert sorted(path.name for path in (restored / "tokens").iterdir()) == tokens
     assert (restored / "ca.key").read_bytes() == (authority / "ca.key").read_bytes()
     assert (restored / "ca.key").stat().st_mode & 0o777 == 0o600

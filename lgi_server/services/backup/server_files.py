@@ -16,6 +16,8 @@ from lgi_server.services.backup.names import SERVER
 AUTHORITY_KEY = "ca.key"
 # In the directory of an authority: tokens that were given out, and replaced certificates.
 _SUBDIRECTORIES = ("tokens", "former")
+# There too: an enrolment secret, which a restored backup would make good again after its end.
+_ENROLMENT = "enrolment_secret.json"
 _CERTIFICATES = f"{SERVER}/certificates"
 
 
@@ -47,11 +49,11 @@ def collect(config: Config) -> ServerFiles:
 
 
 def _authority_files(authority: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the files of an authority: its key, what it has issued, and its tokens."""
+    """Yield the files of an authority: key, what it has issued, tokens of one resource or user."""
     for directory in (authority, *(authority / name for name in _SUBDIRECTORIES)):
         if directory.is_dir() and not directory.is_symlink():
             for path in sorted(directory.iterdir()):
-                if path.is_file() and not path.is_symlink():
+                if path.is_file() and not path.is_symlink() and path.name != _ENROLMENT:
                     yield f"{_CERTIFICATES}/{path.relative_to(authority)}", path
 
 
