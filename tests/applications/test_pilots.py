@@ -114,11 +114,15 @@ def test_a_pilot_that_the_batch_system_kills_loses_no_job(grid: Grid, pilots: Pi
     pilots.slurm.call("scancel", "--full", "--signal=KILL", pilot["batch_id"])
     wait_for(lambda: pilots.slurm.call("squeue", "-h", "-t", "R,PD,CG", "-o", "%i").split() == [])
     lost = user.state(job_id)
-    grid.run("UPDATE job_queue SET daemon_pulse = 1")
-    reaper.requeue_lost_jobs(grid.database, grid.config.scheduler, int(time.time()))
 
-    queued = user.state(job_id)
+    def is_queued() -> bool:
+        # Again when the last heartbeat, which is stored up to a second later, came after it.
+        grid.run("UPDATE job_queue SET daemon_pulse = 1")
+        reaper.requeue_lost_jobs(grid.database, grid.config.scheduler, int(time.time()))
+        return user.state(job_id) == "queued"
+
+    wait_for(is_queued)
     wait_for(lambda: pilots.update_without_pause()["submitted"] == 1)
     wait_for(lambda: user.state(job_id) == "running")
 
-    assert (lost, queued) == ("running", "queued")
+    assert lost == "running"

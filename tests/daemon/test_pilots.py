@@ -76,7 +76,7 @@ class Site:
         )
 
     def update(self, jobs: int = 0, after: float = 0.0) -> Status:
-        """Make an update while so many jobs wait."""
+        """Make an update while this number of jobs waits."""
         self.server.jobs = jobs
         self.now += after
         return self.manager.update()
@@ -225,9 +225,10 @@ def test_a_submit_that_hangs_is_ended_and_its_pilot_waited_for(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody knows whether it was accepted: it counts as waiting until it cannot appear any more."""
-    monkeypatch.setattr(pilot_queue, "SUBMIT_SECONDS", 0.2)
     site.batch.submits("hang")
-    hung = site.update(8)
+    with monkeypatch.context() as patched:
+        patched.setattr(pilot_queue, "SUBMIT_SECONDS", 0.2)
+        hung = site.update(8)
     site.batch.submits("well")
     kept = site.update(8, 100)
     site.update(8, 100)

@@ -17,8 +17,14 @@ Look = Callable[..., dict[str, HealthCheck]]
 
 
 @pytest.fixture
-def look(grid: Grid) -> Look:
-    """Returns the checks of a server by their subjects, at a time so many seconds from now."""
+def look(grid: Grid, monkeypatch: pytest.MonkeyPatch) -> Look:
+    """Returns the checks of a server by their subjects, at a time that is this number of seconds from now.
+
+    The load and the disk of this machine, and the servers of other tests, are left out.
+    """
+    monkeypatch.setattr(health, "SLOW", 60.0)
+    monkeypatch.setattr(health, "FEW", 0.0)
+    grid.run("DELETE FROM server_heartbeats")
 
     def checks(ahead: int = 0) -> dict[str, HealthCheck]:
         revocation = Revocation(None, grid.config.ca_certificate)
