@@ -5,7 +5,7 @@ INSTALLED := .venv/installed
 # Number of test files that run in parallel: cores + 1, since tests mostly wait. TEST_PROCESSES=0: no parallelism.
 TEST_PROCESSES ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
 
-.PHONY: help man demo test test-fast test-backends test-cluster test-s3 test-plugins test-clients test-firefox check bench bench-job bench-latency bench-commands bench-peers soak torture screenshots \
+.PHONY: help man demo test test-fast test-backends test-cluster test-s3 test-codes test-plugins test-clients test-firefox check bench bench-job bench-latency bench-commands bench-peers soak torture screenshots \
 	lock sbom wheel rpm deb packages test-packages test-vm clean
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make test-plugins   test the plugins for workflow engines, with the engines (PLUGINS=nextflow-lgi)"
 	@echo "make test-clients   generate a client in TypeScript from the OpenAPI document, and use it"
 	@echo "make test-s3        test repositories in an object store, OpenStack Swift"
+	@echo "make test-codes     build container images of GROMACS and NWChem, and run a job in each; run it as root"
 	@echo "make test-firefox   use the web interface with Debian's Firefox"
 	@echo "make check          run the linters, the type checker and the import contracts; look for known vulnerabilities"
 	@echo "make bench          run the benchmarks; results are ratios within one run"
@@ -72,6 +73,11 @@ test-clients: $(INSTALLED)
 test-s3: $(INSTALLED)
 	@sh make/needs.sh s3
 	@$(PY) -m pytest tests/object_store
+
+# Packages of Debian are fetched, some hundred MB.
+test-codes: $(INSTALLED)
+	@sh make/needs.sh codes
+	@$(PY) -m pytest tests/codes
 
 test-firefox: $(INSTALLED)
 	@sh make/needs.sh firefox

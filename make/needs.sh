@@ -43,6 +43,8 @@ programs="mariadbd mariadb-install-db curl openssl ps sshd ssh ssh-keygen \
 [ "${1:-}" != packages ] || programs="$programs debootstrap unshare ip rpmbuild lintian rpmlint"
 # "vm": what only `make test-vm` needs.
 [ "${1:-}" != vm ] || programs="$programs debootstrap unshare ip mke2fs qemu-system-x86_64 setpriv"
+# "codes": what only `make test-codes` needs.
+[ "${1:-}" != codes ] || programs="$programs mmdebstrap"
 # "clients": what only `make test-clients` needs.
 [ "${1:-}" != clients ] || programs="$programs node npm"
 # "firefox": what only `make test-firefox` needs.

@@ -7,6 +7,7 @@ answer.
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, ServerError
@@ -18,7 +19,7 @@ from lgi_tools.client.repository import Repository
 from lgi_tools.client.settings import Settings
 from lgi_tools.client.specifics import as_xml
 from lgi_tools.staging.directory import is_staged
-from lgi_tools.task import images, record, results, status, submission
+from lgi_tools.task import images, local_image, publication, record, results, status, submission
 from lgi_tools.task.record import RecordError
 from lgi_tools.task.results import Replace
 from lgi_tools.task.submission import Done, Order
@@ -96,6 +97,22 @@ def task_cancel(jobid: int | str) -> dict[str, str]:
         if job.ended:
             raise ValueError(f"job {job.id} has ended: it is {job.state}")
         return {"status": "cancelled" if project.delete(job) else "being cancelled"}
+
+
+def task_publish_code(code: str, version: str, file: str | Path = "") -> dict[str, int]:
+    """Send the image CODE:VERSION of podman or docker here to the resources that take images, or a file.
+
+    Returns for each resource the job that stores it there, 0 where it is already. ``file`` is an archive of
+    tar with the file system of an image, or a .sif file.
+    """
+    image = f"{code}:{version}"
+    publication.check_name(image)
+    with Project.of(_settings()) as project:
+        takers = publication.takers(project.resources())
+        with nullcontext(Path(file)) if file else local_image.export(image) as archive:
+            pinned = publication.pinned(image, archive)
+            sent = publication.publish(project, pinned, archive, takers)
+            return {one.resource: one.job_id for one in sent}
 
 
 def task_list_codes() -> list[tuple[str, str]]:

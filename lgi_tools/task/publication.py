@@ -22,10 +22,15 @@ class Publication:
     job_id: int = 0
 
 
-def pinned(name: str, file: Path) -> str:
-    """Return a name with the digest of a file. Raises ValueError for an invalid or pinned name, OSError."""
+def check_name(name: str) -> None:
+    """Raise ValueError for a name by which no image can be published; a digest is made of its file."""
     if not capabilities.is_image(name) or "@" in name:
         raise ValueError(f"{name!r} is not the name of an image, as group/psi4:1.5")
+
+
+def pinned(name: str, file: Path) -> str:
+    """Return a name with the digest of a file. Raises ValueError for an invalid or pinned name, OSError."""
+    check_name(name)
     if not file.is_file():
         raise ValueError(f"{file} is not a file")
     return f"{name}@sha256:{folder.digest(file)}"

@@ -26,6 +26,7 @@ ALLOWED = {
     "lgi_tools/commands/resources_ssh.py",
     "lgi_tools/joining/daemon_check.py",
     "lgi_tools/joining/registration.py",
+    "lgi_tools/task/local_image.py",
 }
 MODULES = {
     "subprocess",

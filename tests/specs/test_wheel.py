@@ -118,6 +118,10 @@ def test_the_wheel_has_all_that_is_no_python(names: set[str]) -> None:
         ("applications/image_store", "applications/image_store", "*"),
         ("applications/manage", "applications/manage", "*"),
         ("applications/library", "applications/library", "*.sh"),
+        ("applications/images", "applications/images", "build"),
+        ("applications/images", "applications/images", "codes"),
+        ("applications/images/gromacs", "applications/images/gromacs", "*"),
+        ("applications/images/nwchem", "applications/images/nwchem", "*"),
     ):
         expected = {f"{DATA}lgi/{place}/{path.name}" for path in (ROOT / directory).glob(pattern)}
         assert expected

@@ -1,5 +1,7 @@
 """The functions of Leruli's Python package, against a project server."""
 
+import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -124,3 +126,44 @@ def test_codes_are_listed_and_mistakes_are_raised() -> None:
         leruli.task_get("new", "https://x/LGI/repository/000/JOB_0")
     with pytest.raises(ValueError, match="no job of yours has the bucket"):
         leruli.task_prune("https://x/LGI/repository/000/JOB_0")
+
+
+# What podman and docker do with the words that export an image, of psi4:1.5 only.
+ENGINE = """
+echo "$@" >> "${0%/*}/calls"
+case "$*" in
+    "create --pull never psi4:1.5 true") echo 0123abc ;;
+    "export --output "*" 0123abc") printf tar > "$3" ;;
+    "rm 0123abc") ;;
+    *) echo "Error: $4: image not known" >&2; exit 125 ;;
+esac
+"""
+
+
+def test_a_code_is_published_from_the_engine_of_this_machine(
+    grid: Grid, resource: ResourceCalls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or from a file, to each resource that takes images; what cannot be published is said as ValueError."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ValueError, match="no resource takes images"):
+        leruli.task_publish_code(*CODE)
+    grid.resource("res2@box", "<image_store> takes images </image_store>")
+    with pytest.raises(ValueError, match="neither podman nor docker is installed"):
+        leruli.task_publish_code(*CODE)
+    (tmp_path / "podman").write_text(f"#!/bin/sh\nPATH={os.defpath}\n" + ENGINE)
+    (tmp_path / "podman").chmod(0o755)
+    Path("psi4.sif").write_text("SIF")
+
+    sent = leruli.task_publish_code(*CODE) | leruli.task_publish_code("psi4", "2", "psi4.sif")
+
+    jobs = grid.rows("SELECT job_id, job_specifics FROM job_queue ORDER BY job_id")
+    digests = [hashlib.sha256(data).hexdigest() for data in (b"tar", b"SIF")]
+    assert sent == {"res2@box": jobs[1]["job_id"]}
+    assert f"<publish> psi4:1.5@sha256:{digests[0]} </publish>" in str(jobs[0]["job_specifics"])
+    assert f"<publish> psi4:2@sha256:{digests[1]} </publish>" in str(jobs[1]["job_specifics"])
+    assert (tmp_path / "calls").read_text().splitlines()[-1] == "rm 0123abc"
+    with pytest.raises(ValueError, match="no image psi4:3 here: podman create: Error: psi4:3: image not"):
+        leruli.task_publish_code("psi4", "3")
+    for code, version in (("--rm", "1"), ("psi4", f"1@sha256:{'a' * 64}")):
+        with pytest.raises(ValueError, match="is not the name of an image"):
+            leruli.task_publish_code(code, version)

@@ -1,0 +1,1 @@
+"""Free codes in images that are built from packages of Debian."""
