@@ -29,7 +29,6 @@ from demo.commands import (
     wait_until,
 )
 
-APPLICATION = Path(__file__).resolve().parent.parent / "applications" / "hello_world"
 USER, GROUP, RESOURCE, SERVER = "you@demo", "science", "laptop@demo", "LGI@localhost"
 
 
@@ -51,6 +50,11 @@ class Demo:
     def home(self) -> Path:
         """The directory that is ~/.LGI of a real user."""
         return self.directory / "dot-LGI"
+
+    @property
+    def resource(self) -> Path:
+        """The directory of the daemon."""
+        return self.directory / "resource"
 
     def run(self, *command: object, show: bool = True) -> str:
         """Run a command, show it and its output, and return the output; raise DemoError when it fails."""
@@ -79,7 +83,11 @@ class Demo:
         self.run(*certificates, "init", show=False)
         self.run(*certificates, "server", "localhost", show=False)
         self.run(*certificates, "resource", SERVER, show=False)
-        self.run(*certificates, "resource", RESOURCE, show=False)
+        self.run(
+            *(*certificates, "resource", RESOURCE, "--project", "LGI", "--server", self.url),
+            *("--daemon-dir", self.resource, "-a", "hello_world", "-a", "command"),
+            show=False,
+        )
         password = self.directory / "password"
         password.write_text(self.password)
         password.chmod(0o600)
@@ -112,22 +120,8 @@ class Demo:
 
     def daemon(self) -> None:
         """Start the resource daemon."""
-        say("A resource daemon that offers the application hello_world")
-        (self.directory / "run").mkdir(mode=0o755)
-        text = (APPLICATION / "LGI.cfg.example").read_text()
-        for old, new in {
-            "../../certificates/LGI+CA.crt": f"{self.ca}/ca.crt",
-            "../../certificates/laptop.crt": f"{self.ca}/{RESOURCE}.crt",
-            "../../certificates/laptop.key": f"{self.ca}/{RESOURCE}.key",
-            "./runhere": f"{self.directory}/run",
-            "https://localhost/LGI": self.url,
-            " ./": f" {APPLICATION}/",
-            "<any> 1 </any>": "<any> 4 </any>",
-        }.items():
-            text = text.replace(old, new)
-        configuration = self.directory / "LGI.cfg"
-        configuration.write_text(text)
-        self.start("daemon", "LGI_daemon", "-ft", 1, "-st", 2, configuration)
+        say("A resource daemon that offers the applications hello_world and command")
+        self.start("daemon", "LGI_daemon", "-ft", 1, "-st", 2, self.resource / "LGI.cfg")
 
     def job(self) -> None:
         """Run a job from submit to result."""
@@ -173,6 +167,11 @@ class Demo:
         wait_until(lambda: self.state(job) == "aborted", "the long job is aborted")
         self.run("LGI_qstat", *tool)
 
+    def command(self) -> None:
+        """Run a command line and wait for it."""
+        say("A command runs as a job, and its output and exit code are those of LGI_run")
+        self.run("LGI_run", "-c", self.home, "--wait", "--", "sh", "-c", "echo Hello from job $LGI_JOB_ID")
+
     def offered(self) -> bool:
         """Return whether a resource has announced hello_world to the server."""
         return "hello_world" in self.quietly("LGI_qstat", "-c", self.home, "-L")
@@ -208,6 +207,7 @@ class Demo:
         print(f"""\
   export PATH={BIN}:$PATH
   LGI_qsub -c {self.home} -a hello_world
+  LGI_run -c {self.home} --wait -- hostname
   LGI_qstat -c {self.home}
   Server        : {self.url}, log in {self.directory}/server.log
   Daemon        : log in {self.directory}/daemon.log
@@ -231,7 +231,7 @@ def main() -> None:
     keep = os.environ.get("KEEP", "") not in {"", "0"}
     done = False
     try:
-        for step in (demo.authority, demo.server, demo.daemon, demo.job, demo.abort):
+        for step in (demo.authority, demo.server, demo.daemon, demo.job, demo.abort, demo.command):
             step()
         done = True
         say(f"That was everything, in {time.monotonic() - begin:.0f} seconds")

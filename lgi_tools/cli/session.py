@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lgi_protocol.errors import ServerError, TransportError
+from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
 from lgi_tools.cli import options
 from lgi_tools.cli.options import Options
 from lgi_tools.cli.program import CallError
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from lgi_tools.client.job import Job
     from lgi_tools.client.progress import ProgressCallback
     from lgi_tools.client.project import Project
+
+# By the number of an error: what the user can do.
+_ADVICE: Mapping[int, str] = {
+    ErrorNumber.APPLICATION_UNKNOWN: "LGI_qstat -L lists the applications that resources offer"
+}
 
 
 def _log() -> "logging.Logger":
@@ -56,7 +61,8 @@ def translate_errors(lgi_server: str = "") -> Iterator[None]:
     except ServerError as error:
         if lgi_server:
             raise refused(lgi_server, error) from error
-        raise click.ClickException(str(error)) from error
+        advice = _ADVICE.get(error.number)
+        raise click.ClickException(f"{error}: {advice}" if advice else str(error)) from error
     except TransferError as error:
         raise click.ClickException(str(error)) from error
     except ValueError as error:
@@ -72,7 +78,9 @@ def refused(server: str, error: ServerError) -> CallError:
         parts.append(xml.Element("timeout", error.timeout))
     # As LGI: also with the blank before the colon.
     text = f"Error message returned by server {server} : {error.message}"
-    return CallError(text, xml.write(xml.Element("error", tuple(parts))))
+    failure = CallError(text, xml.write(xml.Element("error", tuple(parts))))
+    failure.advice = _ADVICE.get(error.number, "")
+    return failure
 
 
 def _no_answer(server: str, error: TransportError) -> CallError:

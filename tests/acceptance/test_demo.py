@@ -16,13 +16,14 @@ STORY = [sys.executable, "-m", "demo.run"]
 
 
 def test_the_demo_tells_its_story_and_leaves_nothing_running() -> None:
-    """It shows submit, run, output, file and abort; then no process and no directory is left."""
+    """It shows submit, run, output, file, abort and a command; then no process and no directory is left."""
     done = subprocess.run(STORY, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
 
     assert done.returncode == 0, done.stderr
     assert "Hello_World from laptop@demo submitted with input: a greeting from the demo" in done.stdout
     assert "Files travel with the job." in done.stdout
     assert re.search(r"2 \|\s+2 \|\s+aborted", done.stdout)
+    assert "  Hello from job 3\n" in done.stdout
     (directory,) = directories_in(done.stdout)
     assert not Path(directory).exists()
     assert list(processes_of(directory)) == []

@@ -321,7 +321,8 @@ def test_a_refusal_of_the_server_is_reported(run: Run, server: CannedServer) -> 
     """The message is one line with LGI's error number."""
     server.will_answer_call(SUBMIT, lgi_error(70, "nobody offers command"))
 
-    assert run(main, "x") == (1, "", "LGI_run: nobody offers command (LGI error 70)\n")
+    advice = "LGI_qstat -L lists the applications that resources offer"
+    assert run(main, "x") == (1, "", f"LGI_run: nobody offers command (LGI error 70): {advice}\n")
 
 
 def test_a_server_that_is_away_is_reported(run: Run, server: CannedServer) -> None:
