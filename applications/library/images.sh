@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Digests of images. bwrap and apptainer have an image under its digest, $images/.sha256/HEX (with .sif for apptainer), if
-# NAME/VERSION or NAME/VERSION.sif is a link to it, as LGI_images makes it. That of podman and docker is the id of the image.
+# NAME/VERSION or NAME/VERSION.sif is a link to it, as image_store makes it. That of podman and docker is the id of the image.
 
 # stored_digest PATH: prints the digest of an image, nothing without one.
 stored_digest() {

@@ -141,7 +141,21 @@ find_digest() {
 # podman and docker look for the image when the job starts, because each user has a store of images.
 image_exists() {
     case "$container" in
-        bwrap) [ -d "$images/${image%:*}/${image##*:}" ] ;;
-        apptainer) [ -e "$images/${image%:*}/${image##*:}.sif" ] ;;
+        bwrap) is_beside_images && [ -d "$images/${image%:*}/${image##*:}" ] ;;
+        apptainer) is_beside_images && [ -e "$images/${image%:*}/${image##*:}.sif" ] ;;
     esac
+}
+
+# Whether the name leads neither through a link nor into an image: a link in one, as /var/run, leads to this machine.
+is_beside_images() {
+    folder=$images
+    IFS=/
+    for part in ${image%:*}; do
+        folder=$folder/$part
+        if [ -h "$folder" ] || [ -e "$folder/bin" ] || [ -h "$folder/bin" ] || [ -e "$folder/usr" ] || [ -h "$folder/usr" ]; then
+            unset IFS
+            return 1
+        fi
+    done
+    unset IFS
 }

@@ -201,6 +201,25 @@ def test_a_job_that_pins_no_image_runs_in_a_stored_one_too(place: Path, images: 
     assert job.finish() == "busybox 1.0\n[LGI: exit code 0]\n"
 
 
+@pytest.mark.parametrize("has_digest", [True, False])
+def test_a_name_that_leads_into_an_image_is_that_of_no_image(
+    place: Path, images: Path, has_digest: bool
+) -> None:
+    """A link in one, as /var/run, would lead to a directory of this machine."""
+    images = stored(place, images)
+    image, opt = images / "lgi" / "busybox" / "1.0", images / ".sha256" / ("a" * 64) / "opt"
+    opt.mkdir()
+    (opt / "machine").symlink_to("/")
+    if not has_digest:
+        image.unlink()
+        opt.parent.rename(image)
+
+    job = contained(place, images, "touch ran", "lgi/busybox/1.0/opt:machine")
+
+    assert job.ask("job_check_limits") == 1
+    assert contained(place, images, "true").ask("job_check_limits") == 0
+
+
 @pytest.mark.parametrize("digest", ["", "sha256:1", f"md5:{'a' * 64}", f"sha256:{'A' * 64}", "sha256:$(id)"])
 def test_a_digest_is_its_digits_and_nothing_else(place: Path, images: Path, digest: str) -> None:
     """Else a job that means to be pinned would run in what is there."""

@@ -100,6 +100,13 @@ def test_a_published_name_is_that_of_an_image(store: Path, name: str) -> None:
     assert list(store.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["theor:bin", "theor/usr:1", "psi4/1.5.sif:2"])
+def test_a_published_name_makes_no_image_of_another_directory(store: Path, name: str) -> None:
+    """A directory with bin or usr is an image, as is a file that ends with .sif: others would be hidden."""
+    assert "in the name of an image nothing is bin" in receive(store, archive(**{"bin/x": ""}), name)
+    assert list(store.iterdir()) == []
+
+
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
 def test_a_link_in_an_archive_leads_nowhere(store: Path, kind: bytes) -> None:
     """Neither a file through a link, nor a hard link, nor a path upwards gets out of the image."""
