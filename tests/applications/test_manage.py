@@ -34,7 +34,10 @@ class Pilot:
         self.process = subprocess.Popen(
             ["/bin/sh", program],
             cwd=place,
-            env={"PATH": os.environ["PATH"], "A": "1", "SLURM_JOB_ID": "42", "MY_TOKEN": "s3cret"},
+            env={
+                **{"PATH": os.environ["PATH"], "A": "1", "SLURM_JOB_ID": "42", "MY_TOKEN": "s3cret"},
+                **{"MY_KEY": "begin\ns3cret", "https_proxy": "s3cret", "STORE": "http://me:s3cret@store/"},
+            },
         )
         wait_for(lambda: (place / "ready").exists() and (place / "ready").read_text().strip())
         self.sign(self.process.pid)
