@@ -1,5 +1,6 @@
 """Packs the daemon of this installation, with all it needs, into one file for machines without LGI."""
 
+import os
 import re
 import shutil
 import sys
@@ -8,7 +9,7 @@ import zipapp
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkstemp
 
 import lgi_daemon
 import lgi_protocol
@@ -42,10 +43,20 @@ def pack(file: Path) -> None:
             _copy_distribution(one, packages)
         _write_programs(folder)
         shutil.copy(archive_main.__file__, folder / "__main__.py")
-        fresh = file.with_name(f".{file.name}.new")
-        zipapp.create_archive(folder, fresh, "/usr/bin/env python3", compressed=True)
-        fresh.chmod(0o755)
-        fresh.replace(file)
+        _write(folder, file)
+
+
+def _write(folder: Path, file: Path) -> None:
+    """Write the archive of a folder beside the file, by a name that nobody can guess, and rename it."""
+    descriptor, name = mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with open(descriptor, "wb") as opened:
+            zipapp.create_archive(folder, opened, "/usr/bin/env python3", compressed=True)
+            os.fchmod(descriptor, 0o755)
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _copy(package: Path, packages: Path) -> None:

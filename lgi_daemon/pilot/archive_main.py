@@ -21,12 +21,13 @@ def main() -> int:
     if "-d" in sys.argv[1:]:
         print("a packed LGI_daemon does not run in the background: leave out -d", file=sys.stderr)
         return 1
+    signals = _Signals()
     # Others may enter: under root, jobs use LGI's programs.
     home = Path(tempfile.mkdtemp(prefix="LGI_daemon-"))
     try:
         home.chmod(0o755)
         unpack(Path(sys.argv[0]), home)
-        return _run([str(home / "bin" / "python"), str(home / "bin" / "LGI_daemon"), *sys.argv[1:]])
+        return signals.run([str(home / "bin" / "python"), str(home / "bin" / "LGI_daemon"), *sys.argv[1:]])
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -52,20 +53,29 @@ def unpack(archive: Path, home: Path) -> None:
             path.chmod(info.external_attr >> 16 & 0o755)
 
 
-def _run(command: list[str]) -> int:
-    """Run the daemon, with the signals that come here."""
-    running: list[subprocess.Popen[bytes]] = []
+class _Signals:
+    """The signals that come here, for the daemon; one that comes before it was started is sent then."""
 
-    def pass_on(number: int, _frame: object) -> None:
-        for process in running:
-            process.send_signal(number)
-        if not running:
-            sys.exit(128 + number)
+    def __init__(self) -> None:
+        self._early: list[int] = []
+        self._daemon: subprocess.Popen[bytes] | None = None
+        for number in _PASSED_ON:
+            signal.signal(number, self._pass_on)
 
-    for number in _PASSED_ON:
-        signal.signal(number, pass_on)
-    running.append(subprocess.Popen(command))  # noqa: S603 - what was unpacked
-    return running[0].wait()
+    def _pass_on(self, number: int, _frame: object) -> None:
+        if self._daemon is None:
+            self._early.append(number)
+        else:
+            self._daemon.send_signal(number)
+
+    def run(self, command: list[str]) -> int:
+        """Run the daemon, and return its exit code; none is started after a signal."""
+        if self._early:
+            return 128 + self._early[0]
+        self._daemon = subprocess.Popen(command)  # noqa: S603 - what was unpacked
+        for number in self._early:
+            self._daemon.send_signal(number)
+        return self._daemon.wait()
 
 
 if __name__ == "__main__":

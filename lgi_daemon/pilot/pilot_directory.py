@@ -113,9 +113,10 @@ class PilotDirectory:
     def exit_code(self, name: str) -> str:
         """Return the exit code of the daemon of a pilot; empty when it has not ended, or was killed."""
         try:
-            return self._read(name, pilot_script.ENDED)[:20].decode("ascii", "replace").strip()
+            text = self._read(name, pilot_script.ENDED)[:20].decode("ascii", "replace").strip()
         except OSError:
             return ""
+        return _printable(text)
 
     def last_words(self, name: str) -> str:
         """Return the last line that the daemon of a pilot has printed or logged; empty without one."""
@@ -125,7 +126,7 @@ class PilotDirectory:
             except OSError:
                 continue
             if told := [line.strip() for line in lines if line.strip()]:
-                return "".join(char if char.isprintable() else "?" for char in told[-1][:300])
+                return _printable(told[-1][:300])
         return ""
 
     def _read(self, name: str, file: str, *, from_end: bool = False) -> bytes:
@@ -160,3 +161,7 @@ class PilotDirectory:
         except (OSError, ValueError, RecursionError):
             return {}
         return values if isinstance(values, dict) else {}
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 MOST_SERVERS = 16
 # No server has more: a number beyond it is as good as this one.
 MOST_JOBS = 10**9
+_LONGEST = 1000
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ def count_waiting(configuration: Configuration, connect: Connect, announces: boo
                 _add_servers(answer, servers)
                 _count_at(calls, project, configuration, counts)
             except (ServerError, TransportError, ValueError) as error:
-                problems.append(f"{server} does not tell what waits in project {project.name}: {error}")
+                problem = f"{server} does not tell what waits in project {project.name}: {error}"
+                # It is printed, and the server may have said anything.
+                problems.append("".join(char if char.isprintable() else "?" for char in problem[:_LONGEST]))
         jobs += [WaitingJobs(project.name, name, number) for name, number in counts.items()]
     return WaitingCount(tuple(jobs), tuple(problems))
 

@@ -19,6 +19,9 @@ from tests.support.grid import wait_for
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file."""
     made = tmp_path_factory.mktemp("packed") / "LGI_daemon.pyz"
+    # Others may write to its directory: a link there must not lead to another file.
+    made.with_name("other").write_text("of others")
+    made.with_name(".LGI_daemon.pyz.new").symlink_to("other")
     assert main(["--pack", str(made)]) == 0
     return made
 
@@ -67,6 +70,33 @@ def test_a_packed_daemon_gets_the_signals_of_its_file(
         process.kill()
         process.wait(60)
     assert "daemon stops on SIGTERM" in log.read_text()
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_daemon_is_packed_through_no_link(packed: Path) -> None:
+    """The file appears at once, with its permissions, and with nothing beside it."""
+    names = {one.name for one in packed.parent.iterdir()}
+
+    assert packed.with_name("other").read_text() == "of others"
+    assert names == {packed.name, "other", ".LGI_daemon.pyz.new"}
+    assert packed.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_packed_daemon_that_is_ended_early_leaves_no_file(
+    packed: Path, file: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """A batch system may end it while it is unpacked."""
+    process = subprocess.Popen(
+        [sys.executable, "-I", packed, file], env=environment, stdout=subprocess.DEVNULL
+    )
+    try:
+        wait_for(lambda: list((tmp_path / "tmp").iterdir()))
+        process.send_signal(signal.SIGTERM)
+
+        process.wait(60)
+    finally:
+        process.kill()
+        process.wait(60)
     assert list((tmp_path / "tmp").iterdir()) == []
 
 

@@ -43,7 +43,7 @@ class FakeCalls:
     def sign_up(self, capabilities: str = "", daemon: str = "") -> SignUp:
         """Open a session."""
         if self.fails:
-            raise TransportError("https://localhost/LGI", "connection refused")
+            raise TransportError("https://localhost/LGI", f"connection refused\033[2J{'x' * 5000}")
         self.open += 1
         self.capabilities.append(capabilities)
         return SignUp("7", "https://localhost/LGI", ("https://localhost/LGI/",), 65536)
@@ -170,7 +170,9 @@ def test_a_server_that_is_away_is_told_and_counts_as_one_without_jobs(site: Site
     status = site.update(2, 60)
 
     assert (status.submitted, len(status.pilots)) == (0, 1)
-    assert "https://localhost/LGI does not tell what waits in project LGI" in status.waiting.problems[0]
+    (problem,) = status.waiting.problems
+    assert problem.startswith("https://localhost/LGI does not tell what waits in project LGI: ")
+    assert (problem.isprintable(), len(problem)) == (True, 1000)
 
 
 @pytest.mark.parametrize("mode", ["fail", "garbage", "flood"])
