@@ -50,7 +50,7 @@ def is_error(text: bytes) -> bool:
 
 def errors_of_removal(text: bytes) -> list[str]:
     """Return the codes of the objects that were not removed. Raises ValueError."""
-    return [_text(one, "Code") or "Error" for one in _root(text).iterfind("{*}Error")]
+    return [_text(one, "Code")[:64] or "Error" for one in _root(text).iterfind("{*}Error")]
 
 
 def removal(keys: list[str]) -> bytes:
@@ -74,7 +74,7 @@ def completion(tags: list[str]) -> bytes:
 
 
 def _escaped(text: str) -> str:
-    return xml.escape(text).replace("\n", "&#10;").replace("\t", "&#9;")
+    return xml.escape(text).replace("\n", "&#10;").replace("\r", "&#13;").replace("\t", "&#9;")
 
 
 def _root(text: bytes) -> Any:

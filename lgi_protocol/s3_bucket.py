@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import IO, TYPE_CHECKING
 
 from lgi_protocol import s3_answers, whole_number
 from lgi_protocol.s3_answers import S3Object
-from lgi_protocol.s3_errors import S3Error, S3UnavailableError
+from lgi_protocol.s3_errors import S3ChangedError, S3Error, S3UnavailableError
 from lgi_protocol.s3_requests import S3Body, S3Call, S3Place, S3Requests
 
 if TYPE_CHECKING:
@@ -110,7 +111,14 @@ class S3Bucket:
         headers = {"range": f"bytes={begin}-"} if begin else {}
         if tag:
             headers["if-match"] = tag
-        return self._requests.open(S3Call("read an object", "GET", key, headers=headers))
+        call = S3Call("read an object", "GET", key, headers=headers)
+        answer = self._requests.open(call)
+        try:
+            _check_part(answer, begin, tag, call.what)
+        except S3Error:
+            answer.close()
+            raise
+        return answer
 
     def head(self, key: str) -> ObjectHead:
         """Return what is known of an object."""
@@ -174,6 +182,14 @@ class S3Bucket:
             if token in tokens:
                 raise S3Error(f"{call.what}: the store repeats a page")
             tokens.add(token)
+
+
+def _check_part(answer: "BaseHTTPResponse", begin: int, tag: str, what: str) -> None:
+    """Raise S3Error for an answer with other bytes than were asked for."""
+    if begin and answer.status != HTTPStatus.PARTIAL_CONTENT:
+        raise S3Error(f"{what}: the store sends all of it in the place of a part")
+    if tag and answer.headers.get("ETag", tag) != tag:
+        raise S3ChangedError(f"{what}: the store sends another version")
 
 
 def _body_of(text: bytes) -> S3Body:

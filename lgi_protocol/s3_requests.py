@@ -2,7 +2,8 @@
 
 import http.client
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
 # Bytes per second that a transfer has at least, after so many seconds.
 SLOWEST, SECONDS = 100_000, 60.0
+# For a whole answer that is no object: a store may work for minutes, and send blanks meanwhile.
+ANSWER_SECONDS = 600.0
 # Bytes of an answer that is no object: a page of a list has a thousand names of a kilobyte.
 MOST_ANSWER = 8 * 2**20
 _CONNECTIONS = 32
@@ -85,13 +88,21 @@ class S3Requests:
     """Makes requests; it is thread-safe and keeps connections. It follows no redirect."""
 
     def __init__(
-        self, place: S3Place, credentials: S3Credentials, context: "ssl.SSLContext | None" = None
+        self,
+        place: S3Place,
+        credentials: S3Credentials,
+        context: "ssl.SSLContext | None" = None,
+        gate: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        """Sign with these credentials; ``context`` is that of TLS, the system's authorities by default."""
+        """Sign with these credentials; ``context`` is that of TLS, the system's authorities by default.
+
+        Each request waits for its answer within the block of a ``gate``, which may refuse it by an S3Error.
+        """
         import urllib3
 
         self.place = place
         self._credentials = credentials
+        self._gate = gate
         self._pool = urllib3.PoolManager(
             maxsize=_CONNECTIONS,
             ssl_context=context,
@@ -101,14 +112,19 @@ class S3Requests:
 
     def text(self, call: S3Call) -> "tuple[BaseHTTPResponse, bytes]":
         """Make a request and return its answer with the body; S3Error."""
-        answer = self.open(call)
-        try:
-            return answer, _whole(answer, call.what)
-        finally:
-            answer.release_conn()
+        with self._gate():
+            answer = self._opened(call)
+            try:
+                return answer, _whole(answer, call.what)
+            finally:
+                answer.release_conn()
 
     def open(self, call: S3Call) -> "BaseHTTPResponse":
         """Make a request and return its answer, whose body is to be read; S3Error for one of no success."""
+        with self._gate():
+            return self._opened(call)
+
+    def _opened(self, call: S3Call) -> "BaseHTTPResponse":
         answer = self._sent(call)
         if 200 <= answer.status < 300:
             return answer
@@ -149,15 +165,19 @@ class S3Requests:
 def _whole(answer: "BaseHTTPResponse", what: str) -> bytes:
     import urllib3
 
+    data, end = bytearray(), time.monotonic() + ANSWER_SECONDS
     try:
-        data = answer.read(MOST_ANSWER + 1, decode_content=False)
+        while block := answer.read1(MOST_ANSWER + 1 - len(data), decode_content=False):
+            data += block
+            if time.monotonic() > end:
+                raise TimeoutError
     except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
         answer.close()
         raise S3UnavailableError(f"{what}: {type(error).__name__}") from None
     if len(data) > MOST_ANSWER:
         answer.close()
         raise S3Error(f"{what}: the answer is too long")
-    return data
+    return bytes(data)
 
 
 def _code(answer: "BaseHTTPResponse", what: str) -> str:

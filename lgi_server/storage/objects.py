@@ -146,7 +146,8 @@ class ObjectRepositories(Repositories):
             for one in self._bucket.objects(begin):
                 file = one.key.removeprefix(begin)
                 # Others can only have been stored by somebody with the keys of the store.
-                if file and one.key != file and "/" not in file and file_names.is_listable(file):
+                is_entry = one.key != file and "/" not in file and file not in {"", ".", ".."}
+                if is_entry and file_names.is_listable(file):
                     found.append(StoredFile(file, one.size, one.date))
                 if len(found) > MOST_FILES + 1:
                     break

@@ -43,18 +43,23 @@ def _in_object_store(config: Config, settings: ObjectStore) -> Repositories:
     # Its modules are for servers with such a store only.
     from lgi_server.storage.objects import ObjectRepositories
 
-    return ObjectRepositories(config, bucket(settings), settings.prefix)
+    return ObjectRepositories(config, bucket(settings, config.requests_at_once), settings.prefix)
 
 
-def bucket(settings: ObjectStore) -> "S3Bucket":
-    """Return the bucket of an object store; OSError or ValueError for a file that cannot be used."""
+def bucket(settings: ObjectStore, requests_at_once: int) -> "S3Bucket":
+    """Return the bucket of an object store; OSError or ValueError for a file that cannot be used.
+
+    Of the requests of a process that are served at once a quarter may wait for the store.
+    """
     import ssl
 
     from lgi_protocol.s3_bucket import S3Bucket, file_digest
     from lgi_protocol.s3_requests import S3Place, S3Requests
+    from lgi_server.storage.store_gate import StoreGate
     from lgi_server.storage.threadpool import run_in_thread
 
     context = ssl.create_default_context(cafile=settings.ca_certificate)
     place = S3Place(settings.url, settings.bucket)
-    requests = S3Requests(place, object_store.read_credentials(settings), context)
+    gate = StoreGate(max(8, requests_at_once // 4))
+    requests = S3Requests(place, object_store.read_credentials(settings), context, gate.request)
     return S3Bucket(requests, digest=lambda file, size: run_in_thread(file_digest, file, size))

@@ -142,6 +142,22 @@ def test_a_file_that_is_replaced_while_it_is_read_is_the_old_one_or_an_error(
         opened.detach().read(5)  # type: ignore[attr-defined]
 
 
+def test_a_part_of_a_file_is_that_part_or_an_error(store: ObjectServer, bucket: S3Bucket) -> None:
+    """A store that ignores the range, or the version, would give bytes of another place or file."""
+    bucket.put_bytes("x", b"0123456789")
+    tag = bucket.head("x").tag
+
+    part = bucket.get("x", 7, tag).read()
+    store.fault = Fault.NO_RANGE
+
+    assert part == b"789"
+    with pytest.raises(S3Error, match="sends all of it in the place of a part"):
+        bucket.get("x", 7)
+    store.fault = Fault.ODD_TAG
+    with pytest.raises(S3Error, match="sends another version"):
+        bucket.get("x", 7, tag)
+
+
 def test_an_odd_version_of_a_file_is_no_error(grid: Grid, store: ObjectServer) -> None:
     """Whatever a store has for an ETag, the server's is one."""
     _job, url = submitted(grid)
@@ -158,6 +174,8 @@ def test_objects_of_others_in_a_list_are_neither_shown_nor_removed(grid: Grid, s
     job, url = submitted(grid)
     _other, second = submitted(grid)
     ask(grid.user(), "PUT", f"{second}/x", b"12345")
+    own = f"{object_grid.BUCKET}/{object_grid.PREFIX}{url[-36:]}"
+    store.objects[f"{own}/.."] = store.objects[f"{own}/{ACCESS}"]
     store.fault = Fault.FOREIGN
 
     listed_names = names_listed(grid.user(), grid, url)

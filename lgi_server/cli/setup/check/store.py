@@ -26,7 +26,7 @@ def check(config: Config) -> Iterator[Finding]:
     from lgi_server.storage import stores
 
     try:
-        _try(stores.bucket(settings), settings)
+        _try(stores.bucket(settings, config.requests_at_once), settings)
     except (S3Error, OSError, ValueError) as why:
         advice = "compare the settings of [object_store] with those of the store, see docs/storage.md"
         yield error(f"{settings.url}, bucket {settings.bucket}: {why}", advice)
