@@ -69,6 +69,7 @@ CREATE INDEX job_target ON job_queue (application, queued_for, lock_state, licen
 CREATE INDEX job_share ON job_queue (application, queued_for, queued_by, queued_wish, user_priority, priority, job_id);
 CREATE INDEX job_order ON job_queue (state_time_stamp, job_id);
 CREATE INDEX job_by_target ON job_queue (target_resources, state_time_stamp, job_id);
+CREATE INDEX job_by_owner ON job_queue (owners, state_time_stamp, job_id);
 CREATE INDEX job_deadline ON job_queue (deadline) /*~ WHERE deadline IS NOT NULL */;
 CREATE INDEX job_repository ON job_queue (repository);
 CREATE UNIQUE INDEX job_reference ON job_queue (daemon_reference) /*~ WHERE daemon_reference IS NOT NULL */;
@@ -524,4 +525,4 @@ CREATE TABLE administration_log (
 CREATE TABLE schema_version (
     version  INTEGER NOT NULL PRIMARY KEY
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-INSERT INTO schema_version (version) VALUES (24);
+INSERT INTO schema_version (version) VALUES (25);

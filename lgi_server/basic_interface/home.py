@@ -40,7 +40,7 @@ def menu(visit: PageContext) -> Answer:
     return Template(
         "basic_interface/menu.html",
         {
-            "states": counted(listing.states_of(visit.transaction, "owner", visit.user.name)),
+            "states": counted(job_counts.by_state(visit.transaction, "owner", visit.user.name)),
             "recent": listing.newest(visit.transaction, Selection(names), RECENT, None),
             "failed": listing.newest(visit.transaction, failed, RECENT, None),
             "arrays": _arrays(visit, names),
@@ -84,12 +84,18 @@ def _demands(visit: PageContext) -> Sequence[Demand]:
     ]
 
 
-def counted(found: dict[str, int]) -> list[tuple[str, int]]:
-    """Return the numbers of jobs by state: the five states of LGI in their order, then those of a site."""
+def counted(found: dict[str, int]) -> list[tuple[str, str]]:
+    """Return the numbers of jobs by state as text: the five states of LGI in order, then those of a site.
+
+    Of more than so many as are counted it is ``over 100,000``.
+    """
     known = [state.value for state in State]
-    return [(state, found.get(state, 0)) for state in known] + sorted(
-        (state, number) for state, number in found.items() if state not in known
-    )
+    states = (*known, *sorted(state for state in found if state not in known))
+    return [(state, _number(found.get(state, 0))) for state in states]
+
+
+def _number(number: int) -> str:
+    return f"{number:,}" if number <= job_counts.MOST else f"over {job_counts.MOST:,}"
 
 
 def _first(_visit: PageContext) -> Answer:

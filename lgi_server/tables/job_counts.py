@@ -1,11 +1,47 @@
 """Numbers of jobs of an owner or reader, counted from the jobs that exist now."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
+from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
+from lgi_server.tables.job_access import PART, READ
 
 # Later than every time stamp.
 LAST = 2**62
+# Jobs of one state that are counted: a million are one range of an index too, but a long one.
+MOST = 100_000
+# The states in which there may be any number of jobs; in others there are as many as resources have.
+_MANY = tuple(sorted((State.QUEUED.value, State.FINISHED.value, State.ABORTED.value)))
+
+
+def by_state(transaction: Transaction, role: str, name: str) -> dict[str, int]:
+    """Return the number of jobs, by state, that a name owns (role "owner") or may read (role "read").
+
+    More than `MOST` jobs in one state are not counted: their number is one more than that.
+    """
+    found: dict[str, int] = {}
+    for one in (READ, PART) if role == READ else (role,):
+        parts, parameters = _by_state(one, name)
+        for row in transaction.rows(" UNION ALL ".join(parts), *parameters):
+            if row["n"]:
+                found[row["state"]] = min(found.get(row["state"], 0) + int(row["n"]), MOST + 1)
+    return found
+
+
+def _by_state(role: str, name: str) -> tuple[list[str], list[str]]:
+    """Return queries of the jobs of each state, with their parameters: ranges of an index."""
+    rows = "FROM job_access WHERE role = %s AND name = %s AND state"
+    parts, parameters = list[str](), list[str]()
+    for state in _MANY:
+        some = f"SELECT 1 {rows} = %s LIMIT {MOST + 1}"
+        parts.append(f"SELECT '{state}' AS state, COUNT(*) AS n FROM ({some}) AS some_{state}")
+        parameters += [role, name, state]
+    for after, before in pairwise(("", *_MANY)):
+        parts.append(f"SELECT state, COUNT(*) AS n {rows} > %s AND state < %s GROUP BY state")
+        parameters += [role, name, after, before]
+    parts.append(f"SELECT state, COUNT(*) AS n {rows} > %s GROUP BY state")
+    return parts, [*parameters, role, name, _MANY[-1]]
 
 
 def by_application(transaction: Transaction, owner: str) -> dict[str, dict[str, int]]:

@@ -32,6 +32,7 @@ from lgi_server.tables.job_queue import (
     label_texts,
     listing,
     lock_states,
+    owner_lists,
     pending_work,
     priorities,
     queue_lengths,
@@ -151,7 +152,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "newest by both": lambda one: listing.newest(one, QUEUED_VASP, 10, ListCursor(1500, 7)),
     "next newer": lambda one: listing.next_newer(one, MARK, 10, ListCursor(1500, 7)),
     "changed since": lambda one: listing.changed_since(one, 3990),
-    "states": lambda one: listing.states_of(one, "owner", "user7"),
+    "states": lambda one: [job_counts.by_state(one, role, "user7") for role in ("owner", "read")],
     "running": lambda one: listing.running_at(one, ["hello_world", "vasp"]),
     "usage": lambda one: (
         job_counts.by_application(one, "user7"),
@@ -173,6 +174,11 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
         for end, values in target_lists.ranges(replace(MARK, target="res1"), ["res1"], MARK.readers)
     ],
     "values of targets": lambda one: target_lists.texts(one, Selection(("admin",), target="res1"), ["admin"]),
+    "newest by owner": lambda one: [
+        one.rows(f"SELECT job_id {end} ORDER BY state_time_stamp DESC, job_id DESC LIMIT 10", *values)
+        for end, values in owner_lists.ranges(MARK, ["user7"], MARK.readers)
+    ],
+    "values of owners": lambda one: owner_lists.texts(one, Selection(("admin",), owner="user7"), ["admin"]),
     "list by number": lambda one: listing.select(one, replace(MARK, numbers=((3, 3), (12, 40))), 0, 10),
     "search": lambda one: text_search.search(one, MARK, "none", 10, ListCursor(1500, 7)),
     "commands": lambda one: inputs.begins(one, [7, 8]),

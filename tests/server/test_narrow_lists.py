@@ -135,7 +135,7 @@ def test_a_list_is_read_by_its_reader_where_targets_have_too_many_values(
 ) -> None:
     """Each value would be a look at an index."""
     of_admin = Selection(("admin",), target=RESOURCES[1])
-    monkeypatch.setattr("lgi_server.tables.job_queue.target_lists._TEXTS", 1)
+    monkeypatch.setattr("lgi_server.tables.job_queue.name_ranges.TEXTS", 1)
 
     values = many.database.run(
         lambda transaction: target_lists.texts(transaction, of_admin, of_admin.readers), write=False

@@ -6,8 +6,8 @@ from lgi_server.auth import client_certificate
 from lgi_server.basic_interface.home import counted
 from lgi_server.basic_interface.project import Seen, seen_resources
 from lgi_server.basic_interface.registry import Answer, PageContext, Template
+from lgi_server.tables import job_counts
 from lgi_server.tables.active_resources import ResourceRow
-from lgi_server.tables.job_queue import listing
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def administration(visit: PageContext) -> Answer:
     return Template(
         "basic_interface/administration.html",
         {
-            "states": counted(listing.states_of(visit.transaction, "read", admin_group)),
+            "states": counted(job_counts.by_state(visit.transaction, "read", admin_group)),
             "resources": [_Health(one, _end(one.resource)) for one in seen_resources(visit)],
         },
     )

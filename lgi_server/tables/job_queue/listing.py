@@ -7,8 +7,7 @@ from itertools import product
 from lgi_protocol import comma_lists
 from lgi_protocol.states import has_ended
 from lgi_server.db.transaction import Transaction, placeholders
-from lgi_server.tables.job_access import PART, READ
-from lgi_server.tables.job_queue import elements, target_lists
+from lgi_server.tables.job_queue import elements, owner_lists, target_lists
 from lgi_server.tables.job_queue.jobs import AT_ONCE, SHORT, JobRow, job_in
 from lgi_server.tables.job_queue.narrowing import narrowed
 from lgi_server.tables.job_queue.selection import Parameters, Selection
@@ -31,7 +30,7 @@ def count(transaction: Transaction, selection: Selection) -> int:
 def progress(transaction: Transaction, selection: Selection) -> dict[str, int]:
     """Return the number of jobs in a selection by state, or by result of those that have ended."""
     # job_queue has no column ended.
-    parts, parameters = _once(transaction, selection, by_target=False)
+    parts, parameters = _once(transaction, selection, by_name=False)
     found: dict[str, int] = {}
     # Each has an index with all that it reads; there is none with both columns.
     for column in ("state", "ended") if parts else ():
@@ -43,12 +42,12 @@ def progress(transaction: Transaction, selection: Selection) -> dict[str, int]:
 
 
 def _once(
-    transaction: Transaction, selection: Selection, *, by_target: bool = True
+    transaction: Transaction, selection: Selection, *, by_name: bool = True
 ) -> tuple[list[str], list[str | int]]:
     """Return the ends of queries that together have each job of a selection once, and their parameters."""
     readers = comma_lists.unique((*selection.readers, comma_lists.ANY))
     parts, parameters = list[str](), list[str | int]()
-    for number, end, values in _ranges(transaction, selection, readers, by_target=by_target):
+    for number, end, values in _ranges(transaction, selection, readers, by_name=by_name):
         before = readers[:number]
         seen = (
             " AND NOT EXISTS (SELECT 1 FROM job_access AS other WHERE other.job_id = one.job_id"
@@ -60,23 +59,33 @@ def _once(
 
 
 def _ranges(
-    transaction: Transaction, selection: Selection, readers: Sequence[str], *, by_target: bool = True
+    transaction: Transaction, selection: Selection, readers: Sequence[str], *, by_name: bool = True
 ) -> Iterator[tuple[int, str, Parameters]]:
     """Yield the ranges of indexes that together have a selection: each the end of a query, with parameters.
 
-    Before it stands the place of its reader in ``readers``; the range of a target, which is read unless
-    ``by_target`` is false, has the jobs of them all, and is said to be of the first one.
+    Before it stands the place of its reader in ``readers``; the range of an owner or a target, which is read
+    unless ``by_name`` is false, has the jobs of them all, and is said to be of the first one.
     """
     parts = narrowed(transaction, selection)
     is_looked_up = any(part.begin for part in parts)
-    targets = target_lists.texts(transaction, selection, readers) if by_target and not is_looked_up else ()
-    if targets:
-        yield from ((0, *one) for one in target_lists.ranges(selection, targets, readers))
+    named = _of_name(transaction, selection, readers) if by_name and not is_looked_up else []
+    if named:
+        yield from ((0, *one) for one in named)
         return
     for (number, name), part in product(enumerate(readers), parts):
         where, filters = part.filters(name)
         for rows, row_values in part.rows_of(name):
             yield number, f"FROM {part.source} WHERE {rows}{where}", [*row_values, *filters]
+
+
+def _of_name(
+    transaction: Transaction, selection: Selection, readers: Sequence[str]
+) -> list[tuple[str, Parameters]]:
+    """Return the ranges of the owner or the target of a selection; none if it is not read by them."""
+    if owners := owner_lists.texts(transaction, selection, readers):
+        return owner_lists.ranges(selection, owners, readers)
+    targets = target_lists.texts(transaction, selection, readers)
+    return target_lists.ranges(selection, targets, readers)
 
 
 def select(transaction: Transaction, selection: Selection, start: int, limit: int) -> list[JobRow]:
@@ -195,21 +204,6 @@ def changed_since(transaction: Transaction, since: int) -> list[tuple[ListCursor
         (ListCursor(row["state_time_stamp"], row["job_id"]), comma_lists.split(row["read_access"]))
         for row in rows
     ]
-
-
-def states_of(transaction: Transaction, role: str, name: str) -> dict[str, int]:
-    """Return the number of jobs, by state, that a name owns (role "owner") or may read (role "read")."""
-    roles = (READ, PART) if role == READ else (role,)
-    found: dict[str, int] = {}
-    for one in roles:
-        rows = transaction.rows(
-            "SELECT state, COUNT(*) AS n FROM job_access WHERE role = %s AND name = %s GROUP BY state",
-            one,
-            name,
-        )
-        for row in rows:
-            found[row["state"]] = found.get(row["state"], 0) + int(row["n"])
-    return found
 
 
 def running_at(transaction: Transaction, applications: Sequence[str]) -> dict[str, dict[str, int]]:
