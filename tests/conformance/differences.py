@@ -165,9 +165,15 @@ ON_PURPOSE = (
         "(clients.md 12.2 R2). Here it takes the right to read the job, unless `open_repositories = true`.",
     ),
     Difference(
-        _of("repository", "delete_denied", "put_anygroup_cn", "put_denied_user", "put_unlisted_resource"),
+        _of("repository", "put_anygroup_cn"),
         *_status(500, 403),
         "wire.md 8: the HTTP status matches what happened. Clients look for 200 in the body "
+        "(clients.md 1.4).",
+    ),
+    Difference(
+        _of("repository", "delete_denied", "put_denied_user", "put_unlisted_resource"),
+        *_status(500, 404),
+        "wire.md 8: for whoever may not read a repository there is none. Clients look for 200 in the body "
         "(clients.md 1.4).",
     ),
     Difference(
@@ -187,7 +193,7 @@ ON_PURPOSE = (
     ),
     Difference(
         _of("repository", "put_shipped_resource_list_any"),
-        *_status(200, 403),
+        *_status(200, 404),
         "clients.md 12.2 R1: LGI as shipped lets every certificate write to every repository.",
     ),
     Difference(

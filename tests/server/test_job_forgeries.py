@@ -83,7 +83,7 @@ def test_the_projects_authority_makes_no_jobs(grid: Grid, job: JobClaims, tmp_pa
         nobody.post("resources/resource_submit_job", {"project": "LGI"})
     assert nobody.session.get(f"{job.repository}/x").status_code == 403
     frank = signed(grid, job, tmp_path, project, "frank@x")
-    assert frank.session.put(f"{job.repository}/x", data=b"x").status_code == 403
+    assert frank.session.put(f"{job.repository}/x", data=b"x").status_code == 404
     with pytest.raises(ServerError, match="LGI error 5"):
         frank.post("resources/resource_submit_job", {"project": "LGI"})
 

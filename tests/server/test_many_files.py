@@ -225,7 +225,7 @@ def test_a_repository_takes_no_more_files_than_it_may_hold(grid: Grid) -> None:
 
 
 def test_only_a_user_who_may_write_stores_files(grid: Grid) -> None:
-    """403 for others and for browsers, 404 for no repository; the body need not be understood for that."""
+    """403 for browsers, 404 for others as for no repository; the body need not be understood for that."""
     url, directory = new_repository(grid)
     files = listed({"a": b"a"})
 
@@ -236,7 +236,7 @@ def test_only_a_user_who_may_write_stores_files(grid: Grid) -> None:
         post(grid.user(), f"{url[:-3]}000", files, b"a"),
     ]
 
-    assert [one.status_code for one in answers] == [403, 403, 403, 404]
+    assert [one.status_code for one in answers] == [404, 403, 403, 404]
     assert stored(directory) == {}
 
 

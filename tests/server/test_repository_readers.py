@@ -114,6 +114,24 @@ def test_a_resource_reads_what_the_owner_of_a_job_on_it_may_read(grid: Grid) -> 
     assert not reads(grid, calls, older)
 
 
+def test_a_repository_is_hidden_from_a_writer_as_from_a_reader(grid: Grid) -> None:
+    """404 for each method, as for one that is not there; 403 says to a reader that it may not be changed."""
+    grid.resource("res1@cluster")
+    of_others, own = new_repository_of_eve(grid), repository(grid, target_resources="res1@cluster")
+    grid.run("UPDATE job_queue SET write_access = 'admin' WHERE repository = %s", own[-36:])
+    unknown = f"{grid.url}/repository/000/JOB_{'0' * 32}"
+    grid.run("UPDATE job_queue SET write_access = 'admin, eve@desk' WHERE repository = %s", of_others[-36:])
+
+    answers = [
+        [ask(grid.user(), method, f"{url}/file", b"x") for method in ("GET", "PUT", "DELETE")]
+        for url in (of_others, unknown, own)
+    ]
+
+    statuses = [[one.status_code for one in some] for some in answers]
+    assert statuses == [[404] * 3, [404] * 3, [200, 403, 403]]
+    assert [one.text for one in answers[0]] == [one.text for one in answers[1]]
+
+
 def new_repository_of_eve(grid: Grid) -> str:
     """A repository with a file that mark@laptop may not read."""
     url = repository(grid, target_resources="res1@cluster")

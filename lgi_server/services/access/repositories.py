@@ -71,7 +71,7 @@ class RepositoryAccess:
         """Raise NoSuchRepositoryError or LGIError MODIFY_REFUSED unless the caller may write to a repository.
 
         Who may change the job may while there is an access file, the resource that has the job, and the job
-        itself.
+        itself. Who may not read it either does not learn that it exists.
         """
         if isinstance(self._who, JobCertificate):
             if self._own.repository != name:
@@ -83,6 +83,7 @@ class RepositoryAccess:
         if self._store.writers(name) and comma_lists.contains_any(job.write_access, names):
             return
         if not self._databases[project].run(partial(_works_on, self._who, job), write=False):
+            self.check_reader(name)
             raise LGIError(ErrorNumber.MODIFY_REFUSED, message="You may not change this repository")
 
     def check_again(self, name: str) -> None:
