@@ -1,4 +1,4 @@
-"""sbatch, squeue and scancel, called as by Nextflow's Slurm executor; Nextflow itself cannot be had here."""
+"""sbatch, squeue and scancel, called by a model of Nextflow's Slurm executor (docs/engines/nextflow.md)."""
 
 import getpass
 import os
@@ -44,7 +44,7 @@ Process = dict[str, Any]
 
 
 class Executor:
-    """Calls the commands as the Slurm executor of Nextflow does, and reads their answers."""
+    """A model of the Slurm executor of Nextflow: calls the commands, and reads their answers."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
