@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
-# Bytes per second that a transfer has at least, after so many seconds.
+# The lowest rate of a transfer, in bytes per second, and the seconds that it has in addition.
 SLOWEST, SECONDS = 100_000, 60.0
 # For a whole answer that is no object: a store may work for minutes, and send blanks meanwhile.
 ANSWER_SECONDS = 600.0
@@ -45,7 +45,7 @@ class S3Place:
 
     def path(self, key: str = "") -> str:
         """Return the encoded path of an object, or of the bucket."""
-        return s3_signature.encoded(f"/{self.bucket}/{key}" if key else f"/{self.bucket}")
+        return s3_signature.encode(f"/{self.bucket}/{key}" if key else f"/{self.bucket}")
 
 
 @dataclass(frozen=True)

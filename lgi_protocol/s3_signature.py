@@ -1,6 +1,6 @@
 """Signatures of requests to object stores of S3: AWS Signature Version 4.
 
-Whoever has the secret key makes one, of method, path, query, headers and the digest of the body.
+A signature is made with the secret key, of method, path, query, headers and the digest of the body.
 A presigned URL has it in its query: it allows one request without a key, until it expires.
 """
 
@@ -40,7 +40,7 @@ class S3Request:
     digest: str = EMPTY
 
 
-def encoded(key: str) -> str:
+def encode(key: str) -> str:
     """Return the key of an object as a path of a URL has it."""
     return quote(key, safe="/", errors="surrogateescape")
 
@@ -67,7 +67,7 @@ def headers(request: S3Request, credentials: S3Credentials, now: datetime) -> di
 
 
 def presigned_query(request: S3Request, credentials: S3Credentials, now: datetime, seconds: int) -> str:
-    """Return the query with which anybody may make a request for so many seconds, LONGEST at most.
+    """Return the query with which anybody may make a request for this number of seconds, LONGEST at most.
 
     Its headers have to be sent with it. ValueError for another number of seconds.
     """

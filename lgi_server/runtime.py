@@ -142,7 +142,7 @@ class Runtime:
 
 def build_runtime(config: Config) -> Runtime:
     """Return the parts of a server; ValueError or OSError for a file that cannot be used."""
-    store = stores.served(config)
+    store = stores.server_store(config)
     store.pending.remove_stale(time.time())
     projects = {name: _project(project, config) for name, project in config.projects.items()}
     trust = _trust(config)

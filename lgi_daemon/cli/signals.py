@@ -56,7 +56,7 @@ class Signals:
             return
 
     def rest(self, seconds: float) -> None:
-        """Sleep so many seconds; a stop signal or a SIGHUP ends it, other signals do not."""
+        """Sleep for this number of seconds; a stop signal or a SIGHUP ends it, other signals do not."""
         end = time.monotonic() + seconds
         while not self.stop and not self._reload and (left := end - time.monotonic()) > 0:
             self.sleep(left)

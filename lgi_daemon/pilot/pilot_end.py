@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from lgi_daemon.pilot.pilot_directory import PilotDirectory
 from lgi_daemon.pilot.record import PilotRecord, age
 
-# A pilot that lives for so many seconds has worked, also when it is then killed, as at the end of its time.
+# Seconds after which a pilot has worked, also when it is then killed, as at the end of its time.
 LIFE_OF_SUCCESS = 120.0
 
 

@@ -22,7 +22,7 @@ def one_of(form: Form, field: Field, words: tuple[str, ...]) -> str:
     return value
 
 
-def signed(form: Form, field: Field) -> int:
+def signed_number(form: Form, field: Field) -> int:
     """Return a whole number that may be negative, 0 for none; LGIError of the field."""
     text = form.line(field) or "0"
     number = whole_number.read(text.removeprefix("-"), most=_MOST)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lgi_server.basic_interface.charts import short
 
-__all__ = ["HEIGHT", "WIDTH", "Layer", "LevelChart", "short", "stacked"]
+__all__ = ["HEIGHT", "WIDTH", "Layer", "LevelChart", "short", "stack"]
 WIDTH, HEIGHT = 600, 120
 
 
@@ -26,7 +26,7 @@ class LevelChart:
     offsets: tuple[float, ...]
 
 
-def stacked(numbers: Mapping[str, Sequence[int | None]], gap: float = 0.0) -> LevelChart:
+def stack(numbers: Mapping[str, Sequence[int | None]], gap: float = 0.0) -> LevelChart:
     """Return a chart of the kinds on each other, the first one lowest; None leaves a span empty.
 
     ``gap`` is the part of the width of a span that is left empty between it and the next one.

@@ -52,9 +52,9 @@ def charts(visit: PageContext) -> QueueCharts | None:
     return QueueCharts(
         period,
         rows,
-        level_chart.stacked(_levels(own)) if has_own else None,
-        level_chart.stacked(_levels(everyone)),
-        level_chart.stacked(_ends(everyone), gap=0.2) if has_ended else None,
+        level_chart.stack(_levels(own)) if has_own else None,
+        level_chart.stack(_levels(everyone)),
+        level_chart.stack(_ends(everyone), gap=0.2) if has_ended else None,
     )
 
 

@@ -182,7 +182,7 @@ def run(config: Config, end: threading.Event) -> None:
     """Run the schedules of all projects until ``end`` is set."""
     databases = {name: open_database(project.database) for name, project in config.projects.items()}
     rule = ordering.load(config.scheduler.share_order)
-    store = stores.served(config)
+    store = stores.server_store(config)
     keepers = [
         ProjectScheduler(name, Schedule(database, periodic_tasks(config, name, databases, store, rule)), end)
         for name, database in databases.items()

@@ -20,13 +20,13 @@ def interface_create_token(call: InterfaceContext) -> Elements:
     life = _life(call.form)
     group = _group(call, scopes)
     row, text = tokens.create(call.transaction, call.who, name, scopes, life=life, now=call.now, group=group)
-    return (*call.header(), Element("token", (*about(row), Element("token_text", text))))
+    return (*call.header(), Element("token", (*token_elements(row), Element("token_text", text))))
 
 
 def interface_list_tokens(call: InterfaceContext) -> Elements:
     """Return the tokens of the caller, or, for an administrator, of another user."""
     rows = api_tokens.of_user(call.transaction, _owner(call))
-    listed = [Element("token", about(row), number) for number, row in enumerate(rows, 1)]
+    listed = [Element("token", token_elements(row), number) for number, row in enumerate(rows, 1)]
     return (*call.header(), Element("number_of_tokens", len(rows)), *listed)
 
 
@@ -34,7 +34,7 @@ def interface_revoke_tokens(call: InterfaceContext) -> Elements:
     """Revoke tokens of the caller, or, for an administrator, of another user, by their numbers."""
     numbers = sorted(call.form.numbers(fields.TOKEN_IDS))
     rows = tokens.revoke(call.transaction, _owner(call), numbers)
-    listed = [Element("token", about(row), number) for number, row in enumerate(rows, 1)]
+    listed = [Element("token", token_elements(row), number) for number, row in enumerate(rows, 1)]
     return (*call.header(), Element("number_of_tokens", len(rows)), *listed)
 
 
@@ -87,7 +87,7 @@ def _owner(call: InterfaceContext) -> str:
     return owner
 
 
-def about(row: TokenRow) -> Elements:
+def token_elements(row: TokenRow) -> Elements:
     """Return all that is known of a token, except its hash and its certificate."""
     return (
         Element("token_id", row.token_id),

@@ -237,7 +237,7 @@ class Repositories:
             return comma_lists.split(opened.read(65536).decode("utf-8", "replace"))
 
     def details(self, opened: IO[bytes]) -> FileDetails:
-        """Return what a caller is told of an opened file."""
+        """Return the properties of an opened file."""
         return opened_file.of_descriptor(opened.fileno())
 
     def old_names(self, part: int, oldest: int) -> list[str]:

@@ -163,7 +163,7 @@ class ObjectRepositories(Repositories):
         return io.BufferedReader(ObjectReader(self._bucket, key, head, answer), 2**16)
 
     def details(self, opened: IO[bytes]) -> FileDetails:
-        """Return what a caller is told of an opened file."""
+        """Return the properties of an opened file."""
         reader = opened.raw if isinstance(opened, io.BufferedReader) else None
         if not isinstance(reader, ObjectReader):
             return super().details(opened)

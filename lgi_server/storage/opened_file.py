@@ -1,4 +1,4 @@
-"""What a caller is told of an opened file of a repository."""
+"""The properties of an opened file of a repository."""
 
 import os
 from dataclasses import dataclass

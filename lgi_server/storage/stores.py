@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lgi_protocol.s3_bucket import S3Bucket
 
 
-def served(config: Config) -> Repositories:
+def server_store(config: Config) -> Repositories:
     """Return the store of the repositories that this server serves, and of files that arrive.
 
     Raises OSError or ValueError for a file of the configuration that cannot be used.

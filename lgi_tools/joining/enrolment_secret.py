@@ -1,4 +1,4 @@
-"""The enrolment secret of a CA: whoever has it makes machines resources, until it is replaced.
+"""The enrolment secret of a CA: it makes machines resources until it is replaced.
 
 A CA has one at most, in a file with its SHA-256. A new one takes its place, so that the old one ends at once;
 certificates that it has made stay until they are revoked. Names of the resources match a pattern, so that

@@ -222,7 +222,7 @@ def test_a_name_that_leads_into_an_image_is_that_of_no_image(
 
 @pytest.mark.parametrize("digest", ["", "sha256:1", f"md5:{'a' * 64}", f"sha256:{'A' * 64}", "sha256:$(id)"])
 def test_a_digest_is_its_digits_and_nothing_else(place: Path, images: Path, digest: str) -> None:
-    """Else a job that means to be pinned would run in what is there."""
+    """Else a job that means to be pinned would run in any image of that name."""
     images = stored(place, images)
 
     output = contained(place, images, "touch ran", f"lgi/busybox:1.0@{digest}").finish()

@@ -112,7 +112,7 @@ def test_a_process_that_is_no_daemon_is_left_alone(pilot: Pilot) -> None:
 
 
 def test_the_example_is_for_administrators_alone(tmp_path: Path, certificate_files: Path) -> None:
-    """Whoever is not named gets nothing; the scripts are those of hello_world but for two."""
+    """Users who are not named get nothing; the scripts are those of hello_world but for two."""
     shutil.copytree(MANAGE, tmp_path / "manage")
     text = (MANAGE / "LGI.cfg.example").read_text()
     text = text.replace("../../certificates/LGI+CA.crt", str(certificate_files / "ca.crt"))

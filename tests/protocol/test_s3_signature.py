@@ -19,7 +19,7 @@ EXAMPLES = {
         S3Request(
             "PUT",
             HOST,
-            s3_signature.encoded("/test$file.text"),
+            s3_signature.encode("/test$file.text"),
             headers={"Date": "Fri, 24 May 2013 00:00:00 GMT", "x-amz-storage-class": "REDUCED_REDUNDANCY"},
             digest="44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072",
         ),

@@ -288,7 +288,7 @@ def test_the_last_administrator_stays(grid: Grid) -> None:
 
 
 def test_two_administrators_who_remove_each_other_leave_one(grid: Grid) -> None:
-    """Whoever comes first."""
+    """In any order."""
     first, second = administrator(grid), administrator(grid, "dora@desk")
 
     with ThreadPoolExecutor(2) as pool:

@@ -269,7 +269,7 @@ def test_repositories_of_no_job_are_removed_when_they_are_old(grid: Grid, bucket
     lost, others = "JOB_" + "a" * 32, [f"{PREFIX}notes", f"{PREFIX}JOB_a/x", "JOB_" + "a" * 32 + "/x"]
     for key in (f"{PREFIX}{lost}/x", *others):
         bucket.put(key, io.BytesIO(b"x"), 1, {})
-    remove = partial(orphans.remove_orphans, stores.served(grid.config), [grid.database])
+    remove = partial(orphans.remove_orphans, stores.server_store(grid.config), [grid.database])
     now = int(time.time())
 
     young = [remove(3600, part, now) for part in range(orphans.PARTS)]

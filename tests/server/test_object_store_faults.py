@@ -131,7 +131,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_the_old_one_or_an_error(
     """What is fetched again, from another place, is of the same version."""
     key = f"{object_grid.PREFIX}JOB_{'b' * 32}/x"
     bucket.put_bytes(key, b"old bytes")
-    opened = stores.served(far_grid.config).open("JOB_" + "b" * 32, "x")
+    opened = stores.server_store(far_grid.config).open("JOB_" + "b" * 32, "x")
     bucket.put_bytes(key, b"new bytes")
 
     whole = opened.read()

@@ -36,7 +36,7 @@ def _set_rule(changes: Changes, form: Form) -> None:
     if admin_form.one_of(form, fields.RULE, admin_form.RULES) == "denied":
         changes.deny(kind, name, application, servers=_EVERYWHERE)
     else:
-        limit = admin_form.signed(form, fields.JOB_LIMIT)
+        limit = admin_form.signed_number(form, fields.JOB_LIMIT)
         changes.allow(kind, name, application, limit, servers=_EVERYWHERE)
 
 
@@ -46,7 +46,8 @@ def _remove_rule(changes: Changes, form: Form) -> None:
 
 
 def _set_urgent(changes: Changes, form: Form) -> None:
-    changes.allow_urgent(_name(form), admin_form.signed(form, fields.URGENT_LIMIT), servers=_EVERYWHERE)
+    limit = admin_form.signed_number(form, fields.URGENT_LIMIT)
+    changes.allow_urgent(_name(form), limit, servers=_EVERYWHERE)
 
 
 def _add_resource(changes: Changes, form: Form) -> None:

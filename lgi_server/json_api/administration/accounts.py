@@ -4,7 +4,7 @@ from lgi_server.api import admin_fields, admin_form
 from lgi_server.api.admin_context import AdminContext
 from lgi_server.api.responses import Elements
 from lgi_server.json_api.administration import calls
-from lgi_server.json_api.administration.calls import KIND, NAME, changing, reading
+from lgi_server.json_api.administration.calls import KIND, NAME, change_route, read_route
 from lgi_server.json_api.operation import Operation
 from lgi_server.json_api.parameter import Parameter
 from lgi_server.services.project import share_weights
@@ -15,38 +15,40 @@ def list_shares(call: AdminContext) -> Elements:
     """Return the users or groups that have a weight of their own."""
     kind = admin_form.kind_of(call.form)
     rows = share_weights.shares_of(call.transaction, kind)
-    return calls.listed("share", [{"name": row[f"{kind}_name"], "weight": row["weight"]} for row in rows])
+    return calls.rows_answer(
+        "share", [{"name": row[f"{kind}_name"], "weight": row["weight"]} for row in rows]
+    )
 
 
 def set_share(call: AdminContext) -> Elements:
     """Give a user or group a weight."""
     kind, name = admin_form.kind_of(call.form), call.form.line(admin_fields.NAME)
     call.changes.set_share(kind, name, call.form.line(admin_fields.WEIGHT))
-    return calls.done()
+    return calls.local_answer()
 
 
 def remove_share(call: AdminContext) -> Elements:
     """Give a user or group the weight that everybody has."""
     call.changes.remove_share(admin_form.kind_of(call.form), call.form.line(admin_fields.NAME))
-    return calls.done()
+    return calls.local_answer()
 
 
 def list_mail_addresses(call: AdminContext) -> Elements:
     """Return the mail addresses of users that administrators have set."""
     rows = notification_users.addresses(call.transaction)
-    return calls.listed("mail", [{"name": row["user_name"], "address": row["address"]} for row in rows])
+    return calls.rows_answer("mail", [{"name": row["user_name"], "address": row["address"]} for row in rows])
 
 
 def set_mail_address(call: AdminContext) -> Elements:
     """Set the mail address of a user."""
     call.changes.set_mail(call.form.line(admin_fields.NAME), call.form.line(admin_fields.ADDRESS))
-    return calls.done()
+    return calls.local_answer()
 
 
 def remove_mail_address(call: AdminContext) -> Elements:
     """Remove the mail address of a user."""
     call.changes.remove_mail(call.form.line(admin_fields.NAME))
-    return calls.done()
+    return calls.local_answer()
 
 
 OPERATIONS = (
@@ -54,7 +56,7 @@ OPERATIONS = (
         "list_shares",
         "GET",
         "/admin/shares",
-        reading(list_shares),
+        read_route(list_shares),
         "The users or groups that have a weight of their own on this server.",
         "ShareList",
         query=(KIND,),
@@ -64,7 +66,7 @@ OPERATIONS = (
         "set_share",
         "PUT",
         "/admin/shares",
-        changing(set_share),
+        change_route(set_share),
         "Give a user or group another weight in the queue of this server.",
         "Recorded",
         body=(
@@ -80,7 +82,7 @@ OPERATIONS = (
         "remove_share",
         "DELETE",
         "/admin/shares",
-        changing(remove_share),
+        change_route(remove_share),
         "Give a user or group the weight that everybody has.",
         "Recorded",
         query=(KIND, NAME),
@@ -90,7 +92,7 @@ OPERATIONS = (
         "list_mail_addresses",
         "GET",
         "/admin/mail",
-        reading(list_mail_addresses),
+        read_route(list_mail_addresses),
         "The mail addresses of users that an administrator has set on this server.",
         "MailAddressList",
         picked=("mails",),
@@ -99,7 +101,7 @@ OPERATIONS = (
         "set_mail_address",
         "PUT",
         "/admin/mail",
-        changing(set_mail_address),
+        change_route(set_mail_address),
         "Set the mail address of a user for notifications.",
         "Recorded",
         body=(NAME, Parameter(admin_fields.ADDRESS, "As carl@example.org.", required=True)),
@@ -109,7 +111,7 @@ OPERATIONS = (
         "remove_mail_address",
         "DELETE",
         "/admin/mail",
-        changing(remove_mail_address),
+        change_route(remove_mail_address),
         "Remove the mail address of a user.",
         "Recorded",
         query=(NAME,),

@@ -17,28 +17,28 @@ SERVERS = Parameter(admin_fields.SERVERS, "Project servers that it is for, comma
 EVERYWHERE = {admin_fields.SERVERS.name: "any"}
 
 
-def reading(view: Callable[[AdminContext], Elements]) -> Route[AdminContext]:
+def read_route(view: Callable[[AdminContext], Elements]) -> Route[AdminContext]:
     """Return the route of a call that changes nothing."""
     return Route(view, AdminContext, writes=False, token_scopes=(Scope.ADMIN,))
 
 
-def changing(view: Callable[[AdminContext], Elements]) -> Route[AdminContext]:
+def change_route(view: Callable[[AdminContext], Elements]) -> Route[AdminContext]:
     """Return the route of a call that makes a change."""
     return Route(view, AdminContext, token_scopes=(Scope.ADMIN,))
 
 
-def recorded(call: AdminContext, version: int) -> Elements:
+def version_answer(call: AdminContext, version: int) -> Elements:
     """Return the answer of a change with its version, and have the slaves fetch it."""
     call.tell_slaves()
     return (Element("version", version),)
 
 
-def done() -> Elements:
+def local_answer() -> Elements:
     """Return the answer of a change of this server alone."""
     return (Element("version", 0),)
 
 
-def listed(name: str, rows: Iterable[Mapping[str, Any]]) -> Elements:
+def rows_answer(name: str, rows: Iterable[Mapping[str, Any]]) -> Elements:
     """Return rows as elements of a list."""
     return tuple(
         Element(name, tuple(Element(key, value) for key, value in row.items()), number)

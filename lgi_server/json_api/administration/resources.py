@@ -6,7 +6,7 @@ from lgi_server.api import admin_fields, admin_form
 from lgi_server.api.admin_context import AdminContext
 from lgi_server.api.responses import Elements
 from lgi_server.json_api.administration import calls
-from lgi_server.json_api.administration.calls import EVERYWHERE, NAME, SERVERS, changing, reading
+from lgi_server.json_api.administration.calls import EVERYWHERE, NAME, SERVERS, change_route, read_route
 from lgi_server.json_api.operation import Operation
 from lgi_server.json_api.parameter import Parameter
 from lgi_server.services.project.registration import NewResource
@@ -21,7 +21,7 @@ _ROLE_NAMES = {number: name for name, number in _ROLES.items()}
 def list_registered_resources(call: AdminContext) -> Elements:
     """Return all resources and project servers."""
     rows = active_resources.everyone(call.transaction)
-    return calls.listed(
+    return calls.rows_answer(
         "resource",
         [{key: vars(one)[key] for key in _SHOWN} | {"role": _ROLE_NAMES[one.project_server]} for one in rows],
     )
@@ -36,25 +36,25 @@ def add_resource(call: AdminContext) -> Elements:
         form.text(admin_fields.CERTIFICATE),
         _ROLES[admin_form.one_of(form, admin_fields.ROLE, tuple(_ROLES))],
     )
-    return calls.recorded(call, call.changes.add_resource(new, servers=form.line(admin_fields.SERVERS)))
+    return calls.version_answer(call, call.changes.add_resource(new, servers=form.line(admin_fields.SERVERS)))
 
 
 def remove_resource(call: AdminContext) -> Elements:
     """Remove a resource; its running jobs are queued again."""
     name, servers = call.form.line(admin_fields.NAME), call.form.line(admin_fields.SERVERS)
-    return calls.recorded(call, call.changes.remove_resource(name, servers=servers))
+    return calls.version_answer(call, call.changes.remove_resource(name, servers=servers))
 
 
 def drain_resource(call: AdminContext) -> Elements:
     """Give a resource no new jobs of this server."""
     call.changes.drain(call.form.line(admin_fields.NAME), call.form.line(admin_fields.REASON))
-    return calls.done()
+    return calls.local_answer()
 
 
 def resume_resource(call: AdminContext) -> Elements:
     """Give a drained resource jobs of this server again."""
     call.changes.resume(call.form.line(admin_fields.NAME))
-    return calls.done()
+    return calls.local_answer()
 
 
 OPERATIONS = (
@@ -62,7 +62,7 @@ OPERATIONS = (
         "list_registered_resources",
         "GET",
         "/admin/resources",
-        reading(list_registered_resources),
+        read_route(list_registered_resources),
         "All resources and project servers, with their addresses.",
         "RegisteredResourceList",
         picked=("resources",),
@@ -71,7 +71,7 @@ OPERATIONS = (
         "add_resource",
         "POST",
         "/admin/resources",
-        changing(add_resource),
+        change_route(add_resource),
         "Register a resource or project server with its certificate.",
         "Recorded",
         body=(
@@ -89,7 +89,7 @@ OPERATIONS = (
         "remove_resource",
         "DELETE",
         "/admin/resources",
-        changing(remove_resource),
+        change_route(remove_resource),
         "Remove a resource; its running jobs are queued again.",
         "Recorded",
         query=(NAME, SERVERS),
@@ -100,7 +100,7 @@ OPERATIONS = (
         "drain_resource",
         "POST",
         "/admin/resources/drain",
-        changing(drain_resource),
+        change_route(drain_resource),
         "Give a resource no new jobs of this server; those that it has go on.",
         "Recorded",
         body=(NAME, Parameter(admin_fields.REASON, "Shown to users, at most 254 bytes.")),
@@ -110,7 +110,7 @@ OPERATIONS = (
         "resume_resource",
         "POST",
         "/admin/resources/resume",
-        changing(resume_resource),
+        change_route(resume_resource),
         "Give a drained resource jobs of this server again.",
         "Recorded",
         body=(NAME,),

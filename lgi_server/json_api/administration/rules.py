@@ -6,7 +6,7 @@ from lgi_server.api import admin_fields, admin_form
 from lgi_server.api.admin_context import AdminContext
 from lgi_server.api.responses import Elements
 from lgi_server.json_api.administration import calls
-from lgi_server.json_api.administration.calls import EVERYWHERE, KIND, NAME, SERVERS, changing, reading
+from lgi_server.json_api.administration.calls import EVERYWHERE, KIND, NAME, SERVERS, change_route, read_route
 from lgi_server.json_api.operation import Operation
 from lgi_server.json_api.parameter import Kind, Parameter
 from lgi_server.services.project import urgent_rights
@@ -32,7 +32,7 @@ def list_rules(call: AdminContext) -> Elements:
         for row in found
         if row["application"] != urgent_jobs.APPLICATION
     ]
-    return calls.listed("rule", rows)
+    return calls.rows_answer("rule", rows)
 
 
 def set_rule(call: AdminContext) -> Elements:
@@ -40,16 +40,17 @@ def set_rule(call: AdminContext) -> Elements:
     kind, rule, name, application = _named(call)
     servers = call.form.line(admin_fields.SERVERS)
     if rule == _ALLOWED:
-        limit = admin_form.signed(call.form, admin_fields.JOB_LIMIT)
-        return calls.recorded(call, call.changes.allow(kind, name, application, limit, servers=servers))
-    return calls.recorded(call, call.changes.deny(kind, name, application, servers=servers))
+        limit = admin_form.signed_number(call.form, admin_fields.JOB_LIMIT)
+        return calls.version_answer(call, call.changes.allow(kind, name, application, limit, servers=servers))
+    return calls.version_answer(call, call.changes.deny(kind, name, application, servers=servers))
 
 
 def remove_rules(call: AdminContext) -> Elements:
     """Remove rules by name, application or both."""
     kind, rule, name, application = _named(call)
     servers = call.form.line(admin_fields.SERVERS)
-    return calls.recorded(call, call.changes.remove_rule(kind, rule, name, application, servers=servers))
+    version = call.changes.remove_rule(kind, rule, name, application, servers=servers)
+    return calls.version_answer(call, version)
 
 
 def _named(call: AdminContext) -> tuple[str, str, str, str]:
@@ -66,24 +67,24 @@ def _named(call: AdminContext) -> tuple[str, str, str, str]:
 def list_urgent_rights(call: AdminContext) -> Elements:
     """Return the groups that may have urgent jobs."""
     rows = urgent_rights.listed(call.transaction)
-    return calls.listed(
+    return calls.rows_answer(
         "right",
         [{"name": row["group_name"]} | {key: row[key] for key in ("job_limit", "used")} for row in rows],
     )
 
 
 def set_urgent_right(call: AdminContext) -> Elements:
-    """Let a group have so many urgent jobs at once."""
-    limit = admin_form.signed(call.form, admin_fields.URGENT_LIMIT)
+    """Set the number of urgent jobs that a group may have at once."""
+    limit = admin_form.signed_number(call.form, admin_fields.URGENT_LIMIT)
     servers = call.form.line(admin_fields.SERVERS)
     version = call.changes.allow_urgent(call.form.line(admin_fields.NAME), limit, servers=servers)
-    return calls.recorded(call, version)
+    return calls.version_answer(call, version)
 
 
 def remove_urgent_right(call: AdminContext) -> Elements:
     """Let a group have no more urgent jobs."""
     servers = call.form.line(admin_fields.SERVERS)
-    return calls.recorded(
+    return calls.version_answer(
         call, call.changes.remove_urgent(call.form.line(admin_fields.NAME), servers=servers)
     )
 
@@ -93,7 +94,7 @@ OPERATIONS = (
         "list_rules",
         "GET",
         "/admin/rules",
-        reading(list_rules),
+        read_route(list_rules),
         "Who may submit what: rules that allow or deny.",
         "RuleList",
         query=(KIND, _RULE, *_WHOSE),
@@ -103,7 +104,7 @@ OPERATIONS = (
         "set_rule",
         "PUT",
         "/admin/rules",
-        changing(set_rule),
+        change_route(set_rule),
         "Allow or deny a user or group an application, or change the limit.",
         "Recorded",
         body=(
@@ -120,7 +121,7 @@ OPERATIONS = (
         "remove_rules",
         "DELETE",
         "/admin/rules",
-        changing(remove_rules),
+        change_route(remove_rules),
         "Remove the rules of a name, of an application, or of both together.",
         "Recorded",
         query=(KIND, _RULE, *_WHOSE, SERVERS),
@@ -131,7 +132,7 @@ OPERATIONS = (
         "list_urgent_rights",
         "GET",
         "/admin/urgent",
-        reading(list_urgent_rights),
+        read_route(list_urgent_rights),
         "The groups that may have urgent jobs, how many at once, and how many they have.",
         "UrgentRightList",
         picked=("rights",),
@@ -140,8 +141,8 @@ OPERATIONS = (
         "set_urgent_right",
         "PUT",
         "/admin/urgent",
-        changing(set_urgent_right),
-        "Let a group have so many urgent jobs at once.",
+        change_route(set_urgent_right),
+        "Set the number of urgent jobs that a group may have at once.",
         "Recorded",
         body=(
             NAME,
@@ -155,7 +156,7 @@ OPERATIONS = (
         "remove_urgent_right",
         "DELETE",
         "/admin/urgent",
-        changing(remove_urgent_right),
+        change_route(remove_urgent_right),
         "Let a group have no more urgent jobs.",
         "Recorded",
         query=(NAME, SERVERS),

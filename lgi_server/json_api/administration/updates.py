@@ -5,7 +5,7 @@ from lgi_server.api import admin_fields, fields
 from lgi_server.api.admin_context import AdminContext
 from lgi_server.api.responses import Elements
 from lgi_server.json_api.administration import calls
-from lgi_server.json_api.administration.calls import changing, reading
+from lgi_server.json_api.administration.calls import change_route, read_route
 from lgi_server.json_api.operation import Operation
 from lgi_server.json_api.parameter import Kind, Parameter
 from lgi_server.services.project import administration, update_summary
@@ -29,7 +29,7 @@ def last_change(call: AdminContext) -> Elements:
 def undo_change(call: AdminContext) -> Elements:
     """Take back a change if it is still the newest one."""
     made = call.changes.undo(call.form.number(admin_fields.VERSION))
-    return calls.recorded(call, made[-1] if made else 0)
+    return calls.version_answer(call, made[-1] if made else 0)
 
 
 def list_changes(call: AdminContext) -> Elements:
@@ -38,7 +38,7 @@ def list_changes(call: AdminContext) -> Elements:
     before = call.form.number_or(admin_fields.BEFORE, 0)
     found = administration_log.before(call.transaction, before, limit + 1)
     more = (Element("next", found[limit - 1].entry_id),) if len(found) > limit else ()
-    return (*calls.listed("entry", [vars(one) for one in found[:limit]]), *more)
+    return (*calls.rows_answer("entry", [vars(one) for one in found[:limit]]), *more)
 
 
 OPERATIONS = (
@@ -46,7 +46,7 @@ OPERATIONS = (
         "get_last_change",
         "GET",
         "/admin/undo",
-        reading(last_change),
+        read_route(last_change),
         "The newest recorded change that can be taken back, and what that does.",
         "LastChange",
         picked=("version", "description", "servers", "statements"),
@@ -55,7 +55,7 @@ OPERATIONS = (
         "undo_change",
         "POST",
         "/admin/undo",
-        changing(undo_change),
+        change_route(undo_change),
         "Take back a recorded change, if it is still the newest one.",
         "Recorded",
         body=(Parameter(admin_fields.VERSION, "Its version.", Kind.INTEGER, required=True, least=1),),
@@ -65,7 +65,7 @@ OPERATIONS = (
         "list_changes",
         "GET",
         "/admin/log",
-        reading(list_changes),
+        read_route(list_changes),
         "The changes of administrators on this server, by ManageDB or these calls, the newest first.",
         "ChangeList",
         query=(

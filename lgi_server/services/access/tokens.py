@@ -35,8 +35,8 @@ def create(
     """Store a new token of the caller and return it with its text, which nobody can read later.
 
     It expires after ``life`` seconds, or with the certificate that makes it. Raises LGIError SUBMIT_REFUSED
-    for a resource, or for too many tokens. With a ``group`` it is a token of that group: to read what the
-    group may read, whoever has it.
+    for a resource, or for too many tokens. With a ``group`` it is a token of that group: every holder reads
+    what the group may read.
     """
     if active_resources.named(transaction, who.name.name) is not None:
         raise LGIError(ErrorNumber.SUBMIT_REFUSED, message="A resource has no tokens, only users have")

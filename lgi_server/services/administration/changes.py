@@ -70,7 +70,7 @@ class Changes:
         )
 
     def allow_urgent(self, group: str, limit: int, *, servers: str) -> int:
-        """Let a group have so many urgent jobs at once, as `urgent_rights.allow`."""
+        """Set the number of urgent jobs that a group may have at once, as `urgent_rights.allow`."""
         return self._recorded(
             f"let group {group} have {limit} urgent jobs at once",
             lambda: urgent_rights.allow(self.transaction, group, limit, servers=servers),

@@ -20,7 +20,7 @@ from lgi_server.tables.queue_history import PROJECT, QueueSpan, SpanKey
 HOUR, DAY = 3600, 86_400
 # Seconds between two counts of the queue.
 LOOK_SECONDS = 300
-# For so many seconds the spans of each length are kept.
+# For this number of seconds the spans of each length are kept.
 KEPT = {HOUR: 3 * DAY, DAY: 62 * DAY}
 
 

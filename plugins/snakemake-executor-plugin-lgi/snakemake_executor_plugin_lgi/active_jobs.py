@@ -11,7 +11,7 @@ _MOST = 500
 
 
 class ActiveJobs:
-    """The jobs of this run, by their id; ``warn`` is told of a server that is away, and of held jobs."""
+    """The jobs of this run, by their id; ``warn`` gets warnings of an outage, and of held jobs."""
 
     def __init__(self, project: Project, warn: Callable[[str], object]) -> None:
         """Begin with no job."""
