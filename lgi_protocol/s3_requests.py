@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from lgi_protocol import s3_answers, s3_errors, s3_signature
@@ -55,6 +55,10 @@ class S3Body:
     file: IO[bytes]
     size: int
     digest: str
+
+    def reader(self) -> IO[bytes]:
+        """Return what gives the bytes, while there is time: then it raises TimeoutError."""
+        return cast("IO[bytes]", _Slice(self))
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,7 @@ class S3Requests:
         for is_last in (False, True):
             begin = body.file.tell() if body else 0
             try:
-                sent = cast("IO[Any]", _Slice(body)) if body is not None and body.size else None
+                sent = body.reader() if body is not None and body.size else None
                 return self._pool.request(
                     call.method, address, body=sent, headers=headers, preload_content=False, redirect=False
                 )

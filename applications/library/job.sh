@@ -102,7 +102,7 @@ stage_in() {
         put staged '{}'
         return
     fi
-    LGI_stage in > "$own/stage.log" 2>&1
+    LGI_OBJECT_STORES=$object_stores LGI_stage in > "$own/stage.log" 2>&1
     code=$?
     [ $code -ne 0 ] || return 0
     failed_often $code || return $retry
@@ -206,7 +206,7 @@ store_beside() {
 }
 
 stage_out() {
-    LGI_stage out > "$own/stage.log" 2>&1
+    LGI_OBJECT_STORES=$object_stores LGI_stage out > "$own/stage.log" 2>&1
     code=$?
     [ $code -ne 0 ] || return 0
     failed_often $code || return $retry

@@ -8,6 +8,7 @@ request_value() {
         'nodes is known') value=$LGI_REQUEST_NODES ;;
         'memory is known') value=$LGI_REQUEST_MEMORY ;;
         'walltime is known') value=$LGI_REQUEST_WALLTIME ;;
+        'store_server is known') value=${LGI_REQUEST_STORE_SERVER-$(search_request store_server)} ;;
         'image is known') value=$LGI_REQUEST_IMAGE ;;
         *) value=$(search_request "$1") ;;
     esac
@@ -72,6 +73,17 @@ read_requests() {
         [ -z "$value" ] || too_much="this resource has no images"
     fi
     read_here
+    read_store
+}
+
+# Sets `too_much` for a job whose files are in a store of its user that the owner of this resource does not allow.
+read_store() {
+    request_value store_server
+    [ -n "$value" ] || return 0
+    case "$stage $object_stores " in
+        yes*" $value "*) ;;
+        *) too_much="this resource uses no object store $(shown "$value")" ;;
+    esac
 }
 
 # Sets `here` to the directory in which the job was submitted and is to run, empty for its own; `too_much` if that is not

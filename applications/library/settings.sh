@@ -13,6 +13,9 @@ export LC_ALL
 # failures after which it continues without. Only failures of a server that answers are counted.
 : "${stage:=yes}" "${max_stagings:=40}"
 
+# The object stores of users that jobs may use, as "https://s3.example.org https://store.example.net:9000". Empty: none.
+: "${object_stores:=}"
+
 # The defaults of a job without these requests, and the maximum of each request. Memory is in MB for the whole job,
 # walltime in seconds; empty means no request to the batch system and no limit.
 : "${default_cpus:=1}" "${max_cpus:=1}"

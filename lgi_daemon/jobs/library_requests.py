@@ -24,6 +24,8 @@ def is_allowed(settings: Mapping[str, str], specifics: str) -> bool | None:
     if shared_directory.is_asked(specifics):
         # With the rights of the job.
         return None
+    if request(specifics, "store_server"):
+        return None
     if settings["container"] or not all(not one or _NUMBER.fullmatch(one) for one in limits):
         return None
     is_valid, is_within = True, not request(specifics, "image")

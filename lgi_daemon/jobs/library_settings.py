@@ -19,6 +19,7 @@ _DEFAULTS = {
     "program": "",
     "stage": "yes",
     "max_stagings": "40",
+    "object_stores": "",
     "default_cpus": "1",
     "max_cpus": "1",
     "default_nodes": "1",

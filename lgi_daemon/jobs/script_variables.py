@@ -7,7 +7,7 @@ from lgi_daemon.jobs import shared_directories
 from lgi_daemon.rundir.record import JobRecord
 
 # The requests in the specifics of a job, as its user has written them.
-REQUESTS = ("cpus", "nodes", "memory", "walltime", "image", "licences", "gpus")
+REQUESTS = ("cpus", "nodes", "memory", "walltime", "image", "licences", "gpus", "store_server")
 _VALUES = {name: re.compile(f"<{name}>([^<>]*)</{name}>") for name in REQUESTS}
 # Bytes; a longer value is no valid request.
 _LONGEST = 200

@@ -51,7 +51,7 @@ _KEYS: Mapping[str, tuple[type, str]] = {
 }
 _USUAL: Mapping[str, Any] = {
     **dict.fromkeys(("cpus", "gpus", "mem", "seconds", "image", "retries", "backoff", "deadline")),
-    **dict.fromkeys(("targets", "output", "errors", "name", "retry_on", *access_options.NAMES), ""),
+    **dict.fromkeys(("targets", "output", "errors", "name", "retry_on", "store", *access_options.NAMES), ""),
     **dict.fromkeys(("resources", "files", "labels", "after", "after_any", "not_on"), ()),
     **dict.fromkeys((environment_options.NAME, *result_options.NAMES), ()),
     **dict.fromkeys(("notify", "mail", "webhook"), ""),

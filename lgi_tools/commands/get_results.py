@@ -20,6 +20,8 @@ from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.commands.get_paths import PathPattern
 
 _FLAT = PathPattern("{file}")
+# The archive of a job with an object store of its user.
+RESULTS = "results.tar.gz"
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,26 @@ class _Job:
             path = result_patterns.path_of(one.name) if has_paths else one.name
             if files and self._getter.wants(path):
                 self._attempt(path, files, one)
+        if "<user_store>" in self._job.specifics and self._getter.wants(RESULTS):
+            self._from_store()
         self._streams({one.name for one in self._job.files})
         return Fetched(self._job.id, tuple(self._files), self._kept, tuple(self._faults))
+
+    def _from_store(self) -> None:
+        """Fetch the results in the user's own object store."""
+        # For such jobs only.
+        from lgi_tools.client.user_store import results
+
+        try:
+            stored = results.find(self._job)
+            target = self._getter.place(self._job, RESULTS)
+            if stored and stored.is_at(target):
+                self._kept += 1
+            elif stored and self._may_write(RESULTS, target):
+                stored.fetch(target)
+                self._files.append(target)
+        except (TransferError, UnsafePathError) as error:
+            self._faults.append(f"{RESULTS}: {error}")
 
     def _attempt(self, name: str, files: Files, one: StoredFile) -> None:
         """Fetch a file; ``name`` is its path in the job's directory."""

@@ -115,7 +115,7 @@ def command(
     if is_array:
         return _submit_array(words, job, given, follows, (at_most or 0, batch_id), as_json=as_json)
     try:
-        plan = run_options.plan(words, job)
+        plan = run_options.plan(words, job, takes_store=True)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     for warning in plan.warnings:
@@ -193,7 +193,7 @@ def _submit(project: "Project", plan: Plan, wait: bool, as_json: bool, directory
     from lgi_tools.cli import output_jobs
 
     request = plan.request
-    job = project.submit_request(request)
+    job = plan.submit(project)
     if not label_options.are_kept(request.fields(), job.name):
         terminal.warn(NAME, label_options.NOT_KEPT)
     if wait:

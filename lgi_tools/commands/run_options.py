@@ -21,7 +21,9 @@ from lgi_tools.client import command_line
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
     from lgi_protocol.shared_directory import SharedDirectory
+    from lgi_tools.client.job import Details
     from lgi_tools.client.job_request import JobRequest
+    from lgi_tools.client.project import Project
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 # The requests that resources announce limits for, by the name of the option.
@@ -57,6 +59,7 @@ _NAMES = (
     "mail",
     "webhook",
     "here",
+    "store",
 )
 
 
@@ -70,6 +73,12 @@ def job_options(command: _Command) -> _Command:
 
 
 _OPTIONS = (
+    click.option(
+        "--store",
+        default="",
+        metavar="s3://BUCKET/PREFIX",
+        help="Keep the files of -f and the results in your own object store (default: in the project's).",
+    ),
     click.option(
         "--here",
         is_flag=True,
@@ -120,11 +129,23 @@ def merged(line: options.Options, command: options.Options) -> options.Options:
 
 @dataclass(frozen=True)
 class Plan:
-    """A job to submit: ``requests`` are the part of its specifics that resources announce limits for."""
+    """A job to submit: ``requests`` are the part of its specifics that resources announce limits for.
+
+    ``store`` is the place of its files in an object store of the user, empty without one.
+    """
 
     request: "JobRequest"
     requests: str
     warnings: tuple[str, ...]
+    store: str = ""
+
+    def submit(self, project: "Project") -> "Details":
+        """Queue the job."""
+        if not self.store:
+            return project.submit_request(self.request)
+        from lgi_tools.commands import run_store
+
+        return run_store.submit(project, self.request, self.store)
 
 
 def plan(
@@ -132,14 +153,19 @@ def plan(
     given: options.Options,
     request_id: str = "",
     variables: Mapping[str, str] | None = None,
+    *,
+    takes_store: bool = False,
 ) -> Plan:
     """Return the job of a command line with the options of a job. Raises ValueError for an invalid one.
 
-    ``variables`` are added to its environment, in place of others with their names.
+    ``variables`` are added to its environment, in place of others with their names. Only a job that is
+    submitted with `Plan.submit` ``takes_store``.
     """
     from lgi_tools.client.job_request import JobRequest
 
     environment = environment_options.read(given[environment_options.NAME]) | dict(variables or {})
+    if given["store"] and (given["here"] or not takes_store):
+        raise ValueError("--store is for one job: leave out --here, --batch and what makes an array")
     own = _own_directory(given)
     line = command_line.of_words(
         words,
@@ -166,7 +192,7 @@ def plan(
     )
     left = (f"the local file {word} is not sent: use -f {word} to send it" for word in line.left_here)
     warnings = (*left, *([line.flaw] if line.flaw else []))
-    return Plan(request, command_line.as_specifics(specifics, {}), warnings)
+    return Plan(request, command_line.as_specifics(specifics, {}), warnings, given["store"])
 
 
 def _stream_files(given: options.Options) -> list[str]:

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,11 @@ from lgi_protocol.job_directory import JobDirectory
 from lgi_tools.cli import options, program, terminal
 from lgi_tools.cli.session import timing
 from lgi_tools.client import settings
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    from lgi_tools.client.result_patterns import ResultPatterns
+    from lgi_tools.staging.user_store import UserStore
 
 NAME = "LGI_stage"
 
@@ -62,9 +68,19 @@ def command(job_directory: str, direction: str) -> int:
     except ValueError as error:
         terminal.warn(NAME, str(error))
         return PERMANENT
+    own = _own_store(job, patterns)
     if direction == "in":
-        return fetch(job.path, repository, has_paths=patterns.has_paths)
-    return store(job.path, repository, patterns)
+        return fetch(job.path, repository, has_paths=patterns.has_paths, own=own)
+    return store(job.path, repository, patterns, own=own)
+
+
+def _own_store(job: JobDirectory, patterns: "ResultPatterns") -> "UserStore | None":
+    """Return the object store of the user that the job names, if it names one."""
+    if "<user_store>" not in job.text("LGI_job_specifics"):
+        return None
+    from lgi_tools.staging.user_store import UserStore
+
+    return UserStore(job.path, patterns)
 
 
 _ADVICE = "the administrator can make it readable, or set stage=no"

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from lgi_protocol import xml
 from lgi_tools.cli import terminal
@@ -12,15 +13,20 @@ from lgi_tools.client.result_patterns import path_of
 from lgi_tools.client.stored_file import file_name
 from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.staging.directory import is_staged, is_staged_path
-from lgi_tools.staging.marks import FETCHED, Marks, fingerprint
+from lgi_tools.staging.marks import FETCHED, Fingerprint, Marks, fingerprint
 from lgi_tools.staging.outcome import RETRY, UNREACHABLE, answers, transfer, worst
 
+if TYPE_CHECKING:
+    from lgi_tools.staging.user_store import UserStore
 
-def fetch(directory: Path, repository: Repository, *, has_paths: bool = False) -> int:
+
+def fetch(
+    directory: Path, repository: Repository, *, has_paths: bool = False, own: "UserStore | None" = None
+) -> int:
     """Fetch all files of the repository and record them. Returns the exit code.
 
     An interrupted run continues where it stopped. Where names are paths (``has_paths``), results of an
-    earlier try are put into their directories.
+    earlier try are put into their directories. The inputs in an ``own`` store of the user follow.
     """
     try:
         content = repository.content()
@@ -46,7 +52,12 @@ def fetch(directory: Path, repository: Repository, *, has_paths: bool = False) -
             marks.add(FETCHED, [name, *_here(place), *there])
     if code := worst(codes):
         return code
-    marks.note({name: _here(place) for name, place in places.items()})
+    stored: dict[str, Fingerprint] = {}
+    if own is not None:
+        code, stored = own.fetch()
+        if code:
+            return code
+    marks.note({name: _here(place) for name, place in places.items()} | stored)
     return 0
 
 

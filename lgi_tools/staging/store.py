@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lgi_protocol import file_properties
 from lgi_tools.cli import terminal
@@ -17,6 +18,9 @@ from lgi_tools.staging.directory import LocalFile, contents, plain_file, refusal
 from lgi_tools.staging.marks import STORED, Marks
 from lgi_tools.staging.outcome import PERMANENT, RETRY, UNREACHABLE, Fate, answers, fate_of
 
+if TYPE_CHECKING:
+    from lgi_tools.staging.user_store import UserStore
+
 # Bytes. Files up to this size are stored together, many in one request.
 SMALL = 256 * 1024
 # HTTP statuses (0: no answer) of a request with many files after which each file is stored by itself.
@@ -27,14 +31,23 @@ class _UnreachableError(Exception):
     """The server no longer answers."""
 
 
-def store(directory: Path, repository: Repository | None, patterns: ResultPatterns = ALL) -> int:
+def store(
+    directory: Path,
+    repository: Repository | None,
+    patterns: ResultPatterns = ALL,
+    *,
+    own: "UserStore | None" = None,
+) -> int:
     """Store all new and changed files that the patterns choose, and the streams. Returns the exit code.
 
     Files that an earlier run has stored are not sent again. Entries that can never be stored are listed;
-    without a repository nothing else is done.
+    without a repository nothing else is done. All but the streams goes to the ``own`` store of the user, if
+    there is one.
     """
     marks = Marks(directory)
-    storage = _Storage(marks, repository, patterns)
+    if own is not None and (code := own.store()):
+        return code
+    storage = _Storage(marks, repository, patterns, own)
     code = storage.store(directory)
     line = omissions.line(storage.omitted)
     if line:
@@ -46,13 +59,20 @@ def store(directory: Path, repository: Repository | None, patterns: ResultPatter
 class _Storage:
     """The transfer of one job's files."""
 
-    def __init__(self, marks: Marks, repository: Repository | None, patterns: ResultPatterns) -> None:
+    def __init__(
+        self,
+        marks: Marks,
+        repository: Repository | None,
+        patterns: ResultPatterns,
+        own: "UserStore | None" = None,
+    ) -> None:
         self._marks = marks
+        self._streams_only = own is not None
         self._patterns = patterns
         self._repository = repository
         self._fetched = marks.noted()
         self._stored = marks.lines(STORED)
-        self._lost: list[tuple[str, str]] = []
+        self._lost: list[tuple[str, str]] = list(own.lost) if own is not None else []
         self._refused: list[tuple[LocalFile, str]] = []
         self._others: list[tuple[str, str]] = []
         self._has_failed = False
@@ -82,6 +102,8 @@ class _Storage:
         for one in contents(directory, self._marks.state, self._fetched, self._patterns):
             if not isinstance(one, LocalFile):
                 self._others.append((one.name, one.reason))
+                continue
+            if self._streams_only and one.path.parent != self._marks.state:
                 continue
             known = self._stored.get(one.name, [])
             if known[:2] == one.fingerprint:
