@@ -9,7 +9,7 @@ _ADVICE: Mapping[ErrorNumber, str] = {
     ErrorNumber.DATABASE: "Load the page again in a minute. If that does not help, tell an administrator.",
     ErrorNumber.NO_JOB: "It may be deleted, or be of somebody who has not shared it: ask them for access. "
     "The list of jobs has all that you may read.",
-    ErrorNumber.READ_REFUSED: "Ask its owner to share it with you, or an administrator for the right.",
+    ErrorNumber.READ_REFUSED: "Ask an administrator of the project for the right.",
     ErrorNumber.MODIFY_REFUSED: "You may read it, but not change it: ask its owner to share it for changes.",
     ErrorNumber.PROJECT_REFUSED: "Your certificate is for other projects: ask an administrator of this one.",
     ErrorNumber.CANNOT_LOCK: "A resource has the job at this moment. Try again in some seconds.",

@@ -7,14 +7,15 @@ from functools import partial
 from lgi_protocol import labels
 from lgi_protocol.errors import LGIError
 from lgi_server.api import fields
-from lgi_server.basic_interface import bulk_removal, chosen_jobs, file_archive, job_shares
+from lgi_server.basic_interface import bulk_again, bulk_removal, chosen_jobs, file_archive, job_shares
 from lgi_server.basic_interface.chosen_jobs import Outcome
-from lgi_server.basic_interface.registry import Answer, PageContext, Template
-from lgi_server.services.jobs import holds, idempotency, labelling, resubmission, sharing
+from lgi_server.basic_interface.registry import Answer, PageContext, Redirect, Template
+from lgi_server.services.jobs import holds, labelling, sharing
 from lgi_server.services.jobs.labelling import LabelChange
-from lgi_server.services.jobs.submit_request import SubmitContext
 from lgi_server.tables.job_queue.jobs import JobRow
 
+# What can be done to the failed elements of an array without a list of them.
+_AGAIN = ("again", "resubmitted")
 ACTION = fields.Field("action", fields.SHORT, fields.E.STATE_TOO_BIG, fields.E.STATE)
 
 
@@ -28,8 +29,13 @@ class BulkAction:
 
 def act(visit: PageContext) -> Answer:
     """Do something to the chosen jobs, and show the result for each; ask before any is removed."""
-    numbers = chosen_jobs.numbers(visit)
     name = visit.form.line(ACTION)
+    is_of_array = name in _AGAIN and visit.form.has(chosen_jobs.FAILED_OF.name)
+    if not is_of_array and (address := chosen_jobs.none_chosen(visit)):
+        return Redirect(address)
+    numbers = chosen_jobs.failed_elements(visit) if is_of_array else chosen_jobs.numbers(visit)
+    if name == "again" and (asked := bulk_again.question(visit, numbers)):
+        return asked
     if name in bulk_removal.DONE:
         return bulk_removal.question(visit, numbers, name)
     if name == "download":
@@ -45,6 +51,7 @@ def act(visit: PageContext) -> Answer:
             "jobs": [one for one in outcomes.values() if isinstance(one, JobRow)],
             "refused": {number: one for number, one in outcomes.items() if isinstance(one, LGIError)},
             "are_gone": name == "deleted",
+            "back": chosen_jobs.back(visit),
         },
     )
 
@@ -80,27 +87,14 @@ def _label(visit: PageContext, numbers: Sequence[int]) -> list[Outcome]:
     return chosen_jobs.each(visit, numbers, label)
 
 
-def _submit_again(visit: PageContext, numbers: Sequence[int]) -> list[Outcome]:
-    server = visit.visitor.server
-    project = server.config.projects[visit.visitor.project]
-    context = SubmitContext(visit.transaction, server.config, visit.store, visit.now, project)
-    form_id, user = visit.form.line(fields.REQUEST_ID), visit.user
-
-    def run(there: Sequence[int]) -> list[Outcome]:
-        # The page shown twice submits each job once.
-        keys = {one: idempotency.make_key("user", user.name, f"{form_id}.{one}") for one in there}
-        return resubmission.resubmit_all(context, user, keys)
-
-    return chosen_jobs.each(visit, numbers, run)
-
-
 _ACTIONS: Mapping[str, BulkAction] = {
     "hold": BulkAction(_hold, "held"),
     "release": BulkAction(_release, "released"),
-    "again": BulkAction(_submit_again, "submitted again"),
+    "again": BulkAction(bulk_again.submit_again, "submitted again"),
     "share": BulkAction(_share, "shared"),
     "label": BulkAction(_label, "labelled"),
     # After the question.
+    "resubmitted": BulkAction(bulk_again.submit_again, "submitted again"),
     "deleted": BulkAction(bulk_removal.delete, "deleted"),
     "aborted": BulkAction(bulk_removal.abort, "being aborted"),
 }

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from lgi_protocol import states
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.basic_interface import chosen_jobs
 from lgi_server.basic_interface.chosen_jobs import Outcome
 from lgi_server.basic_interface.job import may_change, seen
 from lgi_server.basic_interface.registry import PageContext, Template
@@ -23,7 +24,8 @@ def question(visit: PageContext, numbers: Sequence[int], what: str) -> Template:
             found.append(_checked(visit, number, what))
         except LGIError as error:
             refused[number] = error
-    values = {"jobs": found, "refused": refused, "what": what, "done": DONE[what]}
+    values: dict[str, object] = {"jobs": found, "refused": refused, "what": what, "done": DONE[what]}
+    values["back"] = chosen_jobs.back(visit)
     return Template("basic_interface/bulk_removal.html", values)
 
 

@@ -1,11 +1,11 @@
 """The start page of a project: own jobs by state, what ended last, arrays, limits, and the queue of all."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lgi_protocol.job_end import Result
 from lgi_protocol.states import State
-from lgi_server.basic_interface import charts, level_chart, queue_charts, quota
+from lgi_server.basic_interface import charts, job_tiles, level_chart, queue_charts, quota
 from lgi_server.basic_interface.registry import Answer, Page, PageContext, Redirect, Template
 from lgi_server.basic_interface.usage import DAY_SECONDS, DAYS, day_name
 from lgi_server.services.access import principals
@@ -15,7 +15,6 @@ from lgi_server.tables import active_resources, job_counts
 from lgi_server.tables.active_resources import NO_SERVER
 from lgi_server.tables.job_arrays import ArrayRow
 from lgi_server.tables.job_queue import listing, queue_lengths
-from lgi_server.tables.job_queue.selection import Selection
 
 RECENT, MOST_ARRAYS, MOST_APPLICATIONS = 5, 5, 12
 
@@ -32,18 +31,19 @@ class Demand:
 
 def menu(visit: PageContext) -> Answer:
     """Return the start page."""
-    names = visit.visitor.own_names
-    failed = Selection(names, ended=Result.FAILED.value)
+    mine = job_tiles.mine(visit)
+    # Who has had a job aborted knows why.
+    failed = replace(mine, state=State.FINISHED.value, ended=Result.FAILED.value)
     since = visit.now - visit.now % DAY_SECONDS - (DAYS - 1) * DAY_SECONDS
     days = range(since, visit.now + 1, DAY_SECONDS)
     ended = job_counts.ended_since(visit.transaction, visit.user.name, days)
     return Template(
         "basic_interface/menu.html",
         {
-            "states": counted(job_counts.by_state(visit.transaction, "owner", visit.user.name)),
-            "recent": listing.newest(visit.transaction, Selection(names), RECENT, None),
+            "tiles": job_tiles.tiles(visit),
+            "recent": listing.newest(visit.transaction, mine, RECENT, None),
             "failed": listing.newest(visit.transaction, failed, RECENT, None),
-            "arrays": _arrays(visit, names),
+            "arrays": _arrays(visit),
             "limits": quota.limits(visit),
             "demands": _demands(visit),
             "days": charts.columns(
@@ -59,10 +59,15 @@ def menu(visit: PageContext) -> Answer:
     )
 
 
-def _arrays(visit: PageContext, names: tuple[str, ...]) -> list[tuple[ArrayRow, Progress]]:
-    """Return the newest arrays that have not ended."""
-    found = progress.newest_arrays(visit.transaction, names, MOST_ARRAYS, 0, visit.now)
-    return [(array, how_far) for array, how_far in found if how_far.counts and how_far.ended < how_far.total]
+def _arrays(visit: PageContext) -> list[tuple[ArrayRow, Progress]]:
+    """Return those of the user's newest arrays that have not ended."""
+    own = visit.user.name
+    found = progress.newest_arrays(visit.transaction, (own,), MOST_ARRAYS, 0, visit.now, of_any=False)
+    return [
+        (array, how_far)
+        for array, how_far in found
+        if own in array.owners and how_far.counts and how_far.ended < how_far.total
+    ]
 
 
 def _demands(visit: PageContext) -> Sequence[Demand]:
@@ -82,20 +87,6 @@ def _demands(visit: PageContext) -> Sequence[Demand]:
         )
         for name in names
     ]
-
-
-def counted(found: dict[str, int]) -> list[tuple[str, str]]:
-    """Return the numbers of jobs by state as text: the five states of LGI in order, then those of a site.
-
-    Of more than so many as are counted it is ``over 100,000``.
-    """
-    known = [state.value for state in State]
-    states = (*known, *sorted(state for state in found if state not in known))
-    return [(state, _number(found.get(state, 0))) for state in states]
-
-
-def _number(number: int) -> str:
-    return f"{number:,}" if number <= job_counts.MOST else f"over {job_counts.MOST:,}"
 
 
 def _first(_visit: PageContext) -> Answer:

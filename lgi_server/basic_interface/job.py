@@ -1,13 +1,14 @@
 """The page of a job: its data, input, output, files and history."""
 
+import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 
 from lgi_protocol import comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_protocol.job_end import End
+from lgi_protocol.job_end import End, Result
 from lgi_protocol.states import State
 from lgi_server.background.timestamp_batcher import Timestamp
 from lgi_server.basic_interface import (
@@ -18,6 +19,7 @@ from lgi_server.basic_interface import (
     job_description,
     job_facts,
     job_python,
+    job_reruns,
     responses,
 )
 from lgi_server.basic_interface.registry import AfterCommit, Answer, Download, PageContext, Template
@@ -26,11 +28,15 @@ from lgi_server.services.jobs import explanation, history, holds, live_output, s
 from lgi_server.services.jobs.live_output import OutputView
 from lgi_server.services.jobs.verdicts import MESSAGES
 from lgi_server.storage import repository
+from lgi_server.storage.repository import NoSuchFileError
 from lgi_server.tables import job_retries
 from lgi_server.tables.job_holds import USER
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.job_queue.positions import MOST
 from lgi_server.tables.job_retries import Try
+
+# The file with the errors of a job, of which the begin is read unless it can be read from its end.
+ERRORS, MOST_ERRORS = repository.STREAMS[1], 64 * 1024
 
 
 def job(visit: PageContext, job_id: int) -> Answer:
@@ -71,6 +77,7 @@ def _page(
         "tries": _tries(visit, found),
         "changes": changes,
         "waits": _explanation(visit, found),
+        **job_reruns.values(visit, found),
         "requests": job_facts.requests(found),
         "times": job_facts.times(found, visit.now),
         "steps": job_facts.timeline(changes, visit.now),
@@ -89,10 +96,32 @@ def _page(
         "typed": deadline_fields.values(found, visit.now),
         **more,
     }
+    cause, note = job_facts.cause_and_note(found.end.reason)
+    values |= {"cause": cause, "note": note}
     server = visit.visitor.server
-    return AfterCommit(
-        lambda: Template("basic_interface/job.html", {**values, **files_of(server, found)}, status)
-    )
+
+    def finish() -> Template:
+        last = {"last_line": _last_line(server, found)}
+        return Template("basic_interface/job.html", {**values, **files_of(server, found), **last}, status)
+
+    return AfterCommit(finish)
+
+
+def _last_line(server: Runtime, found: JobRow) -> str:
+    """Return the last line that a job which failed has written, as an error if there is one."""
+    if found.ended != Result.FAILED:
+        return ""
+    data = b""
+    if server.config.remote is None and found.repository:
+        with (
+            suppress(LGIError, NoSuchFileError, OSError),
+            server.store.open(found.repository, ERRORS) as opened,
+        ):
+            data = opened.read(MOST_ERRORS)
+            if len(data) == MOST_ERRORS and opened.seekable():
+                opened.seek(-job_facts.LAST_BYTES, os.SEEK_END)
+                data = opened.read(job_facts.LAST_BYTES)
+    return job_facts.last_line(data) or job_facts.last_line(found.output)
 
 
 def _end_of_keeping(visit: PageContext, found: JobRow) -> int:

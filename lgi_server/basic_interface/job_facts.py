@@ -1,5 +1,6 @@
 """Facts about a job for its page: what it has requested, when it waited and ran, and why it still waits."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,10 @@ from lgi_server.tables.job_queue.jobs import JobRow
 MOST_VERDICTS, MOST_STEPS = 50, 20
 # What the jobs of the application `command` and most others request, with the words for it.
 _REQUESTS = {"cpus": "Cores", "nodes": "Nodes", "gpus": "GPUs"}
+# Bytes at the end of an output in which its last line is looked for, and characters of it that are shown.
+LAST_BYTES, _LONGEST = 4096, 300
+# What a daemon adds to the reason of an end without it being the cause.
+_NOTE = re.compile(r"(?:^|; )(not stored: .*|not all files were stored: .*)")
 _VERDICTS: Mapping[Reason, str] = {
     Reason.NO_OFFER: "does not offer the application",
     Reason.NO_TARGET: "is none of the job's targets",
@@ -47,6 +52,21 @@ def times(job: JobRow, now: int) -> Mapping[str, str]:
     if seconds := job_columns.run_time(job, now):
         found["Run time"] = seconds
     return found
+
+
+def cause_and_note(reason: str) -> tuple[str, str]:
+    """Return the cause in the reason of an end, and the note behind it on what was not stored."""
+    found = _NOTE.search(reason)
+    return (reason[: found.start()], found[1]) if found else (reason, "")
+
+
+def last_line(data: bytes) -> str:
+    """Return the last line of an output that is not blank, shortened; empty without one, and for data."""
+    if b"\0" in data[-LAST_BYTES:]:
+        return ""
+    lines = data[-LAST_BYTES:].decode("utf-8", "replace").splitlines()
+    line = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f"{line[:_LONGEST]}..." if len(line) > _LONGEST else line
 
 
 @dataclass(frozen=True)

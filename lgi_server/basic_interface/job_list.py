@@ -9,7 +9,7 @@ from lgi_protocol import comma_lists
 from lgi_protocol.job_end import Result
 from lgi_protocol.states import State
 from lgi_server.api import fields
-from lgi_server.basic_interface import filter_chips, job_columns, list_pages, list_query
+from lgi_server.basic_interface import chosen_jobs, filter_chips, job_columns, list_pages, list_query
 from lgi_server.basic_interface.list_pages import AFTER, START, ListPage
 from lgi_server.basic_interface.list_query import ListQuery
 from lgi_server.basic_interface.registry import Answer, PageContext, Template
@@ -45,6 +45,7 @@ def job_list(visit: PageContext) -> Answer:
             "titles": job_columns.TITLES,
             "orders": job_columns.ORDERS,
             "deleted": _deleted(visit),
+            "none_chosen": visit.query.has(chosen_jobs.NONE_CHOSEN),
             "request_id": secrets.token_urlsafe(16),
             "news": _poll_address(visit, query, page),
         },

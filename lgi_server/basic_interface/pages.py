@@ -31,6 +31,7 @@ PAGES = (
     Page("", home.menu),
     Page("jobs", job_list.job_list),
     Page("arrays/<job_number:array_id>", array.job_array),
+    Page("arrays/<job_number:array_id>/files.zip", array.files),
     Page("jobs/export", job_export.export),
     Page("jobs/chosen", bulk_actions.act, changes=True),
     Page(_JOB, job.job),

@@ -15,6 +15,9 @@
     });
   }
 
+  // The jobs for which a button is; others are for all. Without a job that is chosen for it, it cannot be pressed.
+  const KINDS = { again: ["ended"], hold: ["queued"], release: ["queued"], abort: ["running"], delete: ["queued", "ended"] };
+
   function boxes() {
     return Array.from(document.querySelectorAll("input[name=chosen]"));
   }
@@ -27,10 +30,21 @@
     label.className = "every";
     label.append(all, " all of this page");
     place.prepend(label);
+    const number = document.querySelector("#chosen-jobs [data-number]");
+    const update = () => {
+      const chosen = boxes().filter((box) => box.checked);
+      all.checked = chosen.length > 0 && chosen.length === boxes().length;
+      all.indeterminate = !all.checked && chosen.length > 0;
+      number.textContent = chosen.length ? ` (${chosen.length})` : "";
+      for (const button of document.querySelectorAll("#chosen-jobs button[name=action]")) {
+        const kinds = KINDS[button.value];
+        button.disabled = !chosen.some((box) => !kinds || kinds.includes(box.dataset.kind));
+      }
+    };
     all.addEventListener("change", () => boxes().forEach((box) => { box.checked = all.checked; }));
-    document.addEventListener("change", () => {
-      all.checked = boxes().every((box) => box.checked);
-      all.indeterminate = !all.checked && boxes().some((box) => box.checked);
-    });
+    document.addEventListener("change", update);
+    document.addEventListener("lgi-refreshed", update);
+    window.addEventListener("pageshow", update);
+    update();
   }
 })();

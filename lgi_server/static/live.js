@@ -71,6 +71,7 @@
       before.forEach(scroll);
       chosen.map((id) => document.getElementById(id)).filter(Boolean).forEach((box) => { box.checked = true; });
       window.LGI.times(next);
+      document.dispatchEvent(new Event("lgi-refreshed"));
       window.LGI.copies(next);
       say(next.dataset.said);
       const again = focused && (document.getElementById(focused.id) || same(next, focused));

@@ -149,13 +149,16 @@ def reader_of(transaction: Transaction, array_id: int, names: Iterable[str]) -> 
     return str(row["name"]) if row else None
 
 
-def newest(transaction: Transaction, names: Iterable[str], limit: int, before: int = 0) -> list[ArrayRow]:
+def newest(
+    transaction: Transaction, names: Iterable[str], limit: int, before: int = 0, *, of_any: bool = True
+) -> list[ArrayRow]:
     """Return the arrays that one of these names may read, the newest first, or those before a number.
 
-    Each name is one range of an index, of which ``limit`` rows are read.
+    Those that everybody may read are among them if ``of_any``. Each name is one range of an index, of which
+    ``limit`` rows are read.
     """
     parts, parameters = [], list[str | int]()
-    for number, name in enumerate(comma_lists.unique((*names, comma_lists.ANY))):
+    for number, name in enumerate(comma_lists.unique((*names, *((comma_lists.ANY,) if of_any else ())))):
         older = " AND array_id < %s" if before else ""
         parts.append(
             f"SELECT * FROM (SELECT array_id FROM array_access WHERE name = %s{older}"

@@ -217,6 +217,27 @@ def test_a_list_is_used_with_single_keys(grid: Grid, visitors: Visitors) -> None
     expect(page.get_by_role("row")).to_have_count(2)
 
 
+def test_the_buttons_of_a_list_are_for_the_jobs_that_are_chosen(grid: Grid, visitors: Visitors) -> None:
+    """None without a choice; hold and release for queued ones only; the number of them is shown."""
+    grid.resource()
+    queued, ended = (grid.user().submit() for _ in range(2))
+    grid.set_job(ended, state="finished", exit_code=0)
+    page = visitors.page()
+    page.goto(f"{visitors.base}/jobs")
+    again, hold = (page.get_by_role("button", name=name, exact=True) for name in ("Submit again", "Hold"))
+
+    expect(again).to_be_disabled()
+    expect(hold).to_be_disabled()
+    page.get_by_role("checkbox", name=f"Choose job {ended}").check()
+    expect(page.get_by_text("Chosen jobs (1):")).to_be_visible()
+    expect(again).to_be_enabled()
+    expect(hold).to_be_disabled()
+    page.get_by_role("checkbox", name="all of this page").check()
+    expect(page.get_by_text("Chosen jobs (2):")).to_be_visible()
+    expect(page.get_by_role("checkbox", name=f"Choose job {queued}")).to_be_checked()
+    expect(hold).to_be_enabled()
+
+
 def test_an_open_list_shows_what_is_new(grid: Grid, visitors: Visitors) -> None:
     """It shows a job that is submitted elsewhere, and its changes of state, without a reload."""
     resource = grid.resource()

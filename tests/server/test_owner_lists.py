@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_server.basic_interface import home
+from lgi_server.basic_interface import job_tiles
 from lgi_server.db import open_database, schema
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
@@ -163,5 +163,5 @@ def test_jobs_are_counted_by_state_up_to_a_bound(database: Database, monkeypatch
     monkeypatch.setattr(job_counts, "MOST", 3)
     bounded = numbers | {"finished": 4, "queued": 4}
     assert counts("owner", "mark") == counts("read", "admin") == bounded
-    shown = dict(home.counted(bounded))
+    shown = dict(job_tiles.counted(bounded))
     assert [shown[state] for state in ("queued", "running", "aborted", "zzz")] == ["over 3", "2", "3", "1"]

@@ -1,5 +1,8 @@
 """Arrays in the web interface: a line in the list of jobs, and a page that it opens."""
 
+import io
+import zipfile
+
 import pytest
 
 from tests.server.test_arrays import elements, outcomes, post
@@ -218,3 +221,43 @@ def test_the_form_of_an_array_like_another_has_its_indexes(grid: Grid) -> None:
     assert {name: fields[name].strip() for name in kept} == kept
     assert "It was the element with index 1 of its array" in whole.text
     assert (one["array"], one["at_most"], one["input"].strip()) == ("", "", "1")
+
+
+def test_the_bar_of_an_array_has_a_part_that_failed(grid: Grid) -> None:
+    """In its own colour, in the list and on the page of the array; its name says the numbers."""
+    grid.resource()
+    made = outcomes(post(grid.user(), elements(range(4)), 4))
+    for job_id, code in zip(made[:3], (0, 0, 7), strict=True):
+        grid.set_job(job_id, state="finished", exit_code=code)
+    browser = Browser(grid)
+
+    for path in ("jobs", f"arrays/{made[0]}"):
+        (bar,) = browser.get(path).tree.xpath("//*[local-name()='svg' and contains(@class, 'share')]")
+        assert [(part.get("class"), part.get("width")) for part in bar] == [
+            ("bar", "50.0"),
+            ("failed", "25.0"),
+        ]
+        assert bar.get("aria-label") == f"3 of 4 elements of array {made[0]} have ended, 1 failed"
+
+
+def test_the_page_of_an_array_has_its_files_and_an_export(grid: Grid) -> None:
+    """The files of each element in a directory named by its index; the export has the elements shown."""
+    grid.resource()
+    made = outcomes(post(grid.user(), elements([3, 4]), 2))
+    grid.set_job(made[0], state="finished", exit_code=1)
+    browser = Browser(grid)
+    empty = browser.get(f"arrays/{made[0]}/files.zip")
+    rows = grid.rows("SELECT repository FROM job_queue ORDER BY array_index")
+    for row in rows:
+        name = str(row["repository"])
+        (grid.config.repository / name[-3:] / name / "out.txt").write_text("result")
+
+    page = browser.get(f"arrays/{made[0]}?ended=failed")
+    (archive, table, _json) = (link for link in page.links() if "files.zip" in link or "export" in link)
+    sent = browser.get(f"https://localhost:{grid.port}{archive}").answer.content
+    exported = browser.get(f"https://localhost:{grid.port}{table}").answer.text
+    foreign = Browser(grid, "eve@desk", ("evil",)).get(f"arrays/{made[0]}/files.zip")
+
+    assert zipfile.ZipFile(io.BytesIO(sent)).namelist() == ["3/out.txt", "4/out.txt"]
+    assert [line.split(",")[0] for line in exported.splitlines()] == ["job_id", str(made[0])]
+    assert (empty.status, foreign.status) == (400, 404)

@@ -157,7 +157,6 @@ def test_jobs_of_others_are_left_alone(grid: Grid, browser: Browser) -> None:
 @pytest.mark.parametrize(
     ("action", "chosen"),
     [
-        ("hold", []),
         ("hold", ["x"]),
         ("hold", ["0"]),
         ("hold", [str(n) for n in range(1, 52)]),

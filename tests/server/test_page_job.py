@@ -244,3 +244,41 @@ def test_the_output_of_a_running_job_is_downloaded(grid: Grid, browser: Browser)
 
     assert browser.get(f"jobs/{job_id}/tail").answer.content == b"half\n"
     assert Browser(grid, "eve@desk", ("phys",)).get(f"jobs/{job_id}/tail").status == 404
+
+
+def test_a_note_stands_beside_the_cause_of_a_failure(grid: Grid, browser: Browser) -> None:
+    """The job failed by its exit code, or for another reason; a job without a note has no such fact."""
+    noted, both = (grid.user().submit() for _ in range(2))
+    grid.set_job(noted, state="finished", exit_code=3, end_reason="not stored: d/ (directory)")
+    grid.set_job(both, state="finished", exit_code=124, end_reason="too long; not stored: d/ (directory)")
+
+    pages = [browser.get(f"jobs/{job_id}") for job_id in (noted, both)]
+
+    whys = [page.tree.xpath("//p[@class='failed-why']")[0].text_content() for page in pages]
+    assert whys[0].startswith("It failed: finished, exit code 3. ")
+    assert whys[1].startswith("It failed: finished, exit code 124: too long. ")
+    assert [facts(page)["Note"] for page in pages] == ["not stored: d/ (directory)"] * 2
+    assert [facts(page).get("Ended so because") for page in pages] == [None, "too long"]
+
+
+def test_a_failure_has_the_last_line_of_its_errors_or_output(grid: Grid, browser: Browser) -> None:
+    """As text, shortened; a link in the place of the file is not followed."""
+    job_id = grid.user().submit()
+    grid.set_job(job_id, state="finished", exit_code=1, output=f"begin\n{HOSTILE}\n \n".encode())
+    errors = files_of(grid, job_id) / "joberr.txt"
+    shown = []
+    secret = files_of(grid, job_id).parent / "secret"
+    secret.write_text("secret")
+    for content in (b"", b"first\nlast \xff" + b"x" * 5000, b"y\n" * 50_000 + b"end\n\n", b"a\0b"):
+        errors.write_bytes(content)
+        shown.append(
+            browser.get(f"jobs/{job_id}").tree.xpath("//p[@class='failed-why']/code")[0].text_content()
+        )
+    errors.unlink()
+    errors.symlink_to(secret)
+    shown.append(browser.get(f"jobs/{job_id}").tree.xpath("//p[@class='failed-why']/code")[0].text_content())
+    secret.unlink()
+
+    assert shown[0] == shown[3] == shown[4] == HOSTILE
+    assert shown[1] == f"{'x' * 300}..."
+    assert shown[2] == "end"

@@ -52,7 +52,12 @@ def test_the_icon_of_a_page_is_one_of_ours(grid: Grid) -> None:
 
 def test_the_project_of_the_same_name_is_named_once(grid: Grid) -> None:
     """The head of a page has LGI and the project, unless that is called so too."""
-    assert Browser(grid).get().tree.xpath("//a[@class='brand']")[0].text_content().strip() == "LGI"
+    browser = Browser(grid)
+
+    landing = browser.get(f"{grid.url}/").tree.findtext(".//title")
+
+    assert browser.get().tree.xpath("//a[@class='brand']")[0].text_content().strip() == "LGI"
+    assert landing == "Project server of LGI - LGI"
 
 
 @pytest.mark.parametrize("path", ["", "jobs", "resources"])
@@ -70,3 +75,4 @@ def test_an_error_has_advice(grid: Grid) -> None:
     assert "ask them for access" in browser.get("jobs/99999").text
     assert "ask its owner to share it for changes" in browser.get(f"jobs/{job_id}/delete").text
     assert "send it from there" in browser.send("jobs/chosen", {"token": "x"}).text
+    assert "Ask an administrator of the project for the right." in browser.get("administration").text

@@ -39,7 +39,7 @@ def test_the_start_page_has_failures_arrays_and_days(grid: Grid) -> None:
     assert f"{failed} <b>water finished, exit code 3 no licence" in found["Failed last"]
     numbers = re.findall(r": ([0-9]+)\.", page.tree.xpath("//svg/desc/text()")[0])
     assert sum(map(int, numbers)) == 2
-    assert "/LGI/basic_interface/LGI/jobs?ended=failed" in page.links()
+    assert "/LGI/basic_interface/LGI/jobs?ended=failed&owner=mark%40laptop" in page.links()
     assert list(sections(empty)) == ["Your jobs", "The project now"]
 
 
@@ -81,3 +81,33 @@ def test_the_start_page_has_the_queue_of_the_project(grid: Grid) -> None:
     assert sections(page)["The project now"].endswith("vasp111")
     assert "secret" not in page.text
     assert not [link for link in page.links() if f"/jobs/{queued}" in link]
+
+
+def test_the_start_page_has_no_job_of_others(grid: Grid) -> None:
+    """They may share as many as they like: they push none out of its lists."""
+    grid.resource()
+    own = grid.user().submit(job_name="mine")
+    grid.set_job(own, state="finished", exit_code=3, state_time_stamp=1000)
+    other = grid.user("eve@desk", ("phys",))
+    for number in range(6):
+        shared = other.submit(job_name="theirs", read_access="any, mark@laptop")
+        grid.set_job(shared, state="finished", exit_code=3, state_time_stamp=2000 + number)
+    post(other, elements(range(6), job_name="theirs", read_access="any, mark@laptop"), 6)
+
+    page = Browser(grid).get()
+
+    assert "theirs" not in page.text
+    assert f"{own} mine" in sections(page)["Failed last"]
+    assert f"{own} mine" in sections(page)["Changed last"]
+
+
+def test_an_abort_is_not_among_the_failures_of_the_start_page(grid: Grid) -> None:
+    """Its user has asked for it."""
+    grid.resource()
+    job_id = grid.user().submit()
+    grid.set_job(job_id, state="aborted", exit_signal=15)
+
+    found = sections(Browser(grid).get())
+
+    assert "Failed last" not in found
+    assert f"{job_id} aborted" in found["Changed last"]

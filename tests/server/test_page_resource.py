@@ -10,7 +10,8 @@ from tests.support.pages import Browser, register
 pytestmark = pytest.mark.one_database
 
 NAME = "hpc@cluster"
-LOOK = """<vasp> &lt;max_cpus&gt; 64 &lt;/max_cpus&gt; &lt;max_memory&gt; 8192 &lt;/max_memory&gt;
+LOOK = """<vasp> &lt;max_cpus&gt; 64 &lt;/max_cpus&gt; &lt;max_nodes&gt; 1 &lt;/max_nodes&gt;
+&lt;max_memory&gt; 8192 &lt;/max_memory&gt;
 &lt;max_walltime&gt; 7200 &lt;/max_walltime&gt; &lt;images&gt; vasp:6.4, vasp:5 &lt;/images&gt; </vasp>
 <hello_world> </hello_world>"""
 
@@ -35,7 +36,7 @@ def test_a_resource_has_a_page_with_limits_images_and_jobs(grid: Grid) -> None:
     page = browser.get(f"https://localhost:{grid.port}{link}")
 
     vasp, hello = sorted(page.rows(), key=lambda row: row["Application"], reverse=True)
-    assert vasp["A job may have"] == "64 cores, 8 GB of memory, 2h00m of time"
+    assert vasp["A job may have"] == "64 cores, 1 node, 8 GB of memory, 2h00m of time"
     assert (vasp["Runs now"], vasp["Images"]) == ("2", "vasp:6.4, vasp:5")
     assert (hello["A job may have"], hello["Images"]) == ("no limit told", "none told")
     jobs = [link.rpartition("/")[2] for link in page.links() if "/jobs/" in link]

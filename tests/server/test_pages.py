@@ -29,7 +29,7 @@ def test_the_menu_opens_already_identified_with_a_certificate(grid: Grid) -> Non
 
     assert (page.status, page.path) == (200, "")
     assert page.text.startswith("Project LGI")
-    assert "You are mark@laptop Groups mark@laptop, theor, cyttron" in page.text
+    assert "You are mark@laptop Groups of your jobs theor, cyttron" in page.text
     assert grid.url in page.text
     assert {f"/LGI/basic_interface/LGI/{name}" for name in PAGES[1:]} <= set(
         page.tree.xpath("//nav//a/@href")
@@ -48,18 +48,21 @@ def test_every_page_opens_in_an_empty_project(grid: Grid, path: str) -> None:
 
 
 def test_the_menu_counts_jobs_by_state_and_links_to_them(grid: Grid) -> None:
-    """Own jobs; those of others are not counted."""
+    """Own jobs, those that finished by result; an aborted one has not failed. Others' stay out."""
     grid.resource()
-    job_id = grid.user().submit()
-    grid.user().submit()
-    grid.user("other@laptop", ("x",)).submit()
-    grid.set_job(job_id, state="finished")
+    good, bad, aborted, unknown, _queued = (grid.user().submit() for _ in range(5))
+    of_others = grid.user("other@laptop", ("x",)).submit(read_access="any, mark@laptop")
+    for job_id, code in ((good, 0), (bad, 3), (of_others, 4), (unknown, None)):
+        grid.set_job(job_id, state="finished", exit_code=code)
+    grid.set_job(aborted, state="aborted", exit_signal=15)
 
     page = Browser(grid).get()
 
-    assert "2 running 0" not in page.text
-    assert "1 queued 0 running 1 finished 0 aborting 0 aborted" in page.text
-    assert "/LGI/basic_interface/LGI/jobs?state=finished" in page.links()
+    ended = "1 succeeded 1 failed 1 exit code unknown 0 aborting 1 aborted"
+    assert f"1 queued 0 running {ended}" in page.text
+    (link,) = [one for one in page.links() if "state=finished&ended=failed" in one]
+    listed = Browser(grid).get(f"https://localhost:{grid.port}{link}").rows()
+    assert [row["Job"].split()[0] for row in listed] == [str(bad)]
 
 
 def test_a_job_is_shown_with_everything(grid: Grid) -> None:
@@ -76,7 +79,7 @@ def test_a_job_is_shown_with_everything(grid: Grid) -> None:
         "\nin\n",
         "\n<a> 1 </a>",
     ]
-    for shown in ("hello_world", "Owners mark@laptop, theor", "May read it admin, mark@laptop"):
+    for shown in ("hello_world", "User mark@laptop Groups theor", "May read it admin, mark@laptop"):
         assert shown in page.text
 
 

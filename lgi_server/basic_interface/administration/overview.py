@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lgi_server.auth import client_certificate
-from lgi_server.basic_interface.home import counted
+from lgi_server.basic_interface.job_tiles import counted
 from lgi_server.basic_interface.project import Seen, seen_resources
 from lgi_server.basic_interface.registry import Answer, PageContext, Template
 from lgi_server.tables import job_counts

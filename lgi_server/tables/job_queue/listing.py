@@ -27,6 +27,16 @@ def count(transaction: Transaction, selection: Selection) -> int:
     return int(row["n"]) if row else 0
 
 
+def count_some(transaction: Transaction, selection: Selection, most: int) -> int:
+    """Return the number of jobs of a selection without an array, more than ``most`` as ``most + 1``."""
+    parts, parameters = _once(transaction, selection)
+    if not parts:
+        return 0
+    some = [f"SELECT * FROM (SELECT 1 AS n {part} LIMIT {most + 1}) AS s{n}" for n, part in enumerate(parts)]
+    row = transaction.row(f"SELECT COUNT(*) AS n FROM ({' UNION ALL '.join(some)}) AS every", *parameters)
+    return min(int(row["n"]) if row else 0, most + 1)
+
+
 def progress(transaction: Transaction, selection: Selection) -> dict[str, int]:
     """Return the number of jobs in a selection by state, or by result of those that have ended."""
     # job_queue has no column ended.
@@ -45,7 +55,7 @@ def _once(
     transaction: Transaction, selection: Selection, *, by_name: bool = True
 ) -> tuple[list[str], list[str | int]]:
     """Return the ends of queries that together have each job of a selection once, and their parameters."""
-    readers = comma_lists.unique((*selection.readers, comma_lists.ANY))
+    readers = selection.every_reader
     parts, parameters = list[str](), list[str | int]()
     for number, end, values in _ranges(transaction, selection, readers, by_name=by_name):
         before = readers[:number]
@@ -182,7 +192,7 @@ def _merged(
     ``more`` is a further condition with its parameters. Empty when no job can be in the selection.
     """
     parts, parameters = list[str](), list[str | int]()
-    readers = comma_lists.unique((comma_lists.ANY, *selection.readers))
+    readers = selection.every_reader
     for _, end, values in _ranges(transaction, selection, readers):
         parts.append(
             f"SELECT * FROM (SELECT state_time_stamp, job_id {end}{more[0]} {by_time} LIMIT %s)"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lgi_protocol import comma_lists
 from lgi_server.db.transaction import placeholders
 from lgi_server.tables.job_access import LABEL, PART, READ, label_key
 
@@ -51,6 +52,12 @@ class Selection:
     single: bool = False
     begin: str = ""
     is_held: bool = False
+
+    @property
+    def every_reader(self) -> tuple[str, ...]:
+        """The readers and ``any``, or an owner alone whose own jobs they are: owners may read their jobs."""
+        is_own = self.readers == (self.owner,)
+        return self.readers if is_own else comma_lists.unique((*self.readers, comma_lists.ANY))
 
     @property
     def source(self) -> str:
