@@ -7,7 +7,7 @@ from functools import partial
 from lgi_protocol import labels
 from lgi_protocol.errors import LGIError
 from lgi_server.api import fields
-from lgi_server.basic_interface import bulk_again, bulk_removal, chosen_jobs, file_archive, job_shares
+from lgi_server.basic_interface import bulk_removal, bulk_resubmission, chosen_jobs, file_archive, job_shares
 from lgi_server.basic_interface.chosen_jobs import Outcome
 from lgi_server.basic_interface.registry import Answer, PageContext, Redirect, Template
 from lgi_server.services.jobs import holds, labelling, sharing
@@ -34,7 +34,7 @@ def act(visit: PageContext) -> Answer:
     if not is_of_array and (address := chosen_jobs.none_chosen(visit)):
         return Redirect(address)
     numbers = chosen_jobs.failed_elements(visit) if is_of_array else chosen_jobs.numbers(visit)
-    if name == "again" and (asked := bulk_again.question(visit, numbers)):
+    if name == "again" and (asked := bulk_resubmission.question(visit, numbers)):
         return asked
     if name in bulk_removal.DONE:
         return bulk_removal.question(visit, numbers, name)
@@ -90,11 +90,11 @@ def _label(visit: PageContext, numbers: Sequence[int]) -> list[Outcome]:
 _ACTIONS: Mapping[str, BulkAction] = {
     "hold": BulkAction(_hold, "held"),
     "release": BulkAction(_release, "released"),
-    "again": BulkAction(bulk_again.submit_again, "submitted again"),
+    "again": BulkAction(bulk_resubmission.submit_again, "submitted again"),
     "share": BulkAction(_share, "shared"),
     "label": BulkAction(_label, "labelled"),
     # After the question.
-    "resubmitted": BulkAction(bulk_again.submit_again, "submitted again"),
+    "resubmitted": BulkAction(bulk_resubmission.submit_again, "submitted again"),
     "deleted": BulkAction(bulk_removal.delete, "deleted"),
     "aborted": BulkAction(bulk_removal.abort, "being aborted"),
 }
