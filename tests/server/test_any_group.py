@@ -91,7 +91,8 @@ def test_a_browser_works_for_the_groups_it_has_chosen(grid: Grid, dave: UserCall
     assert before == 404
     assert f"Groups {NAME}, theor, chem, and any other but the administrators'" in page.text
     assert added.path.startswith(f"jobs/{job_id}")
-    assert [row["Job"] for row in browser.get("jobs").rows()] == [str(job_id + 1), str(job_id)]
+    rows = browser.get("jobs").rows()
+    assert [row["Job"] for row in rows] == [str(job_id + 1), f"{job_id} of mark@laptop"]
     (job,) = grid.rows("SELECT owners FROM job_queue WHERE job_id = %s", job_id + 1)
     assert job["owners"] == f"{NAME}, chem"
     browser.fill("certificate", "groups", groups="")
