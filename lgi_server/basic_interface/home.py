@@ -62,12 +62,8 @@ def menu(visit: PageContext) -> Answer:
 def _arrays(visit: PageContext) -> list[tuple[ArrayRow, Progress]]:
     """Return those of the user's newest arrays that have not ended."""
     own = visit.user.name
-    found = progress.newest_arrays(visit.transaction, (own,), MOST_ARRAYS, 0, visit.now, of_any=False)
-    return [
-        (array, how_far)
-        for array, how_far in found
-        if own in array.owners and how_far.counts and how_far.ended < how_far.total
-    ]
+    found = progress.newest_arrays(visit.transaction, (own,), MOST_ARRAYS, 0, visit.now, owner=own)
+    return [(array, how_far) for array, how_far in found if how_far.counts and how_far.ended < how_far.total]
 
 
 def _demands(visit: PageContext) -> Sequence[Demand]:

@@ -63,11 +63,13 @@ def tiles(visit: PageContext) -> Sequence[Tile]:
 
 def _results(visit: PageContext, finished: int) -> dict[str, int]:
     """Return how many of the finished jobs have each result, nothing when too many would be counted."""
+    if finished > job_counts.MOST:
+        return {}
     known = {}
     for result in (Result.FAILED, Result.UNKNOWN):
         some = replace(mine(visit), state=State.FINISHED.value, ended=result.value)
         known[result.value] = listing.count_some(visit.transaction, some, MOST) if finished else 0
-    if max(known.values()) > MOST or finished > job_counts.MOST:
+    if max(known.values()) > MOST:
         return {}
     succeeded = max(0, finished - sum(known.values()))
     failed, unknown = known[Result.FAILED.value], known[Result.UNKNOWN.value]

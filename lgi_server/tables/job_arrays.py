@@ -13,6 +13,11 @@ _AT_ONCE = 500
 _COLUMNS = (
     "array_id, caller, request_id, application, owners, read_access, job_name, size, at_most, submitted"
 )
+# Arrays whose first owner, the user who has submitted them, is the one of `_own`.
+_OWN = (
+    " AND EXISTS (SELECT 1 FROM job_arrays AS made WHERE made.array_id = array_access.array_id"
+    " AND (made.owners = %s OR (made.owners > %s AND made.owners < %s)))"
+)
 
 
 @dataclass(frozen=True)
@@ -150,21 +155,21 @@ def reader_of(transaction: Transaction, array_id: int, names: Iterable[str]) -> 
 
 
 def newest(
-    transaction: Transaction, names: Iterable[str], limit: int, before: int = 0, *, of_any: bool = True
+    transaction: Transaction, names: Iterable[str], limit: int, before: int = 0, *, owner: str = ""
 ) -> list[ArrayRow]:
     """Return the arrays that one of these names may read, the newest first, or those before a number.
 
-    Those that everybody may read are among them if ``of_any``. Each name is one range of an index, of which
-    ``limit`` rows are read.
+    Each name is one range of an index, of which ``limit`` rows are read. With an ``owner``, who may read
+    them, they are those that this user has submitted: of the arrays of others all newer ones are passed over.
     """
     parts, parameters = [], list[str | int]()
-    for number, name in enumerate(comma_lists.unique((*names, *((comma_lists.ANY,) if of_any else ())))):
+    for number, name in enumerate((owner,) if owner else comma_lists.unique((*names, comma_lists.ANY))):
         older = " AND array_id < %s" if before else ""
         parts.append(
-            f"SELECT * FROM (SELECT array_id FROM array_access WHERE name = %s{older}"
+            f"SELECT * FROM (SELECT array_id FROM array_access WHERE name = %s{older}{_OWN if owner else ''}"
             f" ORDER BY array_id DESC LIMIT %s) AS reader{number}"
         )
-        parameters += [name, *([before] if before else []), limit]
+        parameters += [name, *([before] if before else []), *(_own(owner) if owner else ()), limit]
     numbers = transaction.rows(f"{' UNION '.join(parts)} ORDER BY array_id DESC LIMIT %s", *parameters, limit)
     array_ids = [row["array_id"] for row in numbers]
     if not array_ids:
@@ -175,6 +180,11 @@ def newest(
         *array_ids,
     )
     return [_array_in(row) for row in rows]
+
+
+def _own(owner: str) -> tuple[str, ...]:
+    """Return the parameters of `_OWN`: lists that begin with an owner come between "a," and "a-"."""
+    return owner, f"{owner},", f"{owner}-"
 
 
 def progress(transaction: Transaction, array_ids: Sequence[int]) -> Mapping[int, Mapping[str, int]]:

@@ -54,7 +54,7 @@ def transfer(name: str, act: Callable[[], None]) -> int:
             return NEVER
         return RETRY if failure.may_pass else PERMANENT
     except OSError as error:
-        terminal.warn("LGI_stage", f"{name}: {error.strerror}")
+        terminal.warn("LGI_stage", f"{name}: {error.strerror or error}")
         return NEVER if error.errno in _NOT_HERE else RETRY
     return 0
 

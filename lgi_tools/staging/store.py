@@ -42,18 +42,17 @@ def store(
 
     Files that an earlier run has stored are not sent again. Entries that can never be stored are listed;
     without a repository nothing else is done. All but the streams goes to the ``own`` store of the user, if
-    there is one.
+    there is one; the streams are stored also when that refuses the rest.
     """
     marks = Marks(directory)
-    if own is not None and (code := own.store()):
-        return code
+    own_code = own.store() if own is not None else 0
     storage = _Storage(marks, repository, patterns, own)
     code = storage.store(directory)
     line = omissions.line(storage.omitted)
     if line:
         terminal.warn("LGI_stage", f"not stored: {line}")
     marks.omit(line)
-    return code
+    return code if code == UNREACHABLE else own_code or code
 
 
 class _Storage:

@@ -50,8 +50,8 @@ class StoreTransfer:
         digest, left, end = hashlib.sha256(), one.size, time.monotonic() + SECONDS + one.size / SLOWEST
         answer = self._answer("GET", one.url)
         try:
-            # One byte more shows that there are more.
-            while block := answer.read(min(left + 1, _BLOCK), decode_content=False):
+            # One byte more shows that there are more; what has arrived, so that a slow store is found out.
+            while block := answer.read1(min(left + 1, _BLOCK), decode_content=False):
                 left -= len(block)
                 if left < 0:
                     raise TransferError(f"the object store gives more than {one.size} bytes")

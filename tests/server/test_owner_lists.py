@@ -4,10 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from lgi_server.basic_interface import job_tiles
+from lgi_server.basic_interface.registry import PageContext
 from lgi_server.db import open_database, schema
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
@@ -165,3 +168,13 @@ def test_jobs_are_counted_by_state_up_to_a_bound(database: Database, monkeypatch
     assert counts("owner", "mark") == counts("read", "admin") == bounded
     shown = dict(job_tiles.counted(bounded))
     assert [shown[state] for state in ("queued", "running", "aborted", "zzz")] == ["over 3", "2", "3", "1"]
+
+
+def test_results_of_too_many_finished_jobs_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their tile is that of the state, and no job of them is looked at."""
+    monkeypatch.setattr(job_counts, "by_state", lambda *_: {"finished": job_counts.MOST + 1})
+    visit = SimpleNamespace(transaction=None, user=SimpleNamespace(name="mark"))
+
+    shown = job_tiles.tiles(cast(PageContext, visit))
+
+    assert [one.number for one in shown if one.word == "finished"] == ["over 100,000"]

@@ -92,13 +92,18 @@ def test_the_start_page_has_no_job_of_others(grid: Grid) -> None:
     for number in range(6):
         shared = other.submit(job_name="theirs", read_access="any, mark@laptop")
         grid.set_job(shared, state="finished", exit_code=3, state_time_stamp=2000 + number)
-    post(other, elements(range(6), job_name="theirs", read_access="any, mark@laptop"), 6)
+    post(grid.user(), elements([1], job_name="my array"), 1)
+    for number in range(6):
+        name = f"array{number}"
+        theirs = elements(range(2), name, job_name="theirs", read_access="any, mark@laptop")
+        post(other, theirs, 2, array=name)
 
     page = Browser(grid).get()
 
     assert "theirs" not in page.text
     assert f"{own} mine" in sections(page)["Failed last"]
     assert f"{own} mine" in sections(page)["Changed last"]
+    assert "my array" in sections(page)["Arrays that run"]
 
 
 def test_an_abort_is_not_among_the_failures_of_the_start_page(grid: Grid) -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import tarfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,11 +16,14 @@ from lgi_protocol.s3_signature import S3Credentials
 from lgi_tools.client.job import Job
 from lgi_tools.client.job_request import JobRequest
 from lgi_tools.client.project import Project
+from lgi_tools.client.repository import Repository
 from lgi_tools.client.result_patterns import ResultPatterns
 from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.client.user_store import access, place, results, submission, url_file
 from lgi_tools.commands import run as run_command
 from lgi_tools.staging.outcome import PERMANENT, RETRY
+from lgi_tools.staging.store import store as store_results
+from lgi_tools.staging.store_transfer import StoreTransfer
 from lgi_tools.staging.user_store import UserStore
 from tests.support.object_server import Fault, ObjectServer, StoredObject
 
@@ -170,6 +174,90 @@ def test_a_store_in_trouble_is_tried_again(
     assert "X-Amz" not in text
     assert "JOB_" not in text
     assert [path.name for path in Path().iterdir() if path.name.endswith(".part")] == []
+
+
+def test_streams_of_a_job_are_stored_though_its_store_takes_no_results(
+    store: ObjectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The project has it once; the results are tried again."""
+    submitted()
+    store.fault = Fault.BUSY
+    sent = list[str]()
+    monkeypatch.setattr("lgi_tools.staging.store.upload", lambda _there, name, *_: sent.append(name))
+    Path(".LGI_job").mkdir(exist_ok=True)
+    Path(".LGI_job", "stdout").write_text("printed")
+    project = cast(Repository, object())
+
+    codes = [store_results(Path(), project, own=UserStore(Path(), ResultPatterns())) for _ in range(2)]
+    early = list(sent)
+    store.fault = Fault.NONE
+    codes.append(store_results(Path(), project, own=UserStore(Path(), ResultPatterns())))
+
+    assert codes == [RETRY, RETRY, 0]
+    assert early == sent == ["joblog.txt"]
+
+
+class Slow:
+    """The answer of a store that sends a byte each half minute."""
+
+    now = 1000.0
+    status = 200
+
+    def read1(self, size: int, decode_content: bool = True) -> bytes:
+        """Return the next byte."""
+        self.now += 30.0
+        return b"x"[:size]
+
+    def read(self, size: int, decode_content: bool = True) -> bytes:
+        """Return ``size`` bytes, when they have come."""
+        return b"".join(self.read1(1, decode_content) for _ in range(size))
+
+    def close(self) -> None:
+        """End."""
+
+
+def test_an_input_that_comes_byte_by_byte_is_given_up_in_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte is in time, and all of them would take days, in which the job keeps its slot."""
+    answer = Slow()
+    monkeypatch.setattr(time, "monotonic", lambda: answer.now)
+    connection = SimpleNamespace(urlopen=lambda *_, **__: answer)
+    monkeypatch.setattr("urllib3.connection_from_url", lambda *_, **__: connection)
+    there = "https://s3.example.org"
+
+    with pytest.raises(TransferError, match="bytes early"):
+        StoreTransfer([there]).fetch(
+            url_file.StoreInput("data", 10_000, "0" * 64, f"{there}/bucket/data?signature"), Path("data")
+        )
+
+    assert answer.now - 1000.0 < 300
+
+
+def test_a_file_that_becomes_shorter_is_stored_later(
+    store: ObjectServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Something that the job has left writes it; the message says so."""
+    submitted()
+    Path("count").write_text("3")
+
+    def cut(*_: object, **_more: object) -> None:
+        raise OSError("unexpected end of data")
+
+    monkeypatch.setattr("tarfile.copyfileobj", cut)
+
+    assert UserStore(Path(), ResultPatterns()).store() == RETRY
+    assert "results.tar.gz: unexpected end of data" in capfd.readouterr().err
+
+
+def test_two_inputs_of_one_name_are_refused(store: ObjectServer) -> None:
+    """One would take the place of the other in the store."""
+    for name in ("a", "b"):
+        Path(name).mkdir()
+        Path(name, "data").write_text(name)
+    request = JobRequest("command", input=SCRIPT, files=["a/data", "b/data"])
+
+    with pytest.raises(ValueError, match="two files have the same name"):
+        submission.submit(cast(Project, Submits()), request, f"s3://{BUCKET}")
+    assert store.objects == {}
 
 
 def changed(name: str, value: object) -> Callable[[dict[str, object]], None]:

@@ -81,15 +81,15 @@ def newest_arrays(
     before: int,
     now: int,
     *,
-    of_any: bool = True,
+    owner: str = "",
 ) -> list[tuple[ArrayRow, Progress]]:
-    """Return a page of the arrays that names, and everybody if ``of_any``, may read, and how far each is.
+    """Return a page of the arrays that names may read, or an ``owner`` has submitted, and how far each is.
 
     The newest is the first. A page has fewer than ``limit`` arrays when these have more than MOST_COUNTED
     elements together. An array without elements is left out, but for the last one, from which the next page
     goes on.
     """
-    found = job_arrays.newest(transaction, names, limit, before, of_any=of_any)
+    found = job_arrays.newest(transaction, names, limit, before, owner=owner)
     sizes = list(accumulate(array.size for array in found))
     some = [
         array for array, size in zip(found, sizes, strict=True) if array is found[0] or size <= MOST_COUNTED

@@ -39,6 +39,8 @@ def submit(project: Project, request: JobRequest, address: str) -> Details:
     files = request.paths()
     if len(files) > url_file.MOST:
         raise ValueError(f"{len(files)} files: a job gets up to {url_file.MOST} from a store")
+    if len({path.name for path in files}) < len(files):
+        raise ValueError("two files have the same name, which must be unique where the job runs")
     with _stored(bucket, own, files) as inputs:
         sign = _Signer(bucket.place, keys, own)
         urls = StoreUrls(
