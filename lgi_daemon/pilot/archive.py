@@ -52,7 +52,8 @@ def _write(folder: Path, file: Path) -> None:
     try:
         with open(descriptor, "wb") as opened:
             zipapp.create_archive(folder, opened, "/usr/bin/env python3", compressed=True)
-            os.fchmod(descriptor, 0o755)
+            # A program for everybody, without secrets.
+            os.fchmod(descriptor, 0o755)  # nosec B103
         Path(name).replace(file)
     except BaseException:
         Path(name).unlink(missing_ok=True)
