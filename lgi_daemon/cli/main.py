@@ -20,7 +20,8 @@ from lgi_daemon.execution import process_hiding, sandbox
 from lgi_daemon.jobs.memory_control import MemoryControl
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.loop.lifetime import Lifetime
-from lgi_daemon.rundir.run_directory import RunDirectory, RunDirectoryInUseError
+from lgi_daemon.rundir.directory_lock import DirectoryInUseError
+from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_protocol import LGI_VERSION
 
 log = logging.getLogger(__name__)
@@ -140,7 +141,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _run(options)
     except click.ClickException as error:
         error.show()
-    except (ConfigurationError, RunDirectoryInUseError) as error:
+    except (ConfigurationError, DirectoryInUseError) as error:
         print(error, file=sys.stderr)
     except OSError as error:
         print(f"the daemon cannot start: {error}", file=sys.stderr)
@@ -167,7 +168,7 @@ def _run(options: Options) -> int:
     daemon.recover()
     if options.detach and _detach():
         os._exit(0)
-    run.sign()
+    run.lock.sign()
     signals = Signals()
     log.info("daemon of %s started, pid %d, %d jobs", run.path, os.getpid(), len(daemon.jobs))
     if problem := sandbox.programs_problem(configuration.sandbox_uids.start):
@@ -181,7 +182,7 @@ def _run(options: Options) -> int:
     _serve(daemon, signals, options, daemon_log, memory_control)
     daemon.close()
     memory_control.close()
-    run.release()
+    run.lock.release()
     return 0
 
 

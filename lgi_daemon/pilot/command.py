@@ -14,9 +14,10 @@ from lgi_daemon.config.log_levels import LEVELS
 from lgi_daemon.config.section import ConfigurationError
 from lgi_daemon.pilot import check, status
 from lgi_daemon.pilot.archive import pack
-from lgi_daemon.pilot.manager import PilotManager
-from lgi_daemon.pilot.pilot_directory import DirectoryInUseError, PilotDirectory
+from lgi_daemon.pilot.pilot_directory import PilotDirectory
+from lgi_daemon.pilot.pilot_manager import PilotManager
 from lgi_daemon.pilot.settings import PilotSettings, read_settings
+from lgi_daemon.rundir.directory_lock import DirectoryInUseError
 from lgi_protocol import LGI_VERSION
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ def command(
             return 0
         _serve(manager, settings, directory, daemon_log)
     finally:
-        directory.release()
+        directory.lock.release()
     return 0
 
 

@@ -1,6 +1,6 @@
 """The directory of LGI_pilot, which it locks: the pilots, each in a directory of its own, and the status.
 
-.lock                 host and pid of the LGI_pilot that has it
+.lock                 host, boot and pid of the LGI_pilot that has it
 status.json           what the last update has found, for ``LGI_pilot --status``
 failures.json         failures in a row, and the time of the last one
 NAME/record.json      the record of a pilot, there before it is submitted
@@ -10,11 +10,9 @@ NAME/began, ended     there when the script has begun; the exit code of the daem
 ended/NAME            pilots that have ended, the last ones
 """
 
-import fcntl
 import json
 import logging
 import os
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from lgi_daemon.files.rmtree import remove_tree
 from lgi_daemon.pilot import pilot_script
 from lgi_daemon.pilot.record import PilotRecord, is_pilot_name, read_record
 from lgi_daemon.pilot.settings import PilotDaemon
+from lgi_daemon.rundir.directory_lock import DirectoryLock
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +32,6 @@ KEPT, _MOST_BYTES = 20, 65_536
 _IS_OURS = os.geteuid() != 0
 
 
-class DirectoryInUseError(Exception):
-    """Another LGI_pilot uses the directory; the text says which."""
-
-
 class PilotDirectory:
     """The directory with the pilots of one LGI_pilot."""
 
@@ -44,30 +39,12 @@ class PilotDirectory:
         """Read and lock nothing yet. ``mode`` is that of the directories of pilots."""
         self.path = path
         self._mode = mode
-        self._lock: int | None = None
+        self.lock = DirectoryLock(path, "LGI_pilot")
 
     def claim(self) -> None:
         """Lock the directory until the process ends. Raise DirectoryInUseError when it is in use."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        lock = os.open(self.path / ".lock", flags, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.read(lock, 300).decode("utf-8", "replace").strip()
-            os.close(lock)
-            raise DirectoryInUseError(
-                f"{self.path} is in use by another LGI_pilot ({holder}): stop it first"
-            ) from None
-        self._lock = lock
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"host {socket.gethostname()}, pid {os.getpid()}\n".encode(), 0)
+        self.lock.claim()
         (self.path / _ENDED).mkdir(mode=0o700, exist_ok=True)
-
-    def release(self) -> None:
-        """Unlock the directory."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
 
     def records(self) -> list[PilotRecord]:
         """Return the records of all pilots, the oldest first; what has none was never submitted, and goes."""

@@ -16,11 +16,9 @@
 PROJECT/APPLICATION/JOB_REFERENCE/    the job's own directory
 """
 
-import fcntl
 import logging
 import os
 import shutil
-import socket
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
@@ -32,6 +30,7 @@ from lgi_daemon.execution.fork_server import HOLD
 from lgi_daemon.files import atomic_file
 from lgi_daemon.files.reserve import RESERVE_BYTES, Reserve, is_disk_full
 from lgi_daemon.rundir import script_copies
+from lgi_daemon.rundir.directory_lock import DirectoryLock
 from lgi_daemon.rundir.end_journal import EndJournal
 from lgi_daemon.rundir.file_contents import changed_contents, contents
 from lgi_daemon.rundir.job_files import JobFiles
@@ -53,10 +52,6 @@ RESTART_REQUEST = "again"
 OLD_STATE = ".LGI_job"
 
 
-class RunDirectoryInUseError(Exception):
-    """Another daemon uses the run directory; the text says which."""
-
-
 class RunDirectory:
     """The run directory of one daemon. ``sandboxed`` when jobs run under uids of their own."""
 
@@ -71,22 +66,11 @@ class RunDirectory:
         self.sessions = SessionFile(path / ".sessions")
         self.references = ReferencePool(path / ".references")
         self.ended = EndJournal(path / ".ended")
-        self._lock: int | None = None
+        self.lock = DirectoryLock(path, "daemon")
 
     def claim(self) -> None:
-        """Lock the directory until the process ends. Raise RunDirectoryInUseError when it is in use."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        lock = os.open(self.path / ".lock", flags, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.read(lock, 300).decode("utf-8", "replace").strip()
-            os.close(lock)
-            raise RunDirectoryInUseError(
-                f"{self.path} is in use by another daemon ({holder}): stop it first"
-            ) from None
-        self._lock = lock
-        self.sign()
+        """Lock the directory until the process ends. Raise DirectoryInUseError when it is in use."""
+        self.lock.claim()
         self.records.mkdir(mode=0o700, exist_ok=True)
         # Jobs run their scripts from here, but cannot list or change anything.
         self.records.chmod(0o711 if self.sandboxed else 0o700)
@@ -95,19 +79,6 @@ class RunDirectory:
             link_programs(self.path)
         except OSError as error:
             log.critical("jobs may not find LGI's programs: cannot write %s: %s", self.programs, error)
-
-    def sign(self) -> None:
-        """Write host, boot and pid into the lock file, again after a fork."""
-        assert self._lock is not None  # noqa: S101 - claimed before
-        holder = f"host {socket.gethostname()}, boot {processes.boot_id()}, pid {os.getpid()}\n"
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, holder.encode(), 0)
-
-    def release(self) -> None:
-        """Unlock the directory."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
 
     def files(self, record: JobRecord) -> JobFiles:
         """Return the job's own directory."""

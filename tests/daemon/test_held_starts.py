@@ -58,7 +58,7 @@ def killed(
             start(workshop, daemon)
     assert released
     until(lambda: not only(daemon).is_alive())
-    daemon.run.release()
+    daemon.run.lock.release()
 
 
 def lived(workshop: Workshop) -> Daemon:
@@ -162,7 +162,7 @@ def test_a_job_cannot_say_that_it_was_not_released(workshop: Workshop) -> None:
     daemon = workshop.daemon()
     workshop.tick(daemon)
     until(lambda: not only(daemon).is_alive())
-    daemon.run.release()
+    daemon.run.lock.release()
 
     lived(workshop)
 

@@ -91,7 +91,7 @@ def accept(workshop: Workshop) -> None:
     daemon = workshop.daemon()
     workshop.tick(daemon)
     workshop.tick(daemon, 1.0)
-    daemon.run.release()
+    daemon.run.lock.release()
 
 
 def end(workshop: Workshop, marks: tuple[str, ...] = (), output: bytes = b"") -> None:
@@ -104,7 +104,7 @@ def end(workshop: Workshop, marks: tuple[str, ...] = (), output: bytes = b"") ->
                 workshop.marked(job, *marks)
                 (job.run.files(job.record).path / "LGI_output").write_bytes(output)
         workshop.tick(daemon, seconds)
-    daemon.run.release()
+    daemon.run.lock.release()
 
 
 def killed(killer: Killer, left: int, live: Callable[[], None]) -> bool:

@@ -64,7 +64,7 @@ def test_a_process_that_left_the_session_ends_with_its_job(workshop: Workshop, u
 
 def daemon_of(workshop: Workshop, job: LocalJob) -> Daemon:
     """Another daemon on the same jobs: whose a process is does not depend on who began it."""
-    job.run.release()
+    job.run.lock.release()
     return workshop.daemon()
 
 

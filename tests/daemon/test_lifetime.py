@@ -97,7 +97,7 @@ def test_a_daemon_that_drains_takes_no_job_and_ends_with_the_last_one(workshop: 
     first = workshop.daemon()
     workshop.tick(first)
     workshop.marked(only(first), "is_running")
-    first.run.release()
+    first.run.lock.release()
     workshop.server.submit("2")
     workshop.lifetime = Lifetime(drain=True)
     daemon = workshop.daemon()

@@ -158,7 +158,7 @@ def test_a_job_aborted_with_nothing_left_of_it_is_aborted(workshop: Workshop) ->
 def test_an_adopted_job_that_was_started_is_not_started_again(workshop: Workshop) -> None:
     """LGI 1.31 notes the number of the process in the job's directory."""
     daemon = started(workshop, ":")
-    daemon.run.release()
+    daemon.run.lock.release()
     shutil.rmtree(workshop.run_path / ".records")
 
     daemon = workshop.daemon()

@@ -147,7 +147,7 @@ def test_the_first_limit_that_the_run_script_writes_counts(workshop: Workshop) -
     (job.run.state(job.record) / LIMIT).write_text("9999\n")
     look(watch)
     first = job.memory_limit
-    job.run.release()
+    job.run.lock.release()
 
     daemon = workshop.daemon()
     job = only(daemon)

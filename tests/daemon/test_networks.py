@@ -84,7 +84,7 @@ def lived(place: Path, server: Grid, proxy: CuttingProxy, user: UserCalls, cut: 
     for _cycle in range(8):
         workshop.tick(daemon, FAST)
         until(lambda: not any(job.is_alive() for job in daemon.jobs))
-    daemon.run.release()
+    daemon.run.lock.release()
     # The user's question goes through the proxy too, and is not to be cut.
     proxy.cut = Cut(-1, When.BEFORE)
 
@@ -135,7 +135,7 @@ def test_one_connection_serves_many_cycles(
     until(ended)
 
     assert proxy.connections == before + 1
-    daemon.run.release()
+    daemon.run.lock.release()
 
 
 def test_workers_keep_few_connections_for_many_cycles(
@@ -167,7 +167,7 @@ def test_workers_keep_few_connections_for_many_cycles(
 
     daemon.set_callbacks(lambda: True)
     daemon.close()
-    daemon.run.release()
+    daemon.run.lock.release()
     assert cycles > 6
     assert proxy.connections <= before + 3
 
@@ -224,7 +224,7 @@ def test_two_daemons_with_one_certificate_run_no_job_twice(place: Path, server: 
             thread.join()
         for daemon in daemons:
             daemon.close()
-            daemon.run.release()
+            daemon.run.lock.release()
 
     acts = [act for workshop in workshops for act in workshop.acts() if act.startswith("started_")]
     outputs = [user.post("interface_job_state", job_id=str(job)).value("job", "output") for job in jobs]

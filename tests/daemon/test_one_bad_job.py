@@ -146,7 +146,7 @@ def test_files_that_a_job_makes_huge_are_not_read(workshop: Workshop) -> None:
 
     assert len(restored) >= 27
     assert time.process_time() - began < 2.0
-    daemon.run.release()
+    daemon.run.lock.release()
 
 
 def test_a_huge_file_of_an_older_daemons_job_is_not_digested(workshop: Workshop) -> None:

@@ -13,10 +13,11 @@ from lgi_daemon import pilot
 from lgi_daemon.pilot import batch_command, pilot_queue
 from lgi_daemon.pilot.batch_system import BatchState
 from lgi_daemon.pilot.demand import PilotCounts, PilotLimits, decide
-from lgi_daemon.pilot.manager import PilotManager
-from lgi_daemon.pilot.pilot_directory import DirectoryInUseError, PilotDirectory
+from lgi_daemon.pilot.pilot_directory import PilotDirectory
+from lgi_daemon.pilot.pilot_manager import PilotManager
 from lgi_daemon.pilot.settings import read_settings
 from lgi_daemon.pilot.status import Status
+from lgi_daemon.rundir.directory_lock import DirectoryInUseError
 from lgi_protocol.errors import TransportError
 from lgi_protocol.sign_up import SignUp
 from tests.support.fake_batch import FakeBatch

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lgi_daemon.jobs.lifecycle import ServerIntent
-from lgi_daemon.rundir.run_directory import RunDirectory, RunDirectoryInUseError
+from lgi_daemon.rundir.directory_lock import DirectoryInUseError
+from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_protocol.digest import digest
 from tests.support.workshop import FAST, Workshop, only
 
@@ -21,7 +22,7 @@ def old_directory(workshop: Workshop) -> Path:
     workshop.tick(daemon)
     job = only(daemon)
     workshop.marked(job, "is_running")
-    daemon.run.release()
+    daemon.run.lock.release()
     shutil.rmtree(workshop.run_path / ".records")
     return job.run.files(job.record).path
 
@@ -167,11 +168,11 @@ def test_a_second_daemon_is_refused_with_the_pid_of_the_first(workshop: Workshop
     first = workshop.run_directory()
     second = RunDirectory(workshop.run_path, workshop.as_root)
 
-    with pytest.raises(RunDirectoryInUseError, match=rf"pid {os.getpid()}\)"):
+    with pytest.raises(DirectoryInUseError, match=rf"pid {os.getpid()}\)"):
         second.claim()
-    first.release()
+    first.lock.release()
     second.claim()
-    second.release()
+    second.lock.release()
 
 
 def test_a_resisting_directory_is_removed_all_the_same(workshop: Workshop) -> None:

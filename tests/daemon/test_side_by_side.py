@@ -261,4 +261,4 @@ def stop(daemon: Daemon) -> None:
     """End a daemon as SIGTERM does."""
     daemon.set_callbacks(lambda: True)
     daemon.close()
-    daemon.run.release()
+    daemon.run.lock.release()

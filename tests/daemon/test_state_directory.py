@@ -21,7 +21,7 @@ def running(workshop: Workshop, tell: str = "") -> JobRecord:
     daemon = workshop.daemon()
     workshop.tick(daemon)
     workshop.marked(only(daemon), "is_running")
-    daemon.run.release()
+    daemon.run.lock.release()
     return only(daemon).record
 
 
@@ -64,7 +64,7 @@ def test_a_job_of_an_older_daemon_keeps_its_marks_where_they_are(workshop: Works
     old = replace(record, has_state_directory=False, run=record.run if began else None)
     (workshop.run_path / ".records" / record.reference / "state").rmdir()
     run.save(old)
-    run.release()
+    run.lock.release()
 
     daemon = workshop.daemon()
     job = only(daemon)
@@ -74,7 +74,7 @@ def test_a_job_of_an_older_daemon_keeps_its_marks_where_they_are(workshop: Works
     assert job.run.state(job.record) == (
         directory / ".LGI_job" if began else workshop.run_path / ".records" / record.reference / "state"
     )
-    daemon.run.release()
+    daemon.run.lock.release()
 
 
 def test_the_output_of_an_older_daemons_job_can_be_seen(workshop: Workshop) -> None:
@@ -82,7 +82,7 @@ def test_the_output_of_an_older_daemons_job_can_be_seen(workshop: Workshop) -> N
     record = running(workshop)
     run = workshop.run_directory()
     run.save(replace(record, has_state_directory=False))
-    run.release()
+    run.lock.release()
     daemon = workshop.daemon()
     job = only(daemon)
     files = job.run.files(job.record)
@@ -95,7 +95,7 @@ def test_the_output_of_an_older_daemons_job_can_be_seen(workshop: Workshop) -> N
 
     assert output.read(100) == (0, b"hello\n")
     output.close()
-    daemon.run.release()
+    daemon.run.lock.release()
 
 
 @pytest.mark.parametrize("trick", ["shut", "file", "link", "gone"])
@@ -119,4 +119,4 @@ def test_a_job_that_spoils_the_place_of_its_directory_gets_it_back(workshop: Wor
     assert directory.is_dir()
     assert (directory / "LGI_job_id").read_text() == "1"
     assert (workshop.run_path / ".broken").exists() is (trick in ("file", "link"))
-    daemon.run.release()
+    daemon.run.lock.release()

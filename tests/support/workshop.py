@@ -144,7 +144,7 @@ class Workshop:
 
     def restart(self, daemon: Daemon) -> Daemon:
         """The daemon after kill -9 and a new start."""
-        daemon.run.release()
+        daemon.run.lock.release()
         return self.daemon()
 
     def tick(self, daemon: Daemon, seconds: float = 0.0) -> None:
