@@ -133,6 +133,11 @@ def user_process(project_home: Path, shared_directory: Path) -> dict[str, Any]:
     environment = {"HOME": str(project_home), "PATH": f"{BIN}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
     # As a shell has it; some engines ask for it.
     environment["USER"] = "mark"
+    # Programs that a test kills leave files there.
+    temporary = shared_directory / "tmp"
+    temporary.mkdir(exist_ok=True)
+    temporary.chmod(0o1777)
+    environment["TMPDIR"] = str(temporary)
     if not IS_ROOT:
         return {"env": environment, "cwd": directory}
     os.chown(directory, UID, UID)
