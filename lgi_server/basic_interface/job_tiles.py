@@ -33,7 +33,7 @@ def mine(visit: PageContext) -> Selection:
 def counted(found: dict[str, int]) -> list[tuple[str, str]]:
     """Return the numbers of jobs by state as text: the five states of LGI in order, then those of a site.
 
-    Of more than so many as are counted it is ``over 100,000``.
+    It is ``over 100,000`` where more are not counted.
     """
     known = [state.value for state in State]
     states = (*known, *sorted(state for state in found if state not in known))

@@ -72,6 +72,9 @@ class ObjectReader(io.RawIOBase):
         return len(data)
 
     def _fetched(self, size: int) -> bytes:
+        # Loaded with the store; servers without one do without it.
+        from urllib3.exceptions import HTTPError
+
         try:
             if self._answer_at != self._at:
                 self._drop()
@@ -84,9 +87,8 @@ class ObjectReader(io.RawIOBase):
             return data
         except (S3Error, HTTPException, OSError) as error:
             raise self._failed(str(error) or type(error).__name__) from None
-        except Exception as error:
-            if not type(error).__module__.startswith("urllib3"):
-                raise
+        except HTTPError as error:
+            # Its text may have the address of the store.
             raise self._failed(type(error).__name__) from None
 
     def _failed(self, why: str) -> OSError:
