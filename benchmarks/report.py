@@ -16,7 +16,7 @@ from benchmarks.processes import Used
 from benchmarks.statements import KINDS
 
 # A row is marked when other processes used more cores, a client got less than this part of its even share, or
-# the slowest hundredth took so many times as long as the median.
+# the slowest hundredth took this many times as long as the median.
 FOREIGN_CORES = 0.25
 FAIR_SHARE = 0.8
 LONG_TAIL = 5.0

@@ -173,8 +173,8 @@ ON_PURPOSE = (
     Difference(
         _of("repository", "delete_denied", "put_denied_user", "put_unlisted_resource"),
         *_status(500, 404),
-        "wire.md 8: for whoever may not read a repository there is none. Clients look for 200 in the body "
-        "(clients.md 1.4).",
+        "wire.md 8: a repository that the caller may not read does not exist for it. Clients look for 200 in "
+        "the body (clients.md 1.4).",
     ),
     Difference(
         _of("repository", "delete_missing", "put_after_access_file_deleted"),
