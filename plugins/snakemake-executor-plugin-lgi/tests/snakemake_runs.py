@@ -32,6 +32,13 @@ def started(process: Process, *words: object) -> Iterator[subprocess.Popen[str]]
         made.wait(60)
 
 
+def kill(process: Process, running: "subprocess.Popen[str]") -> None:
+    """Kill Snakemake as a power cut does, and remove the lock that it leaves in its directory."""
+    running.kill()
+    running.wait(60)
+    run(process, "--unlock")
+
+
 def states(grid: Grid, process: Process) -> list[tuple[object, object]]:
     """State and exit code of each job of the workflow of a test, the oldest first."""
     sql = "SELECT state, exit_code FROM job_queue WHERE job_specifics LIKE %s ORDER BY job_id"

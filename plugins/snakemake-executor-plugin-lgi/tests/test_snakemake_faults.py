@@ -4,7 +4,7 @@ import re
 import signal
 import subprocess
 
-from snakemake_runs import Process, run, started, states
+from snakemake_runs import Process, kill, run, started, states
 
 from tests.support.grid import Grid, wait_for
 
@@ -22,9 +22,7 @@ def test_a_job_of_a_snakemake_that_was_killed_is_taken_over(engine_grid: Grid, u
     (place / "Snakefile").write_text(SLOW.format("done"))
     with started(user_process) as first:
         wait_for((place / "begun").exists)
-        first.kill()
-        first.wait(60)
-        run(user_process, "--unlock")
+        kill(user_process, first)
         with started(user_process, "--rerun-incomplete") as second:
             wait_for(lambda: "is taken over" in (place / "snakemake.log").read_text())
             (place / "go").touch()
@@ -42,9 +40,7 @@ def test_a_job_whose_rule_was_changed_since_is_cancelled_first(
     (place / "Snakefile").write_text(SLOW.format("old"))
     with started(user_process) as first:
         wait_for((place / "begun").exists)
-        first.kill()
-        first.wait(60)
-        run(user_process, "--unlock")
+        kill(user_process, first)
         (place / "Snakefile").write_text("rule one:\n    output: 'a.txt'\n    shell: 'echo new > {output}'\n")
         done = run(user_process, "--rerun-incomplete")
 
@@ -59,9 +55,7 @@ def test_a_job_of_somebody_else_is_never_taken_over(engine_grid: Grid, user_proc
     (place / "Snakefile").write_text(SLOW.format("done"))
     with started(user_process) as first:
         wait_for((place / "begun").exists)
-        first.kill()
-        first.wait(60)
-        run(user_process, "--unlock")
+        kill(user_process, first)
         like = f"%<directory> {place} </directory>%"
         (row,) = engine_grid.rows("SELECT job_id, labels FROM job_queue WHERE job_specifics LIKE %s", like)
         words = ["LGI_qdel", str(row["job_id"])]
