@@ -90,9 +90,10 @@ class Database:
         healthy = False
         try:
             connection = connection or self._dialect.connect()
-            connection.begin(write)
             transaction = Transaction(connection, self._dialect.locks_rows)
             try:
+                # A busy database may refuse this; its connection is as good as before, and a new one is dear.
+                connection.begin(write)
                 result = work(transaction)
             except BaseException as error:
                 connection.rollback()

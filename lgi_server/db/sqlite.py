@@ -3,6 +3,7 @@
 import os
 import re
 import sqlite3
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from lgi_server.db.transaction import Query, Row
 
 # Milliseconds that SQLite itself waits for another process; short, since this blocks the worker.
 WAIT = 20
+# Seconds that a writer waits for another one of its own process, which blocks no worker.
+WAIT_HERE = 10.0
 _TAKEN = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
 
 
@@ -39,6 +42,7 @@ class SQLite:
     def __init__(self, path: Path) -> None:
         """Set the path; the file is created at the first connection."""
         self.path = path
+        self._writing = threading.Lock()
 
     def connect(self) -> "SQLiteConnection":
         """Return a new connection to the file. Raises AccessDeniedError or other errors of `db.errors`."""
@@ -53,7 +57,7 @@ class SQLite:
             raw.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error as error:
             raise _translated(error) from error
-        return SQLiteConnection(raw)
+        return SQLiteConnection(raw, self._writing)
 
     def _make_private(self) -> None:
         """Create the file, readable by its owner only, since it has inputs and outputs of jobs."""
@@ -70,10 +74,16 @@ class SQLite:
 
 
 class SQLiteConnection:
-    """A connection that takes ``%s`` as placeholders and raises the errors of `db.errors`."""
+    """A connection that takes ``%s`` as placeholders and raises the errors of `db.errors`.
 
-    def __init__(self, raw: sqlite3.Connection) -> None:
+    The writers of one process wait for each other at a lock of theirs: while SQLite waits, its thread does
+    nothing else, and the writer that it waits for may be another greenlet of that thread.
+    """
+
+    def __init__(self, raw: sqlite3.Connection, writing: threading.Lock) -> None:
         self._raw = raw
+        self._writing = writing
+        self._has_lock = False
 
     def execute(self, sql: str, parameters: Sequence[Any]) -> sqlite3.Cursor:
         """Run a statement and return its cursor."""
@@ -92,9 +102,13 @@ class SQLiteConnection:
 
     def begin(self, write: bool) -> None:
         """Begin a transaction; one that writes locks the file at once, so that it cannot fail later."""
+        if write and not self._writing.acquire(timeout=WAIT_HERE):
+            raise RetryableError("another transaction of this process does not end")
+        self._has_lock = write
         try:
             self._raw.execute("BEGIN IMMEDIATE" if write else "BEGIN")
         except sqlite3.Error as error:
+            self._unlock()
             raise _translated(error) from error
 
     def commit(self) -> None:
@@ -106,15 +120,23 @@ class SQLiteConnection:
             if isinstance(translated, DiskFullError):
                 self.rollback()
             raise translated from error
+        self._unlock()
 
     def rollback(self) -> None:
         """Roll back."""
         if self._raw.in_transaction:
             self._raw.execute("ROLLBACK")
+        self._unlock()
 
     def close(self) -> None:
         """Close the file."""
         self._raw.close()
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._has_lock:
+            self._has_lock = False
+            self._writing.release()
 
 
 def _translated(error: sqlite3.Error) -> Exception:
