@@ -1,6 +1,7 @@
 """A running job with its own key and certificate."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import requests
@@ -54,9 +55,9 @@ class JobClaims:
     credentials: Credentials
     repository: str
 
-    @property
+    @cached_property
     def client(self) -> Client:
-        """Connections as this job."""
+        """Connections as this job, which are kept from call to call."""
         return Client(self.grid.url, self.credentials)
 
     @property
