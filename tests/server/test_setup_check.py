@@ -6,7 +6,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -18,10 +17,26 @@ pytestmark = pytest.mark.slow
 DAY = timedelta(days=1)
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> ProjectDirectory:
+    """One for all tests, whose server does not run."""
+    made = ProjectDirectory(tmp_path_factory.mktemp("project"))
+    made.keep()
+    return made
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> ProjectDirectory:
-    """A new one, whose server does not run."""
-    return ProjectDirectory(tmp_path)
+def project(kept: ProjectDirectory) -> ProjectDirectory:
+    """The project as LGI_setup has made it."""
+    kept.renew()
+    return kept
+
+
+@pytest.fixture(scope="module")
+def before(kept: ProjectDirectory) -> subprocess.CompletedProcess[str]:
+    """What a check says of the project without a fault."""
+    kept.renew()
+    return kept.check()
 
 
 def of_another_host(project: ProjectDirectory) -> None:
@@ -140,11 +155,12 @@ FAULTS: dict[Callable[[ProjectDirectory], None], str] = {
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_a_fault_is_one_line_with_a_remedy(
-    project: ProjectDirectory, fault: Callable[[ProjectDirectory], None]
+    before: subprocess.CompletedProcess[str],
+    project: ProjectDirectory,
+    fault: Callable[[ProjectDirectory], None],
 ) -> None:
     """It is not there before the fault is, and the exit code is that of an error or a warning."""
     line = re.compile(f"^(ERROR|WARNING) +{FAULTS[fault]}", re.MULTILINE)
-    before = project.check()
 
     fault(project)
     after = project.check()

@@ -6,7 +6,6 @@ import re
 import socket
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,10 +18,19 @@ from tests.support.project_directory import ProjectDirectory
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> ProjectDirectory:
+    """One for all tests, whose server does not run."""
+    made = ProjectDirectory(tmp_path_factory.mktemp("project"))
+    made.keep()
+    return made
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> ProjectDirectory:
-    """A new one, whose server does not run."""
-    return ProjectDirectory(tmp_path)
+def project(kept: ProjectDirectory) -> ProjectDirectory:
+    """The project as LGI_setup has made it."""
+    kept.renew()
+    return kept
 
 
 @pytest.fixture

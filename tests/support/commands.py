@@ -1,6 +1,5 @@
 """Commands of administrators, run on a server that has all they need, whole or ended half way."""
 
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -71,10 +70,9 @@ class World:
             " project_server) VALUES (%s, '', '', '', 0)",
             NAME,
         )
-        self.kept = directory.with_name(f"{directory.name}-kept")
         for path in (directory, *directory.rglob("*")):
             path.chmod(0o755 if path.is_dir() else 0o644)
-        shutil.copytree(directory, self.kept)
+        self.project.keep()
 
     def words(self, *command: str) -> list[str]:
         """A command with the names of this world."""
@@ -88,8 +86,7 @@ class World:
 
     def begin(self, what: str) -> None:
         """Have everything as in the beginning; an upgrade finds a database of the first version."""
-        shutil.rmtree(self.directory)
-        shutil.copytree(self.kept, self.directory)
+        self.project.renew()
         if what == "upgrade":
             file = self.config.parent / "LGI.sqlite"
             for path in file.parent.glob("LGI.sqlite*"):
@@ -132,7 +129,7 @@ class Children:
     """Runs the commands of a world, which may be ended half way."""
 
     def __init__(self, world: World) -> None:
-        self.world, self._errors = world, world.kept.with_name("errors")
+        self.world, self._errors = world, world.directory.with_name("errors")
         command = [sys.executable, "-c", CHILDREN]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 

@@ -1,6 +1,8 @@
 """A project made by LGI_setup grid, in a directory of its own, as an administrator has it."""
 
+import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +35,16 @@ class ProjectDirectory:
             "--admin=mark@laptop",
         ]
         subprocess.run(command, check=True, capture_output=True)
+        self._kept = directory.with_name(f"{directory.name}-kept")
+
+    def keep(self) -> None:
+        """Remember all files as they are now, for `renew`."""
+        shutil.copytree(self.directory, self._kept)
+
+    def renew(self) -> None:
+        """Have all files as they were kept: a set-up takes a hundred times as long."""
+        shutil.rmtree(self.directory)
+        shutil.copytree(self._kept, self.directory)
 
     def change(self, **settings: str) -> None:
         """Change settings of the server."""
@@ -63,8 +75,14 @@ class ProjectDirectory:
         with (self.directory / "log").open("ab") as log:
             server = subprocess.Popen([BIN / "LGI_server", *words, self.config], stdout=log, stderr=log)
         try:
+            # Before that no check is good, and each of them takes half a second.
+            wait_for(self._listens)
             wait_for(lambda: self.check().returncode == 0)
             yield server
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(60)
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
