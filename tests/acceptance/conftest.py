@@ -114,10 +114,12 @@ class DaemonProcess:
     def _processes(self) -> list[Path]:
         """The processes, in /proc, that work in its directory."""
         found = []
-        for entry in Path("/proc").glob("[0-9]*/cwd"):
+        here = str(self.directory)
+        # Not by glob, which takes ten times as long: it is asked again and again.
+        for name in filter(str.isdecimal, os.listdir("/proc")):
             with suppress(OSError):
-                if Path(os.readlink(entry)).is_relative_to(self.directory):
-                    found.append(entry.parent)
+                if f"{os.readlink(f'/proc/{name}/cwd')}/".startswith(f"{here}/"):
+                    found.append(Path("/proc", name))
         return found
 
 

@@ -11,10 +11,7 @@ Run under the name of a command. The directory above holds the jobs, and what a 
 import os
 import re
 import signal
-import subprocess
 import sys
-import tarfile
-import tempfile
 import time
 from pathlib import Path
 
@@ -92,6 +89,9 @@ def take(name: str, script: str, place: str = "") -> int:
     number = len((STATE / "calls").read_text().splitlines())
     pid = 0
     if not wants("holding"):
+        # Slow to load, as others below: commands that ask are called hundreds of times.
+        import subprocess
+
         pid = subprocess.Popen(
             [script] if place else ["/bin/sh", script],
             cwd=place or None,
@@ -184,6 +184,8 @@ def glite() -> None:
     """gLite: a job runs in a directory far away, with what was sent; its results are asked for."""
     address = "https://wms.example.org:9000/job"
     if COMMAND.endswith("submit"):
+        import tempfile
+
         text = Path(sys.argv[-1]).read_text()
         place = tempfile.mkdtemp(dir=STATE)
         sent = re.search(r"InputSandbox = \{(.*?)\};", text)
@@ -201,6 +203,8 @@ def glite() -> None:
     elif COMMAND.endswith("cancel"):
         find(sys.argv[-1].removeprefix(address)).delete()
     elif COMMAND.endswith("output"):
+        import tarfile
+
         job = Job(int(sys.argv[-1].removeprefix(address)))
         Path(after("--dir")).mkdir(exist_ok=True)
         results = Path(job.place, "LGI_results.tar")

@@ -6,6 +6,7 @@ import pty
 import pwd
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,6 +88,12 @@ def names(directory: Path) -> set[str]:
     return {path.name for path in directory.iterdir()} if directory.exists() else set()
 
 
+def listens(port: int) -> bool:
+    """Whether a program accepts connections."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_a_grid_that_one_command_has_made_answers_its_administrator(tmp_path: Path) -> None:
     """The server starts with what was made, and knows the administrator by the settings made for him."""
     port = free_port()
@@ -99,6 +106,8 @@ def test_a_grid_that_one_command_has_made_answers_its_administrator(tmp_path: Pa
         server = subprocess.Popen(command, stdout=log, stderr=log)
     asked = [BIN / "LGI_qstat", "-c", tmp_path / "mark.LGI", "-L"]
     try:
+        # One that finds no server waits half a minute for it.
+        wait_for(lambda: listens(port))
         wait_for(lambda: subprocess.run(asked, capture_output=True, check=False).returncode == 0)
     finally:
         server.send_signal(signal.SIGTERM)
