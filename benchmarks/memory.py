@@ -61,8 +61,8 @@ def _print(server: int) -> None:
     """Print the proportional memory (Pss) of each process, in MB."""
     found = {process: processes.share((), (process,)).memory / 1e6 for process in processes.members(server)}
     for process, memory in sorted(found.items()):
-        print(f"{processes.words(process):60} {memory:7.1f} MB")
-    print(f"{'all':60} {sum(found.values()):7.1f} MB")
+        print(f"{processes.name(process):20} {memory:7.1f} MB")
+    print(f"{'all':20} {sum(found.values()):7.1f} MB")
 
 
 if __name__ == "__main__":

@@ -46,10 +46,10 @@ def members(session: int) -> list[int]:
     return [process for process, leader, _ in looks if leader == session and process]
 
 
-def words(process: int) -> str:
-    """Return the last words of the command of a process; empty once it has ended."""
+def name(process: int) -> str:
+    """Return the name of a process in lists; empty once it has ended."""
     try:
-        return " ".join((_PROC / str(process) / "cmdline").read_text().split("\0"))[-60:]
+        return (_PROC / str(process) / "comm").read_text().strip()
     except OSError:
         return ""
 

@@ -211,15 +211,22 @@ def _end_with(parent: int, end: threading.Event) -> None:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--parent", type=int, hidden=True, help="End when this process, which has started it, ends.")
 @click.argument("config", type=click.Path(dir_okay=False, readable=False, path_type=Path))
-def main(config: Path, parent: int | None) -> None:
+def main(config: Path) -> None:
     """Do what is due in the projects of the configuration file CONFIG, until SIGTERM.
 
     LGI_server starts one beside itself. Several may run on the same databases, on one machine or many: each
     event is done by one of them.
     """
     logs.start(None)
+    sys.exit(serve(config))
+
+
+def serve(config: Path, parent: int | None = None) -> int:
+    """Run the scheduler of a configuration file until SIGTERM, and return the exit status of its process.
+
+    It ends also with the process ``parent``, which has started it.
+    """
     logs.ignore_rotation()
     end = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -234,7 +241,8 @@ def main(config: Path, parent: int | None) -> None:
         run(loaded, end)
     except (ConfigError, OSError, ValueError) as error:
         click.echo(f"LGI_scheduler: {error}", err=True)
-        sys.exit(1)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ monkey.patch_all()
 
 import logging  # noqa: E402
 import sys  # noqa: E402
+from functools import partial  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import click  # noqa: E402
 
 from lgi_protocol import LGI_VERSION  # noqa: E402
 from lgi_server.auth import job_ca  # noqa: E402
-from lgi_server.cli import configuration, logs  # noqa: E402
+from lgi_server.cli import configuration, logs, scheduler  # noqa: E402
 from lgi_server.cli import drain as cli_drain  # noqa: E402
 from lgi_server.cli.setup import journal  # noqa: E402
 from lgi_server.cli.setup.check import certificates  # noqa: E402
@@ -89,7 +90,8 @@ def start(config: Path, check: bool, without_scheduler: bool) -> None:
             _check_certificates(loaded)
             click.echo(f"{config}: {loaded.url} on {loaded.listen}, projects {', '.join(loaded.projects)}")
             return
-        gunicorn_app.run(loaded, loaded.scheduler.with_server and not without_scheduler)
+        beside = loaded.scheduler.with_server and not without_scheduler
+        gunicorn_app.run(loaded, partial(scheduler.serve, loaded.path) if beside else None)
     except (ConfigError, OSError, RuntimeError, ValueError) as error:
         click.echo(f"LGI_server: {error}", err=True)
         sys.exit(1)

@@ -9,6 +9,7 @@ import importlib
 import logging
 import ssl
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -214,11 +215,11 @@ def check(config: Config, jobs: JobsAuthority | None) -> None:
         tls_context(config, jobs)
 
 
-def run(config: Config, with_scheduler: bool) -> None:
-    """Serve until gunicorn stops, with a scheduler beside the workers if it is asked for."""
+def run(config: Config, scheduler: Callable[[int], int] | None) -> None:
+    """Serve until gunicorn stops, with the work of a scheduler in a process beside the workers."""
     log_rate_limit.install()
     log.info("%s on %s, projects %s", config.url, config.listen, ", ".join(config.projects))
     # In memory where possible: the counters are written at every call.
     metrics.share(Path(_in_memory() or tempfile.gettempdir()))
     gunicorn_response.install()
-    Gunicorn(config, SchedulerProcess(config.path) if with_scheduler else None).run()
+    Gunicorn(config, SchedulerProcess(scheduler) if scheduler else None).run()

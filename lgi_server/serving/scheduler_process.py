@@ -1,13 +1,18 @@
-"""LGI_scheduler as a child process of the project server: started with it, started again, ended with it."""
+"""The scheduler as a child process of the project server: started with it, started again, ended with it.
+
+It is forked, as the workers are, and shares with them the memory of all that the server has loaded.
+"""
 
 import errno
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
+
+import gevent.os
 
 from lgi_protocol.backoff import Backoff
 
@@ -18,14 +23,21 @@ BACKOFF = Backoff(1.0, longest=60.0)
 LONG_RUN = 60.0
 # It ends after its current task.
 STOP_SECONDS = 40.0
+# Its name in lists of processes.
+NAME = "LGI_scheduler"
+# What gunicorn's master process handles.
+_SIGNALS = ("HUP", "QUIT", "INT", "TERM", "TTIN", "TTOU", "USR1", "USR2", "WINCH", "CHLD")
 
 
 class SchedulerProcess:
-    """The scheduler of a configuration; gunicorn's master process calls `keep` each second."""
+    """A process that does ``work``; gunicorn's master process calls `keep` each second.
 
-    def __init__(self, config: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    ``work`` gets the id of the master process, ends when that has ended, and returns an exit status.
+    """
+
+    def __init__(self, work: Callable[[int], int], clock: Callable[[], float] = time.monotonic) -> None:
         """Nothing is started before `keep`; ``clock`` is in seconds."""
-        self._config = config
+        self._work = work
         self._clock = clock
         self._pid = 0
         self._begin = 0.0
@@ -44,21 +56,27 @@ class SchedulerProcess:
             self._next = now + delay
             log.error("the scheduler has ended; it is started again in %.0f s", delay)
         if now >= self._next:
-            self._pid, self._begin = self._spawn(sockets), now
+            self._pid, self._begin = self._fork(sockets), now
 
-    def _spawn(self, sockets: Iterable[int]) -> int:
+    def _fork(self, sockets: Iterable[int]) -> int:
         """Start a process and return its id.
 
-        The module subprocess would wait for it by gevent's loop, which does not run in gunicorn's master.
+        The function that gevent puts in place of os.fork would watch the process by its loop, which does not
+        run in gunicorn's master.
         """
-        flags = ["-E", "-s"] if sys.flags.ignore_environment else []
-        command = [sys.executable, "-P", *flags, "-m", "lgi_server.cli.scheduler"]
-        command += ["--parent", str(os.getpid()), str(self._config)]
-        closed = [(os.POSIX_SPAWN_CLOSE, number) for number in sockets]
-        # A list of arguments, not a shell command.
-        return os.posix_spawn(
-            sys.executable, command, os.environ, file_actions=closed, setsigdef=[signal.SIGPIPE]
-        )
+        parent = os.getpid()
+        pid: int = gevent.os.fork_gevent()
+        if pid:
+            return pid
+        status = 1
+        try:
+            _become(sockets)
+            status = self._work(parent)
+        except BaseException:
+            # Whatever it was, this process must not go on as a second master.
+            log.exception("the scheduler has failed")
+        finally:
+            os._exit(status)
 
     def _runs(self) -> bool:
         """Return whether the process runs; gunicorn waits for all children, so it may have found its end."""
@@ -80,3 +98,15 @@ class SchedulerProcess:
             number = signal.SIGKILL if self._clock() > end else signal.SIGTERM
             time.sleep(0.05)
         self._pid = 0
+
+
+def _become(sockets: Iterable[int]) -> None:
+    """Give up what the master process needs: its signals, and the sockets on which the server listens."""
+    for name in _SIGNALS:
+        signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_DFL)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in sockets:
+        # Not closed: the objects of the sockets would close other files that get their numbers.
+        os.dup2(nowhere, number, inheritable=False)
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(NAME)
