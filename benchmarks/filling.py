@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from functools import partial
 
+from benchmarks import table_indexes
 from lgi_server.db.transaction import Transaction
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue import jobs
@@ -17,7 +18,11 @@ from tests.support.grid import Grid
 # Jobs in one copy; the reader owns one in a hundred, unless another share is asked for.
 COPY = 1000
 SHARE = 100
-TABLES = ("job_queue", "job_access")
+TABLES = table_indexes.TABLES
+# The order of the primary keys, as columns of the copied rows.
+ORDER = {"job_queue": "copy, job_id", "job_access": "role, name, state_time_stamp, copy, job_id"}
+# Copies made by one statement; and jobs from which on indexes are made at the end.
+COPIES, MANY = 50, 50_000
 # Columns that the database computes from others.
 MADE = ("queued_for", "queued_by", "queued_wish", "element_state")
 
@@ -28,10 +33,22 @@ def fill(grid: Grid, number: int, reader: str, share: int = SHARE) -> None:
     ``reader`` owns one in ``share``.
     """
     now = int(time.time()) - 2 * number
+    is_sqlite = not grid.config.projects["LGI"].database.startswith("mariadb:")
     first = grid.database.run(partial(_first_copy, reader, share, now, min(number, COPY)))
-    for copy in range(1, number // COPY):
-        grid.database.run(partial(_multiply, first, copy))
-    _analyse(grid)
+    if number < MANY:
+        _copy_all(grid, first, number, is_sqlite)
+        table_indexes.analyse(grid.database, is_sqlite=is_sqlite)
+        return
+    # The first copy is read by this index, and each copy adds to its end.
+    with table_indexes.dropped(grid.database, is_sqlite=is_sqlite, kept=("access_of_job",)):
+        _copy_all(grid, first, number, is_sqlite)
+
+
+def _copy_all(grid: Grid, first: int, number: int, is_sqlite: bool) -> None:
+    for copy in range(1, number // COPY, COPIES):
+        copies = range(copy, min(copy + COPIES, number // COPY))
+        for table in TABLES:
+            grid.database.run(partial(_multiply, table, first, copies, is_sqlite))
 
 
 def _first_copy(reader: str, share: int, now: int, length: int, transaction: Transaction) -> int:
@@ -70,36 +87,32 @@ def _job(owner: str, index: int, now: int) -> JobRow:
     )
 
 
-def _changed(column: str, copy: int) -> str:
+def _changed(column: str, is_sqlite: bool) -> str:
     """Return the value of a column in a copy, which is later and has another id and repository."""
     if column == "job_id":
-        return f"job_id + {copy * COPY}"
+        return f"job_id + copy * {COPY}"
     if column in {"state_time_stamp", "daemon_pulse", "priority"}:
-        return f"CASE {column} WHEN 0 THEN 0 ELSE {column} + {copy * COPY} END"
+        return f"CASE {column} WHEN 0 THEN 0 ELSE {column} + copy * {COPY} END"
     if column == "repository":
-        return f"REPLACE(repository, 'JOB_000', 'JOB_{copy:03x}')"
+        digits = "'0000' || copy" if is_sqlite else "CONCAT('0000', copy)"
+        number = f"SUBSTR({digits}, -5)"
+        new = f"'JOB_' || {number}" if is_sqlite else f"CONCAT('JOB_', {number})"
+        return f"REPLACE(repository, 'JOB_00000', {new})"
     return column
 
 
-def _multiply(first: int, copy: int, transaction: Transaction) -> None:
-    """Add a copy of the first thousand jobs."""
-    for table in TABLES:
-        row = transaction.row(f"SELECT * FROM {table} LIMIT 1")  # noqa: S608 - names of our own schema
-        columns = [] if row is None else [column for column in dict(row) if column not in MADE]
-        values = ", ".join(_changed(column, copy) for column in columns)
-        transaction.run(
-            f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table}"  # noqa: S608
-            " WHERE job_id >= %s AND job_id < %s",
-            first,
-            first + COPY,
-        )
-
-
-def _analyse(grid: Grid) -> None:
-    """Update the table statistics of the database, as it does by itself after a while."""
-    mariadb = grid.config.projects["LGI"].database.startswith("mariadb:")
-    for table in TABLES:
-        grid.rows(f"ANALYZE TABLE {table}") if mariadb else grid.run(f"ANALYZE {table}")
+def _multiply(table: str, first: int, copies: range, is_sqlite: bool, transaction: Transaction) -> None:
+    """Add copies of the rows of the first thousand jobs."""
+    row = transaction.row(f"SELECT * FROM {table} LIMIT 1")  # noqa: S608 - names of our own schema
+    columns = [] if row is None else [column for column in dict(row) if column not in MADE]
+    values = [_changed(column, is_sqlite) for column in columns]
+    transaction.run(
+        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} FROM {table},"  # noqa: S608
+        f" (SELECT {copies[0]} AS copy{''.join(f' UNION ALL SELECT {copy}' for copy in copies[1:])}) copies"
+        f" WHERE job_id >= %s AND job_id < %s ORDER BY {ORDER[table]}",
+        first,
+        first + COPY,
+    )
 
 
 def last_job(grid: Grid) -> int:

@@ -5,19 +5,14 @@ and of a resource that is no more; 20 ran on the resource ``rare`` and have the 
 are queued or running.
 """
 
-import re
-from pathlib import Path
-
+from benchmarks import table_indexes
 from lgi_server.db.pool import Database
-from lgi_server.db.transaction import Transaction
 from lgi_server.tables import job_access
 
-SCHEMA = Path(__file__).parents[1] / "sql" / "schema.sql"
 # Seconds: the last change of the last job.
 LAST = 1_700_000_000
 # Jobs of one statement, which must not take a minute on MariaDB.
 AT_ONCE = 100_000
-_INDEX = re.compile(r"CREATE INDEX (\w+) ON (job_queue|job_access) \(.*?\)[^;]*;")
 _DIGITS = "SELECT 0 AS x" + "".join(f" UNION ALL SELECT {digit}" for digit in range(1, 10))
 # The number of each job is n: AT_ONCE of them behind a first one.
 _NUMBERS = (
@@ -28,32 +23,12 @@ _NUMBERS = (
 
 def fill(database: Database, number: int, *, is_sqlite: bool) -> None:
     """Store a number of jobs, at most a million, in an empty database."""
-    indexes = [(found[0], found[1], found[2]) for found in _INDEX.finditer(SCHEMA.read_text())]
-    for _, name, table in indexes:
-        database.run(lambda one, name=name, table=table: one.run(_drop(name, table, is_sqlite)))
     columns = _columns(number, is_sqlite)
-    for first in range(1, number + 1, AT_ONCE):
-        part = columns | {"numbers": _NUMBERS.format(first), "where": f"n <= {number}"}
-        for statement in (_jobs(part), *_access(part)):
-            database.run(lambda one, sql=statement: one.run(sql))
-    for sql, _, _ in indexes:
-        database.run(lambda one, sql=sql: one.run(_of_dialect(sql, is_sqlite)))
-    for table in ("job_queue", "job_access"):
-        database.run(lambda one, table=table: _analyse(one, table, is_sqlite))
-
-
-def _drop(name: str, table: str, is_sqlite: bool) -> str:
-    return f"DROP INDEX {name}" if is_sqlite else f"DROP INDEX {name} ON {table}"
-
-
-def _of_dialect(sql: str, is_sqlite: bool) -> str:
-    kept, dropped = ("~", "!") if is_sqlite else ("!", "~")
-    sql = re.sub(rf"/\*{dropped}.*?\*/", "", sql.rstrip(";"))
-    return re.sub(rf"/\*{kept}(.*?)\*/", r"\1", sql)
-
-
-def _analyse(transaction: Transaction, table: str, is_sqlite: bool) -> None:
-    transaction.run(f"ANALYZE {table}") if is_sqlite else transaction.rows(f"ANALYZE TABLE {table}")
+    with table_indexes.dropped(database, is_sqlite=is_sqlite):
+        for first in range(1, number + 1, AT_ONCE):
+            part = columns | {"numbers": _NUMBERS.format(first), "where": f"n <= {number}"}
+            for statement in (_jobs(part), *_access(part)):
+                database.run(lambda one, sql=statement: one.run(sql))
 
 
 def _columns(number: int, is_sqlite: bool) -> dict[str, str]:

@@ -15,14 +15,16 @@ from benchmarks.generator import Measured
 from benchmarks.processes import Used
 from benchmarks.statements import KINDS
 
-# A row is marked when other processes used more cores, a client got less than this part of its even share, or
-# the slowest hundredth took this many times as long as the median.
+# A row is marked when other processes used more cores, a client got less than this part of its even share,
+# the slowest hundredth took this many times as long as the median, or the rate is lower by this part on the
+# full queue.
 FOREIGN_CORES = 0.25
 FAIR_SHARE = 0.8
 LONG_TAIL = 5.0
+MOST_GROWTH = 0.2
 _HEAD = (
     f"{'scenario':24}{'jobs':>8}{'conns':>6}{'per second (min-max)':>26}{'p50 ms':>9}{'p99 ms':>9}"
-    f"{'cpu ms':>8}{'db ms':>7}{'of list':>9}{'100k:0':>8}"
+    f"{'cpu ms':>8}{'db ms':>7}{'of list':>9}{'full:0':>8}"
 )
 
 
@@ -81,11 +83,13 @@ class Row:
         share = empty / max(1, empty + sum(run.done for run in self.runs))
         foreign, least = median(self.foreign_cores), self._middle("least_share")
         tail = self._middle("p99_ms") / max(0.001, self._middle("p50_ms"))
+        growth = 1.0 if self.full_to_empty is None else self.full_to_empty
         remarks = [
             self.trouble,
             f"{share:.1%} found no work" if empty else "",
             f"a client had {least:.0%} of its share" if least < FAIR_SHARE else "",
             f"p99 is {tail:.1f} times p50" if tail > LONG_TAIL else "",
+            f"{1 - growth:.0%} below the empty queue" if growth < 1 - MOST_GROWTH else "",
             f"others used {foreign:.1f} cores" if foreign > FOREIGN_CORES else "",
         ]
         return "; ".join(remark for remark in remarks if remark)

@@ -11,7 +11,7 @@ from benchmarks import report, statements
 from benchmarks.generator import Load, Measured, MissingProgramError
 from benchmarks.report import Row
 from benchmarks.scenarios import FULL, HELD, RESOURCE, SERVER_LIST, Scenario, scenarios
-from benchmarks.testbed import Testbed, testbed
+from benchmarks.testbed import BUFFERS, Testbed, testbed
 
 # Seconds for which the server list is measured before each run, for comparison.
 REFERENCE_SECONDS = 0.7
@@ -115,6 +115,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--connections", type=int, action="append", default=[], metavar="N", help="instead of a row's own"
     )
+    parser.add_argument("--jobs", type=int, default=FULL, help="in the full queue; whole thousands")
+    parser.add_argument("--buffers", type=int, default=BUFFERS, help="MB of MariaDB's buffer pool")
     parser.add_argument("--database", choices=("mariadb", "sqlite"), default="mariadb")
     parser.add_argument("--json", type=Path, default=Path("benchmarks/result.json"), metavar="FILE")
     asked = parser.parse_args()
@@ -128,8 +130,8 @@ def bench(bed: Testbed, asked: argparse.Namespace) -> Bench:
     made = Bench(bed, asked.seconds, asked.runs)
     wanted = chosen(scenarios(bed.job), asked.scenario)
     report.print_head(asked.database)
-    for jobs in (0, FULL):
-        here = [scenario for scenario in wanted if jobs in scenario.queues]
+    for queue, jobs in ((0, 0), (FULL, asked.jobs)):
+        here = [scenario for scenario in wanted if queue in scenario.queues]
         if jobs and here:
             bed.fill(jobs)
         for scenario in here:
@@ -143,7 +145,7 @@ def main() -> int:
     asked = arguments()
     about = report.circumstances(asked.database, asked.seconds, asked.runs)
     try:
-        with testbed(asked.database) as bed:
+        with testbed(asked.database, asked.buffers) as bed:
             counts = statements.count(bed) if asked.database == "mariadb" and not asked.scenario else {}
             made = bench(bed, asked)
             memory = bed.highest_memory()

@@ -138,11 +138,14 @@ class Testbed:
 
 
 @contextmanager
-def testbed(database: str) -> Iterator[Testbed]:
-    """Provide a running testbed on ``mariadb`` or ``sqlite``. Raises MissingProgramError."""
+def testbed(database: str, buffers: int) -> Iterator[Testbed]:
+    """Provide a running testbed on ``mariadb``, with so many MB of buffers, or ``sqlite``.
+
+    Raises MissingProgramError.
+    """
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lgi-bench-")))
-        address, process = stack.enter_context(database_of(database))
+        address, process = stack.enter_context(database_of(database, buffers))
         grid = Grid(address, {"workers": "2"})
         stack.callback(grid.remove)
         generator = Generator(directory, grid.url, grid.people.authority.ca_file)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from benchmarks.generator import MissingProgramError
 from benchmarks.report import circumstances
-from benchmarks.soak import course, report, slow_log
+from benchmarks.soak import course, report, slow_log, verdict
 from benchmarks.soak.course import Outcome
-from benchmarks.soak.plan import Plan, default_cores
+from benchmarks.soak.plan import EXCHANGE, LGI, Plan, default_cores
 from benchmarks.testbed import BUFFERS, database_of
 from benchmarks.testbed import SETTINGS as SMALL
 from tests.support.grid import Grid
@@ -31,6 +31,7 @@ def main(words: Sequence[str] | None = None) -> int:
         shortest=0.5 * asked.seconds,
         longest=1.5 * asked.seconds,
         processes=min(asked.processes, asked.resources),
+        calls=asked.calls,
         cores=asked.cores,
         fast=asked.fast,
         slow=asked.slow,
@@ -44,7 +45,7 @@ def main(words: Sequence[str] | None = None) -> int:
         print(missing, file=sys.stderr)
         return 2
     report.write(asked.output, about, outcome)
-    return 1 if report.failures(outcome) else 0
+    return 1 if verdict.failures(outcome) else 0
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -60,7 +61,15 @@ def _arguments() -> argparse.ArgumentParser:
         "--seconds", type=float, default=(plan.shortest + plan.longest) / 2, help="a job runs, on average"
     )
     parser.add_argument("--processes", type=int, default=plan.processes, help="of simulated daemons")
-    parser.add_argument("--cores", type=float, default=default_cores(), help="for all of them together")
+    parser.add_argument(
+        "--calls",
+        choices=(EXCHANGE, LGI),
+        default=plan.calls,
+        help="of the daemons: one exchange a cycle, or LGI's own calls",
+    )
+    parser.add_argument(
+        "--cores", type=float, default=default_cores(), help="for all of them together, with --calls lgi"
+    )
     parser.add_argument("--buffers", type=int, default=BUFFERS, help="MB of MariaDB's buffer pool")
     parser.add_argument("--database", choices=("mariadb", "sqlite"), default="mariadb")
     parser.add_argument("--output", type=Path, default=Path("build/soak"))

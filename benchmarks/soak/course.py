@@ -42,6 +42,7 @@ class Outcome:
     plan: Plan
     mariadb: bool
     seconds: float
+    claimed: int
     ended: int
     latencies: Latencies
     samples: Samples
@@ -67,7 +68,7 @@ def run(grid: Grid, plan: Plan, directory: Path, database: int = 0, logged: bool
     with scheduler(grid, directory) as leader:
         begin = time.monotonic()
         samples, stopped = _load(grid, parts, leader, database)
-        seconds = time.monotonic() - begin - plan.lead
+        seconds = time.monotonic() - begin - plan.quiet_seconds
         found, counted = slow.read(), counters.read()
         _account(grid)
     results = [_result(Path(part.result)) for part in parts]
@@ -81,7 +82,8 @@ def run(grid: Grid, plan: Plan, directory: Path, database: int = 0, logged: bool
         plan=plan,
         mariadb=logged,
         seconds=seconds,
-        ended=sum(1 for entry in entries if entry.deed == ledger.Deed.ENDED),
+        claimed=sum(entry.deed == ledger.Deed.CLAIMED for entry in entries),
+        ended=sum(entry.deed == ledger.Deed.ENDED for entry in entries),
         latencies=merged(result["latencies"] for result in results),
         samples=samples,
         slow=found,
@@ -105,7 +107,7 @@ def _parts(grid: Grid, plan: Plan, directory: Path) -> list[Part]:
     grid.database.run(register)
     daemons = tuple((name, str(issued[name].key), str(issued[name].certificate)) for name in names)
     size = -(-len(daemons) // plan.processes)
-    begin = time.time() + plan.lead
+    begin = time.time() + plan.quiet_seconds
     return [
         Part(
             plan=plan,

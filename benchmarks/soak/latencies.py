@@ -66,6 +66,7 @@ class Latencies:
         """Start without calls."""
         self.calls: dict[str, Lengths] = {}
         self.slots: dict[int, Lengths] = {}
+        self.apart: dict[str, Lengths] = {}
         self.errors: Counter[str] = Counter()
         # The delays of daemons: how much later than due their turns began.
         self.late = Lengths()
@@ -79,15 +80,31 @@ class Latencies:
             if error:
                 self.errors[f"{call}: {error}"] += 1
 
+    def note_apart(self, name: str, seconds: float, error: str = "") -> None:
+        """Count what is no call, as a new connection, and its error: it is not in the sum of all calls."""
+        with self._guard:
+            self.apart.setdefault(name, Lengths()).add(seconds)
+            if error:
+                self.errors[f"{name}: {error}"] += 1
+
     def note_late(self, seconds: float) -> None:
         """Count a turn that began ``seconds`` too late."""
         with self._guard:
             self.late.add(seconds)
 
+    @property
+    def everything(self) -> Lengths:
+        """The latencies of all calls."""
+        found = Lengths()
+        for lengths in self.calls.values():
+            found.merge(lengths)
+        return found
+
     def as_json(self) -> dict[str, Any]:
         """For `merged`."""
         return {
             "calls": {name: lengths.as_json() for name, lengths in self.calls.items()},
+            "apart": {name: lengths.as_json() for name, lengths in self.apart.items()},
             "slots": {slot: lengths.as_json() for slot, lengths in self.slots.items()},
             "errors": dict(self.errors),
             "late": self.late.as_json(),
@@ -100,6 +117,8 @@ def merged(parts: Iterable[Mapping[str, Any]]) -> Latencies:
     for part in parts:
         for name, lengths in part["calls"].items():
             found.calls.setdefault(name, Lengths()).merge(read_lengths(lengths))
+        for name, lengths in part["apart"].items():
+            found.apart.setdefault(name, Lengths()).merge(read_lengths(lengths))
         for slot, lengths in part["slots"].items():
             found.slots.setdefault(int(slot), Lengths()).merge(read_lengths(lengths))
         found.errors.update(part["errors"])

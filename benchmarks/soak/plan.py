@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+# What the daemons make: exchanges, or the calls of LGI as with a server that takes none.
+EXCHANGE, LGI = "exchange", "lgi"
+
 
 def default_cores() -> float:
     """Return the number of cores for simulators; server and database keep the larger part."""
@@ -17,7 +20,8 @@ class Plan:
     """The parameters of one load test; times are in seconds.
 
     ``fast`` and ``slow`` are the daemon's -ft and -st. A daemon has ``places`` for jobs, each of which runs
-    between ``shortest`` and ``longest``. ``cores`` is what all simulators together may use of the processors.
+    between ``shortest`` and ``longest``. ``calls`` is EXCHANGE or LGI; ``cores`` is what all simulators of
+    LGI's calls together may use of the processors.
     """
 
     jobs: int = 100_000
@@ -29,10 +33,16 @@ class Plan:
     shortest: float = 30.0
     longest: float = 90.0
     processes: int = 2
+    calls: str = EXCHANGE
     cores: float = field(default_factory=default_cores)
     sample_seconds: float = 5.0
     # The time from the start of the simulators to the common start of their daemons.
     lead: float = 3.0
+
+    @property
+    def quiet_seconds(self) -> float:
+        """How long the simulators have for the keys and certificates of their daemons before the start."""
+        return self.lead + 0.01 * self.resources
 
     @property
     def page(self) -> int:

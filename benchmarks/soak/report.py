@@ -9,21 +9,13 @@ from benchmarks.soak import plot, slow_log
 from benchmarks.soak.counters import share_of_writes
 from benchmarks.soak.course import DATABASE, SCHEDULER, SERVER, SIMULATOR, Outcome
 from benchmarks.soak.latencies import SLOT_SECONDS, Lengths
+from benchmarks.soak.plan import LGI
 from benchmarks.soak.samples import OTHERS
+from benchmarks.soak.verdict import LONGEST_STATEMENT, failures
 
-# No statement may take longer, in seconds.
-LONGEST_STATEMENT = 1.0
+_GROUPS = (SERVER, SCHEDULER, DATABASE, SIMULATOR)
 _QUANTILES = (0.5, 0.95, 0.99)
 _SHOWN = 5
-
-
-def failures(outcome: Outcome) -> list[str]:
-    """Return why the test has failed; empty when it was passed."""
-    slow = [one for one in outcome.slow if one.seconds > LONGEST_STATEMENT]
-    return [
-        *outcome.troubles,
-        *(f"a statement took {one.seconds:.2f} s: {one.sql}" for one in slow[:_SHOWN]),
-    ]
 
 
 def write(directory: Path, about: Mapping[str, object], outcome: Outcome) -> None:
@@ -54,13 +46,15 @@ def markdown(outcome: Outcome) -> list[str]:
 
 
 def _plan(outcome: Outcome) -> Iterator[str]:
-    plan, calls = outcome.plan, sum(lengths.number for lengths in outcome.latencies.calls.values())
+    plan, calls = outcome.plan, outcome.latencies.everything.number
+    kind = f"LGI's calls, pages of {plan.page}" if plan.calls == LGI else "exchanges"
+    jobs = f"{outcome.claimed} jobs claimed, {outcome.ended} ended"
     yield (
-        f"{plan.jobs} jobs queued (filled in {outcome.filled_in:.0f} s); {plan.resources} daemons at "
-        f"-ft {plan.fast:g} -st {plan.slow:g}, {plan.places} places each, jobs of {plan.shortest:g} to "
-        f"{plan.longest:g} s, pages of {plan.page}; {outcome.seconds:.0f} s until the last had ended: "
-        f"{outcome.ended} jobs, {outcome.ended / outcome.seconds:.1f}/s; {calls} calls, "
-        f"{calls / outcome.seconds:.0f}/s."
+        f"{plan.jobs} jobs queued (filled in {outcome.filled_in:.0f} s); {plan.resources} daemons with "
+        f"{kind} at -ft {plan.fast:g} -st {plan.slow:g}, {plan.places} places each, jobs of "
+        f"{plan.shortest:g} to {plan.longest:g} s; {outcome.seconds:.0f} s until the last had ended: {jobs}, "
+        f"{outcome.ended / outcome.seconds:.1f}/s; {calls} calls, {calls / outcome.seconds:.0f}/s, "
+        f"{sum(outcome.latencies.errors.values())} refused or broken."
     )
 
 
@@ -78,12 +72,14 @@ def _verdict(outcome: Outcome) -> Iterator[str]:
 def _calls(outcome: Outcome) -> Iterator[str]:
     yield "| call | number | p50 ms | p95 ms | p99 ms | max ms |"
     yield "|---|---|---|---|---|---|"
-    everything = Lengths()
-    for name, lengths in sorted(outcome.latencies.calls.items()):
-        everything.merge(lengths)
+    latencies = outcome.latencies
+    for name, lengths in sorted(latencies.calls.items()):
         yield _row(name, lengths)
-    yield _row("all", everything)
-    for error, number in sorted(outcome.latencies.errors.items()):
+    yield _row("all", latencies.everything)
+    # Beside the calls: new connections, and exchanges that the server holds.
+    for name, lengths in sorted(latencies.apart.items()):
+        yield _row(name, lengths)
+    for error, number in sorted(latencies.errors.items()):
         yield ""
         yield f"Refused or broken: {error}, {number} times."
 
@@ -97,9 +93,13 @@ def _late(outcome: Outcome) -> Iterator[str]:
     late, plan = outcome.latencies.late, outcome.plan
     yield (
         f"A daemon's turn began {late.quantile(0.5):.2f} s after it was due (p50),"
-        f" {late.quantile(0.99):.2f} s (p99), {late.longest:.2f} s (max). The simulators may use"
-        f" {plan.cores:.2f} cores; that held each daemon back for {outcome.held:.1f} s in all."
+        f" {late.quantile(0.99):.2f} s (p99), {late.longest:.2f} s (max)."
     )
+    if plan.calls == LGI:
+        yield (
+            f"The simulators may use {plan.cores:.2f} cores; that held each daemon back for"
+            f" {outcome.held:.1f} s in all."
+        )
 
 
 def _statements(outcome: Outcome) -> Iterator[str]:
@@ -122,7 +122,7 @@ def _statements(outcome: Outcome) -> Iterator[str]:
 def _use(outcome: Outcome) -> Iterator[str]:
     yield "| processes | cores, mean | most memory MB |"
     yield "|---|---|---|"
-    for name in (SERVER, SCHEDULER, DATABASE, SIMULATOR):
+    for name in _GROUPS:
         memory = outcome.samples.most_memory(name) / 1e6
         yield f"| {name} | {outcome.samples.mean_cores(name):.2f} | {memory:.0f} |"
     yield f"| {OTHERS} | {outcome.samples.mean_cores(OTHERS):.2f} | |"
@@ -136,8 +136,12 @@ def as_json(outcome: Outcome) -> dict[str, object]:
         "failures": failures(outcome),
         "seconds_until_all_had_ended": outcome.seconds,
         "filled_in_seconds": outcome.filled_in,
+        "jobs_claimed": outcome.claimed,
         "jobs_ended": outcome.ended,
         "calls": {name: _figures(lengths) for name, lengths in sorted(outcome.latencies.calls.items())},
+        "all_calls": _figures(outcome.latencies.everything),
+        "apart": {name: _figures(lengths) for name, lengths in sorted(outcome.latencies.apart.items())},
+        "cores": {name: outcome.samples.mean_cores(name) for name in (*_GROUPS, OTHERS)},
         "errors": dict(outcome.latencies.errors),
         "late": _figures(outcome.latencies.late),
         "held_back_seconds": outcome.held,

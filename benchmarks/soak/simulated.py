@@ -1,4 +1,4 @@
-"""A simulated daemon: it makes the calls of LGI_daemon in the same order, and runs no job.
+"""A simulated daemon without exchanges, as LGI_daemon at an older server: it makes LGI's calls, runs no job.
 
 Every ``slow`` seconds, and immediately when a place becomes free, it signs up, requests work, claims the jobs
 that it has places for, unlocks these and signs off, which unlocks the others. Every ``fast`` seconds it polls
@@ -30,6 +30,7 @@ class Running:
     reference: str
     ends: float
     claimed: bool = False
+    time_stamp: str = ""
 
     @property
     def specifics(self) -> str:

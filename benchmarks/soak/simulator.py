@@ -1,4 +1,4 @@
-"""``python -m benchmarks.soak.simulator PART``: many daemons in one process, with a thread for each."""
+"""``python -m benchmarks.soak.simulator PART``: many daemons in one process, or thread by thread."""
 
 import json
 import sys
@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.soak.allowance import Allowance
+from benchmarks.soak.exchange_simulator import ExchangeSimulator
 from benchmarks.soak.latencies import Latencies
 from benchmarks.soak.ledger import Ledger
-from benchmarks.soak.plan import Part, read_part
+from benchmarks.soak.plan import LGI, Part, read_part
 from benchmarks.soak.simulated import SimulatedDaemon
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
@@ -85,6 +86,11 @@ class Simulator:
             thread.join()
         self.ledger.close()
 
+    @property
+    def held(self) -> float:
+        """The seconds for which the daemons were held back in all."""
+        return self.allowance.held
+
     def _note_mistake(self, mistake: threading.ExceptHookArgs) -> None:
         """Record an error, with which the test has failed."""
         self.mistakes.append("".join(traceback.format_exception(mistake.exc_value)))
@@ -114,11 +120,11 @@ class Simulator:
 def main() -> int:
     """Simulate the daemons of a part and store the results."""
     part = read_part(Path(sys.argv[1]))
-    simulator = Simulator(part)
+    simulator = Simulator(part) if part.plan.calls == LGI else ExchangeSimulator(part)
     simulator.run()
     result = {
         "latencies": simulator.latencies.as_json(),
-        "held": simulator.allowance.held,
+        "held": simulator.held,
         "used": time.process_time(),
         "mistakes": simulator.mistakes,
     }
