@@ -62,18 +62,24 @@ def record(transaction: Transaction, first: StateChange, change: StateChange | N
     )
 
 
-# The submit of a job by its user, the first of its owners, from the job's row.
+# The submit of a job by its user, the first of its owners, from the job's row; its labels come last. MariaDB
+# collects the rows in a temporary table, which is a file when a column may have more than 512 characters: so
+# the user is cut to the length of its column, and labels are left out where no job has any.
+_SUBMIT_COLUMNS = _COLUMNS.removesuffix(", labels")
 _SUBMIT = (
-    "SELECT job_id, state_time_stamp, '', state, REPLACE('user *', '*', TRIM(CASE WHEN INSTR(owners, ',') > 0"
-    " THEN SUBSTR(owners, 1, INSTR(owners, ',') - 1) ELSE owners END)), 'submitted', application, owners,"
-    " target_resources, job_name, labels FROM job_queue AS job"
+    "SELECT job_id, state_time_stamp, '', state, SUBSTR(REPLACE('user *', '*', TRIM(CASE WHEN"
+    " INSTR(owners, ',') > 0 THEN SUBSTR(owners, 1, INSTR(owners, ',') - 1) ELSE owners END)), 1, 300),"
+    " 'submitted', application, owners, target_resources, job_name"
 )
 
 
-def record_submits(transaction: Transaction, job_ids: Sequence[int]) -> None:
+def record_submits(transaction: Transaction, submits: Sequence[StateChange]) -> None:
     """Store the submit of those of these jobs that have no rows yet, from their rows in job_queue."""
+    job_ids = sorted({submit.job_id for submit in submits})
+    more = ", labels" if any(submit.labels for submit in submits) else ""
     transaction.execute_pipelined(
-        f"INSERT INTO job_history ({_COLUMNS}) {_SUBMIT} WHERE job_id IN ({placeholders(job_ids)})"
+        f"INSERT INTO job_history ({_SUBMIT_COLUMNS}{more}) {_SUBMIT}{more} FROM job_queue AS job"
+        f" WHERE job_id IN ({placeholders(job_ids)})"
         " AND NOT EXISTS (SELECT 1 FROM job_history AS known WHERE known.job_id = job.job_id)",
         *job_ids,
     )

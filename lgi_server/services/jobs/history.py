@@ -74,7 +74,7 @@ def record_changes(transaction: Transaction, changes: Sequence[RecordedChange]) 
     if len(entries) == 1:
         job_history.record(transaction, *entries[0])
         return
-    job_history.record_submits(transaction, sorted({first.job_id for first, _change in entries}))
+    job_history.record_submits(transaction, [first for first, _change in entries])
     if recorded := [change for _first, change in entries if change]:
         job_history.record_all(transaction, recorded)
 
