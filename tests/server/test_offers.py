@@ -44,6 +44,19 @@ def test_two_resources_that_ask_at_once_share_the_queue(database: Database) -> N
     database.run(first)
 
 
+@pytest.mark.parametrize("held", [0, 5, 29, 70, 150])
+def test_a_search_passes_over_all_jobs_that_another_one_holds(database: Database, held: int) -> None:
+    """However many these are, it finds the next ones in their order, and all that are left."""
+    numbers = queues.fill(database, 160)
+
+    def first(mine: Transaction) -> None:
+        assert take(mine, "res1", held) == numbers[:held]
+        assert database.run(lambda other: take(other, "res2", 10)) == numbers[held : held + 10]
+        assert database.run(lambda other: take(other, "res2", 160)) == numbers[held:]
+
+    database.run(first)
+
+
 @pytest.mark.parametrize(
     ("resource", "wanted"), [("nobody", ()), ("res1", ("stranger",)), ("res1", ()), ("res1", ("!user0",))]
 )

@@ -8,8 +8,9 @@ from lgi_server.db.transaction import Transaction, placeholders
 from lgi_server.tables import job_exclusions
 from lgi_server.tables.job_queue.jobs import NEEDS_NO_GPUS, SHORT, USUAL, JobRow, job_in, prefixed
 
-# When other transactions hold some of the jobs, a second search reads this many times as many.
-_FURTHER = 32
+# When other transactions hold some of the jobs, further searches read this many times as many, until there
+# are enough. With sixteen daemons that ask without a pause a third of them needs more than the first one.
+_FURTHER = (4, 8, 32)
 
 
 # The request of jobs without licences, and the number of jobs it can be granted to.
@@ -124,9 +125,12 @@ def claim_jobs(
     rows = transaction.rows(first, *parameters, limit, start)
     if any(row["job_id"] is None for row in rows):
         # Only MariaDB comes here, since SQLite locks no rows: its STRAIGHT_JOIN keeps the order.
-        found, parameters = searched(start + _FURTHER * limit)
-        more = f"{_search(found, 'STRAIGHT_JOIN', columns)} LIMIT %s{transaction.skip_locked}"
-        rows = transaction.rows(more, *parameters, _FURTHER * limit, start, limit)
+        for times in _FURTHER:
+            found, parameters = searched(start + times * limit)
+            more = f"{_search(found, 'STRAIGHT_JOIN', columns)} LIMIT %s{transaction.skip_locked}"
+            rows = transaction.rows(more, *parameters, times * limit, start, limit)
+            if len(rows) == limit:
+                break
     taken = [job for job in map(job_in, rows) if comma_lists.contains_any(job.target_resources, [resource])]
     return sorted(taken, key=lambda job: (job.priority, job.job_id))
 
