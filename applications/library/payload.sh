@@ -171,7 +171,7 @@ preparation() {
     environment
     # Those of docker and podman are children of others.
     case "$container" in docker | podman) counts=no ;; *) counts=yes ;; esac
-    printf 'cores=%d walltime=%d counts=%s\n' "$cpus" "${walltime:-0}" $counts
+    printf 'cores=%d walltime=%d counts=%s end_by=job\n' "$cpus" "${walltime:-0}" $counts
     # The owner of a job that pins its image is told which one it was.
     printf "ran='%s'\n" "${pinned:+image $image@$pinned}"
     # Enforced by the daemon.

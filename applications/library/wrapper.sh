@@ -1,7 +1,8 @@
 # shellcheck shell=sh disable=SC2086,SC2154
 # Runs the program of a job, which is in "$@", and records how it ended. The commands of payload.sh come first; they set
-# own, cores and walltime, two numbers, `ran`, the image that the job pins, empty for none, and `counts` to yes when the
-# processes of the program are children of this shell. It needs nothing of LGI, which may not be installed where the job runs.
+# own, cores and walltime, two numbers, `ran`, the image that the job pins, empty for none, `counts` to yes when the
+# processes of the program are children of this shell, and `end_by` to daemon when that completes the end of the job once this
+# shell has ended. It needs nothing of LGI, which may not be installed where the job runs.
 
 umask 077
 unset LGI_STATE_DIRECTORY
@@ -48,7 +49,8 @@ fi
 why="$why${ran:+${why:+; }$ran}"
 true 2> /dev/null > "$own/probe"
 [ -f "$own/end.new" ] || rm -rf "$own/end.new"
-{ echo "$end" && [ -z "$why" ] || echo "reason=$why"; } 1<> "$own/end.new"
+# All of it by one system call, so that nobody takes a part for the whole.
+printf '%s\n' "$end" ${why:+"reason=$why"} 1<> "$own/end.new"
 # What is left of end.new and probe goes with the directory.
-ln "$own/end.new" "$own/end" 2> /dev/null || [ -e "$own/end" ] || mv "$own/end.new" "$own/end"
+[ "$end_by" = daemon ] || ln "$own/end.new" "$own/end" 2> /dev/null || [ -e "$own/end" ] || mv "$own/end.new" "$own/end"
 exit $code

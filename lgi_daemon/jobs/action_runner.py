@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.execution.scripts import NoAnswerError
-from lgi_daemon.jobs import completion, core_binding, reconciliation
+from lgi_daemon.jobs import completion, core_binding, library, library_start, reconciliation
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.lifecycle import Action, Actions
 from lgi_daemon.jobs.limits_check import check_limits
@@ -57,7 +57,9 @@ def _execute(job: LocalJob, action: Action) -> bool:
 
 
 def _start(job: LocalJob) -> bool:
-    cores = core_binding.cores_of(job)
+    script = job.run.script(job.record, "job_run_script")
+    settings = library.settings_of(job.record, script)
+    cores = core_binding.cores_of(job.record, settings)
 
     def save_start(identity: ProcessId) -> None:
         core_binding.bind(identity.pid, cores)
@@ -67,9 +69,10 @@ def _start(job: LocalJob) -> bool:
 
     job.run.clear_restart_request(job.record)
     job.is_quiet = job.is_intact = False
-    job.hints = core_binding.HINT if cores else {}
+    job.hints = library_start.variables(job.record, settings, job.run.programs)
+    job.hints |= core_binding.HINT if cores else {}
     try:
-        identity = job.scripts.start(job.run.script(job.record, "job_run_script"), job.context, save_start)
+        identity = job.scripts.start(script, job.context, save_start)
     except NoAnswerError:
         # The first line of the script has not run.
         job.save(run=None)

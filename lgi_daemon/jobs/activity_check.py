@@ -41,8 +41,12 @@ def activity(job: LocalJob) -> Activity:
 def _has_ended_by_library(job: LocalJob) -> bool:
     """Return whether a started job of the library has written that it has ended."""
     record = job.record
-    is_started = record.uses_library and record.run is not None
-    return is_started and not job.run.is_held(record) and library.has_ended(job.run.state(record))
+    if not record.uses_library or record.run is None or job.run.is_held(record):
+        return False
+    state = job.run.state(record)
+    if not library.has_ended(state) and not job.is_alive():
+        library.complete_end(state)
+    return library.has_ended(state)
 
 
 def _activity_by_library(job: LocalJob, alive: bool) -> Activity:

@@ -4,20 +4,19 @@ import os
 from contextlib import suppress
 
 from lgi_daemon.jobs import library, library_requests
-from lgi_daemon.jobs.job import LocalJob
+from lgi_daemon.jobs.library_settings import Settings
+from lgi_daemon.rundir.record import JobRecord
 
 # Tells the run script that it runs on no more cores than it may.
 HINT = {"LGI_CORES": "bound"}
 
 
-def cores_of(job: LocalJob) -> list[int]:
+def cores_of(record: JobRecord, settings: Settings | None) -> list[int]:
     """Return the cores to bind the run script of a job to; none when the script does it, or need not."""
-    script = job.run.script(job.record, "job_run_script")
-    settings = library.settings_of(job.record, script)
-    if settings is None or settings.get("backend") != "process" or settings["container"]:
+    if settings is None or not library.is_plain(settings):
         return []
-    number = library_requests.number(settings, job.record.job_specifics, "cpus")
-    return library_requests.cores(os.sched_getaffinity(0), number or 0, job.record.reference)
+    number = library_requests.number(settings, record.job_specifics, "cpus")
+    return library_requests.cores(os.sched_getaffinity(0), number or 0, record.reference)
 
 
 def bind(pid: int, cores: list[int]) -> None:

@@ -13,7 +13,9 @@ from pathlib import Path
 from lgi_daemon.execution import environment
 from lgi_daemon.files import atomic_file
 from lgi_daemon.jobs import library_settings
+from lgi_daemon.jobs.library_settings import Settings
 from lgi_daemon.rundir.record import JobRecord
+from lgi_protocol.job_directory import DamagedFileError, JobDirectory
 
 _SOURCES_LIBRARY = re.compile(rb"^[ \t]*\.[ \t]+(\S*/)?LGI_backend[ \t]*$", re.MULTILINE)
 # As keep_reserve and LGI_stage in applications/library: space for the report on a full disk; no file fetched.
@@ -21,8 +23,11 @@ _RESERVE, STAGED = "reserve", "staged"
 _RESERVE_BYTES = 32768
 # As `has_ended` in applications/library/job.sh. Older versions wrote "exit".
 _END, _OLD_END = "end", "exit"
+# The run script of a plain process has left the former; the latter becomes its end, as wrapper.sh writes it.
+_PROCESS, _WRITTEN_END = "process", "end.new"
+_WHOLE_END = re.compile(rb"exit_(code|signal)=[0-9]{1,3}\n")
 # What its back-ends and the job write first.
-_BEGINNINGS = ("batch", "submitting", "id", "process", "started")
+_BEGINNINGS = ("batch", "submitting", "id", _PROCESS, "started")
 
 
 def uses_library(scripts: Mapping[str, bytes]) -> bool:
@@ -40,7 +45,25 @@ def has_ended(state: Path) -> bool:
     return os.path.lexists(state / _END) or (state / _OLD_END).exists()
 
 
-def settings_of(record: JobRecord, script: Path) -> Mapping[str, str] | None:
+def complete_end(state: Path) -> None:
+    """Make the end visible that the run script of a plain process has written; it does not run any more.
+
+    Nothing happens when it has written none, as when it was killed. If the daemon is killed before, the next
+    one does it.
+    """
+    with suppress(DamagedFileError, OSError):
+        if not os.path.lexists(state / _PROCESS):
+            return
+        if not _WHOLE_END.match(JobDirectory(state).read_plain(_WRITTEN_END, 32)):
+            return
+        folder = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.rename(_WRITTEN_END, _END, src_dir_fd=folder, dst_dir_fd=folder)
+        finally:
+            os.close(folder)
+
+
+def settings_of(record: JobRecord, script: Path) -> Settings | None:
     """Return the settings in a script of a job whose scripts are nothing else; None for any other.
 
     Raise OSError when it cannot be read.
@@ -50,10 +73,15 @@ def settings_of(record: JobRecord, script: Path) -> Mapping[str, str] | None:
     return library_settings.read(script.read_bytes())
 
 
-def is_installed(programs: Path, settings: Mapping[str, str]) -> bool:
-    """Return whether the library is where its scripts look for it, with the back-end of these settings."""
+def is_plain(settings: Settings) -> bool:
+    """Return whether its jobs are plain processes, not in containers."""
+    return settings.get("backend") == "process" and not settings["container"]
+
+
+def is_installed(programs: Path, part: str) -> bool:
+    """Return whether the library is where its scripts look for it, with a part such as process.sh."""
     library = environment.library_of(programs)
-    return bool(library) and Path(library, f"{settings.get('backend', '')}.sh").is_file()
+    return bool(library) and os.path.isfile(f"{library}/{part}")
 
 
 def prepare(state: Path, owner: int | None, max_output_size: int) -> None:

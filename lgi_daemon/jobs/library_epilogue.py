@@ -15,7 +15,7 @@ def finish(job: LocalJob) -> bool:
     The processes of the job have ended. All of it can be repeated, by the script too.
     """
     settings = library.settings_of(job.record, job.run.script(job.record, "job_epilogue_script"))
-    if settings is None or settings.get("backend") != "process" or settings["container"]:
+    if settings is None or not library.is_plain(settings):
         return False
     if shared_directory.is_asked(job.record.job_specifics):
         # The script stores the streams beside its files.

@@ -5,6 +5,8 @@ import shlex
 from collections.abc import Mapping
 from functools import lru_cache
 
+Settings = Mapping[str, str]
+
 _SOURCE = "LGI_backend"
 # A script that is nothing but settings, and that no older library reads: comments, assignments without an
 # expansion, and the line that reads the library.
@@ -48,7 +50,7 @@ def is_settings(script: bytes) -> bool:
 
 
 @lru_cache(64)
-def read(script: bytes) -> Mapping[str, str] | None:
+def read(script: bytes) -> Settings | None:
     """Return all settings of a script, and its ``backend``; None for one that may do anything else."""
     if not is_settings(script):
         return None

@@ -32,7 +32,7 @@ def passes_limits_script(job: LocalJob, level: int) -> bool:
 def _allows(job: LocalJob) -> bool:
     name = "job_check_limits_script"
     settings = library.settings_of(job.record, job.run.script(job.record, name))
-    if settings is not None and library.is_installed(job.run.programs, settings):
+    if settings is not None and library.is_installed(job.run.programs, f"{settings.get('backend', '')}.sh"):
         is_allowed = library_requests.is_allowed(settings, job.record.job_specifics)
         if is_allowed is not None:
             return is_allowed

@@ -50,7 +50,7 @@ def quoted(script: str) -> str:
 def spoil(job: Bench, script: str) -> Bench:
     """The job with a script that knows the state directory; what it has done stays as it is."""
     text = f"own={shlex.quote(str(job.own))}\n{quoted(script)}"
-    return Bench(job.place, job.settings, input=text.encode(), uid=job.uid)
+    return type(job)(job.place, job.settings, input=text.encode(), uid=job.uid)
 
 
 def used() -> float:

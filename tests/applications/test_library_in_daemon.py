@@ -88,7 +88,7 @@ def test_the_shipped_scripts_have_no_other_settings(script: Path) -> None:
 
     assert read is not None
     assert read["backend"] == (script.name if script.name != "container" else "process")
-    assert library.is_installed(APPLICATIONS / "library", read)
+    assert library.is_installed(APPLICATIONS / "library", f"{read['backend']}.sh")
 
 
 def test_the_defaults_of_the_daemon_are_those_of_the_library() -> None:

@@ -1,11 +1,16 @@
 """What the daemon tells the scripts of applications/library: they do the same without, by more programs."""
 
+import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
-from lgi_daemon.jobs import library, library_settings, script_variables, streams
-from tests.support.bench import APPLICATIONS, Bench
+from lgi_daemon.jobs import library, library_settings, library_start, script_variables, streams
+from tests.support.bench import APPLICATIONS, Bench, until
+
+from .test_forged_ends import spoil
 
 SETTINGS = "backend=process\nstage=no\n"
 PROGRAMS = {
@@ -40,10 +45,34 @@ class ToldBench(Bench):
         return super().environment() | told | streams.sizes(self.own)
 
 
-def both(place: Path, **options: object) -> list[Bench]:
+class StartedBench(ToldBench):
+    """A job whose daemon says what is to be started, and completes its end."""
+
+    said: Mapping[str, str] = MappingProxyType({})
+
+    def environment(self) -> dict[str, str]:
+        return super().environment() | dict(self.said)
+
+    def begin(self) -> "subprocess.Popen[bytes]":
+        settings = library_settings.read(self.script("job_run").read_bytes())
+        assert self.ask("job_prologue") == 0
+        self.said = library_start.variables(self.record, settings, APPLICATIONS / "library")
+        started = self.start("job_run")
+        self.said = MappingProxyType({})
+        return started
+
+    def finish(self, seconds: float = 60.0) -> str:
+        self.begin().wait(seconds)
+        library.complete_end(self.own)
+        until(lambda: self.state() == "finished", seconds)
+        assert self.ask("job_epilogue") == 0
+        return self.output()
+
+
+def both(place: Path, told: type[Bench] = ToldBench, **options: object) -> list[Bench]:
     """The same job without and with such a daemon."""
     jobs = []
-    for number, kind in enumerate((Bench, ToldBench)):
+    for number, kind in enumerate((Bench, told)):
         here = place / str(number)
         here.mkdir(mode=0o755)
         jobs.append(kind(here, SETTINGS, **options))  # type: ignore[arg-type]
@@ -56,6 +85,46 @@ def test_a_program_runs_alike_whether_the_daemon_has_looked_at_it(place: Path, n
     without, told = (job.finish() for job in both(place, input=PROGRAMS[name]))
 
     assert told.replace("./LGI_input", "./.LGI_job/input") == without
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_runs_alike_whether_the_daemon_says_what_to_start(place: Path, name: str) -> None:
+    """Only the name it was started by may differ."""
+    without, told = both(place, StartedBench, input=PROGRAMS[name])
+
+    assert told.finish().replace("./LGI_input", "./.LGI_job/input") == without.finish()
+    assert told.mark("end") == without.mark("end")
+    assert (told.own / "end").stat().st_uid == (without.own / "end").stat().st_uid
+
+
+@pytest.mark.parametrize(
+    "specifics",
+    ["", "<cpus> 2 </cpus><memory> 100 </memory>", "<walltime> 1 </walltime>", "<cpus> x </cpus>"],
+)
+def test_a_job_has_the_same_surroundings_whether_the_daemon_says_what_to_start(
+    place: Path, specifics: str
+) -> None:
+    """Its variables, its limits and the reason of its end."""
+    script = "env -u PWD -u OLDPWD | grep -v -e ^LGI_ -e ^_= | sort; ulimit -a; umask; ls -A; exec sleep 5"
+    settings = "backend=process\nstage=no\nmax_cpus=2\nmax_memory=200\ndefault_walltime=1\nmax_walltime=9\n"
+    without, told = both(place, StartedBench, input=script.encode(), specifics=specifics)
+    for job in (without, told):
+        job.settings = settings
+
+    assert told.finish().replace("/1\n", "/0\n") == without.finish().replace(".LGI_job\n", "")
+    assert told.mark("memory_limit") == without.mark("memory_limit")
+    assert told.mark("end") == without.mark("end")
+
+
+@pytest.mark.parametrize("script", ["kill -9 $PPID", "rm $own/end.new; kill -9 $PPID", "rm $own/process"])
+def test_an_end_that_the_run_script_has_not_written_stays_away(place: Path, script: str) -> None:
+    """A kill leaves blanks in its place; the mark of another back-end is needed too."""
+    job = spoil(StartedBench(place, SETTINGS), script)
+    job.begin().wait(60)
+
+    library.complete_end(job.own)
+
+    assert not (job.own / "end").exists()
 
 
 @pytest.mark.parametrize("body", OUTPUTS)
