@@ -7,13 +7,20 @@ from contextlib import ExitStack, closing
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from lgi_protocol import file_properties
 from lgi_protocol.credentials import Credentials, ReloadingConnections
 from lgi_protocol.deadline import deadline
 from lgi_protocol.errors import ServerError, TransportError
-from lgi_protocol.https_pool import CONNECT_SECONDS, READ_SECONDS, HttpAnswer, HttpRequest, NotConnectedError
+from lgi_protocol.https_pool import (
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    HttpAnswer,
+    HttpRequest,
+    NotConnectedError,
+    form_of,
+)
 from lgi_protocol.reply import Reply, read_answer, read_text
 from lgi_protocol.upload import Upload, UploadError
 
@@ -137,7 +144,7 @@ class Client:
         headers |= self.credentials.headers(url)
         try:
             if isinstance(body, dict):
-                body, headers = urlencode(body).encode(), {**headers, "Content-Type": _FORM}
+                body, headers = form_of(body).encode(), {**headers, "Content-Type": _FORM}
             with deadline(self._answer_seconds):
                 request = HttpRequest(method, url, body, headers)  # type: ignore[arg-type]
                 return direct.exchange(request, self._max_answer)

@@ -21,11 +21,16 @@ from lgi_protocol.exchange import (
     Report,
     Want,
 )
-from lgi_protocol.job_description import read_job
+from lgi_protocol.job_description import ELEMENTS, job_of
 from lgi_protocol.reply import Reply, leading_number
 from lgi_protocol.xml import Element
 
 _Value = TypeVar("_Value")
+# The elements of the answer to a report or a hold.
+_ANSWER = (
+    *("job_id", "daemon_reference", "state", "state_time_stamp", "job_specifics", "target_resources"),
+    "files",
+)
 
 
 def write(exchange: Exchange) -> str:
@@ -125,15 +130,16 @@ def _all(reply: Reply, name: str, each: str, parse: Callable[[str], _Value]) -> 
 
 
 def _job_answer(text: str) -> JobAnswer:
+    found = xml.values(text, *_ANSWER)
     return JobAnswer(
-        job_id=xml.value(text, "job_id"),
-        daemon_reference=xml.value(text, "daemon_reference"),
-        state=xml.value(text, "state"),
-        state_time_stamp=xml.value(text, "state_time_stamp"),
-        job_specifics=xml.value(text, "job_specifics"),
-        target_resources=comma_lists.split(xml.value(text, "target_resources")),
+        job_id=found["job_id"],
+        daemon_reference=found["daemon_reference"],
+        state=found["state"],
+        state_time_stamp=found["state_time_stamp"],
+        job_specifics=found["job_specifics"],
+        target_resources=comma_lists.split(found["target_resources"]),
         error=_error(text),
-        files=leading_number(xml.value(text, "files")),
+        files=leading_number(found["files"]),
     )
 
 
@@ -147,9 +153,10 @@ def _refused(name: str, text: str) -> RefusedItem:
 
 
 def _given(text: str) -> GivenJob:
-    files = xml.value(text, "repository_files")
+    found = xml.values(text, *ELEMENTS, "repository_files", "job_certificate")
+    files = found["repository_files"]
     return GivenJob(
-        description=read_job(text),
-        certificate=hexcode.decode(xml.value(text, "job_certificate")),
+        description=job_of(found),
+        certificate=hexcode.decode(found["job_certificate"]),
         repository_files=leading_number(files) if files.isdigit() else -1,
     )

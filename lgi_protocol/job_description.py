@@ -1,10 +1,18 @@
 """A job as a project server describes it to a resource (wire.md 6)."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists, hexcode, xml
-from lgi_protocol.job_end import NO_END, End, read_end
+from lgi_protocol.job_end import FIELDS, NO_END, End, end_of
+
+# The elements of a `<job>` that `job_of` reads.
+ELEMENTS = (
+    *("job_id", "state", "application", "target_resources", "owners", "read_access", "write_access"),
+    *("job_specifics", "state_time_stamp", "input", "output"),
+    *FIELDS,
+)
 
 
 @dataclass(frozen=True)
@@ -37,21 +45,22 @@ def is_job_id(text: str) -> bool:
 
 def read_job(text: str) -> JobDescription:
     """Parse the content of ``<job>``; raise ValueError when input or output is not hexadecimal."""
+    return job_of(xml.values(text, *ELEMENTS))
 
-    def value(name: str) -> str:
-        return xml.value(text, name)
 
+def job_of(found: Mapping[str, str]) -> JobDescription:
+    """Return a job from the texts of its `ELEMENTS`; raise ValueError as `read_job`."""
     return JobDescription(
-        job_id=value("job_id"),
-        state=value("state"),
-        application=value("application"),
-        target_resources=comma_lists.split(value("target_resources")),
-        owners=comma_lists.split(value("owners")),
-        read_access=comma_lists.split(value("read_access")),
-        write_access=comma_lists.split(value("write_access")),
-        job_specifics=value("job_specifics"),
-        state_time_stamp=value("state_time_stamp"),
-        input=hexcode.decode(value("input")),
-        output=hexcode.decode(value("output")),
-        end=read_end(text),
+        job_id=found["job_id"],
+        state=found["state"],
+        application=found["application"],
+        target_resources=comma_lists.split(found["target_resources"]),
+        owners=comma_lists.split(found["owners"]),
+        read_access=comma_lists.split(found["read_access"]),
+        write_access=comma_lists.split(found["write_access"]),
+        job_specifics=found["job_specifics"],
+        state_time_stamp=found["state_time_stamp"],
+        input=hexcode.decode(found["input"]),
+        output=hexcode.decode(found["output"]),
+        end=end_of(found),
     )

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable
 from http.client import IncompleteRead
 from http.server import BaseHTTPRequestHandler
+from urllib.parse import urlencode
 
 import pytest
 
 from lgi_protocol.credentials import Credentials
-from lgi_protocol.https_pool import HttpRequest, HttpsPool, NotConnectedError, is_plain
+from lgi_protocol.https_pool import HttpRequest, HttpsPool, NotConnectedError, form_of, is_plain
 from lgi_tools.certificates.ca import Authority
 from tests.support.tls_server import Listening, listening
 
@@ -199,3 +200,13 @@ def test_a_call_without_an_answer_loads_them_neither(ours: Authority) -> None:
     reason, loaded = done.stdout.splitlines()
     assert reason == "Connection refused"
     assert not set(loaded.split()) & {"requests", "urllib3"}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a+b %2B", "<job> 7 </job>\n&amp;", "A-_.~z", "".join(map(chr, range(400)))]
+)
+def test_a_form_is_encoded_as_the_library_of_python_does(text: str) -> None:
+    """Whatever is in it."""
+    fields = {"exchange": text, "a name": f"{text}{text}"}
+
+    assert form_of(fields) == urlencode(fields)
