@@ -35,6 +35,8 @@ class LineFormatter(logging.Formatter):
 
 def _one_line(text: str) -> str:
     """Replace control characters, line ends of any kind and characters that change the text direction."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else "?" for char in text)
 
 

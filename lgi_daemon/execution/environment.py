@@ -41,7 +41,7 @@ def variables(programs: Path | None, home: Path | None, hints: Mapping[str, str]
     ``programs`` is a directory of `link_programs`. ``home`` is the directory of a job with a uid of its own.
     LGI_JOB_PATH is the PATH for the job's program: that of the site, followed by LGI's programs.
     """
-    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    kept = {name: value for name in PASSED_ON if (value := os.environ.get(name)) is not None}
     if not any(kept.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG")):
         kept["LANG"] = _DEFAULT_LOCALE
     site, own = site_path(), [str(programs)] if programs else []

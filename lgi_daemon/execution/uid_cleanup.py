@@ -8,11 +8,13 @@ queues and semaphores of System V. No link is followed.
 import ctypes
 import logging
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
-from lgi_daemon.execution import sandbox
+from lgi_daemon.execution import processes, sandbox
 from lgi_daemon.files.rmtree import remove_tree
 
 log = logging.getLogger(__name__)
@@ -21,8 +23,9 @@ PUBLIC = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock")  # noqa: S
 # How many names are checked, and how deep directories are searched.
 MAX_NAMES, MAX_DEPTH = 100_000, 8
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_WRITABLE = 0o002
-_SYSTEM_V = Path("/proc/sysvipc")
+# The bits of a world-writable directory.
+_OPEN = stat.S_IFDIR | stat.S_IWOTH
+_SYSTEM_V = "/proc/sysvipc"
 _REMOVE_ID = 0
 
 
@@ -64,23 +67,24 @@ class _Walk:
 
     def search(self, folder: int, depth: int) -> None:
         """Delete what belongs to the uid, and search world-writable directories."""
-        for name in self._names(folder):
+        for entry in self._entries(folder):
             # Another process may delete a file at the same time; what cannot be deleted is logged.
-            with suppress(FileNotFoundError):
-                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                is_folder = status.st_mode & 0o170000 == 0o040000
+            try:
+                status = entry.stat(follow_symlinks=False)
                 if status.st_uid == self._uid:
-                    self._delete(folder, name, is_folder)
-                elif is_folder and status.st_mode & _WRITABLE and depth > 0:
-                    self._enter(folder, name, depth - 1)
+                    self._delete(folder, entry.name, stat.S_ISDIR(status.st_mode))
+                elif status.st_mode & _OPEN == _OPEN and stat.S_ISDIR(status.st_mode) and depth > 0:
+                    self._enter(folder, entry.name, depth - 1)
+            except FileNotFoundError:
+                continue
 
-    def _names(self, folder: int) -> Iterator[str]:
+    def _entries(self, folder: int) -> Iterator["os.DirEntry[str]"]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 self.left -= 1
                 if self.left < 0:
                     return
-                yield entry.name
+                yield entry
 
     def _delete(self, folder: int, name: str, is_folder: bool) -> None:
         try:
@@ -107,7 +111,7 @@ class _Walk:
 
 def _remove_system_v(uid: int) -> int:
     """Remove the shared memory, message queues and semaphores that a uid owns or has created."""
-    libc = ctypes.CDLL(None, use_errno=True)
+    libc = _libc()
     controls: dict[str, Callable[[int], int]] = {
         "shm": lambda one: libc.shmctl(one, _REMOVE_ID, None),
         "msg": lambda one: libc.msgctl(one, _REMOVE_ID, None),
@@ -116,10 +120,12 @@ def _remove_system_v(uid: int) -> int:
     return sum(control(one) == 0 for kind, control in controls.items() for one in _owned(kind, uid))
 
 
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def _owned(kind: str, uid: int) -> list[int]:
-    try:
-        head, *lines = (_SYSTEM_V / kind).read_text("ascii").splitlines()
-    except (OSError, ValueError):
-        return []
+    head, *lines = processes.read_proc(f"{_SYSTEM_V}/{kind}", whole=True).decode("ascii").splitlines() or [""]
     rows = [dict(zip(head.split(), line.split(), strict=False)) for line in lines]
     return [int(row[f"{kind}id"]) for row in rows if str(uid) in (row["uid"], row["cuid"])]

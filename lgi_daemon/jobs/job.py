@@ -8,6 +8,7 @@ from threading import Lock
 from lgi_daemon.config.log_levels import VERBOSE
 from lgi_daemon.execution import process_table, processes, sandbox, uid_cleanup
 from lgi_daemon.execution.process_table import ProcessSelector
+from lgi_daemon.execution.process_watch import ProcessWatch
 from lgi_daemon.execution.scripts import ScriptContext, Scripts
 from lgi_daemon.files.reserve import is_disk_full
 from lgi_daemon.jobs import script_variables
@@ -68,6 +69,7 @@ class LocalJob:
         self.is_new = False
         # Its limits script has rejected it before, which was logged then.
         self.was_rejected = False
+        self._watch = ProcessWatch()
         # What its cgroup has counted, and the largest sum of its processes that was seen, in bytes.
         self.counted = NO_USAGE
         self.seen_memory = 0
@@ -191,6 +193,10 @@ class LocalJob:
     def is_alive(self) -> bool:
         """Return whether the run script itself is still running."""
         return self.record.run is not None and processes.alive(self.record.run)
+
+    def seems_alive(self) -> bool:
+        """Return whether the run script is still running, for a look at all jobs."""
+        return self.record.run is not None and self._watch.sees(self.record.run)
 
     def disown(self, why: str) -> None:
         """Give the job up: the next check kills and removes it without a report."""

@@ -37,12 +37,12 @@ def uses_library(scripts: Mapping[str, bytes]) -> bool:
 
 def has_begun(state: Path) -> bool:
     """Return whether a run script of the library may have started or submitted anything."""
-    return any(os.path.lexists(state / name) for name in _BEGINNINGS)
+    return any(os.path.lexists(f"{state}/{name}") for name in _BEGINNINGS)
 
 
 def has_ended(state: Path) -> bool:
     """Return whether a job of the library has ended, as its job_check_finished_script answers."""
-    return os.path.lexists(state / _END) or (state / _OLD_END).exists()
+    return os.path.lexists(f"{state}/{_END}") or os.path.exists(f"{state}/{_OLD_END}")
 
 
 def complete_end(state: Path) -> None:

@@ -46,7 +46,7 @@ class LocalCheck:
         """Return whether to check a job now; at once when a run script that was alive has ended."""
         if job.removed or job.record.phase is not Phase.ACCEPTED or job.awaits_report:
             return False
-        return job.schedule.check_due(self.clock.now, job.intent, job.is_alive)
+        return job.schedule.check_due(self.clock.now, job.intent, job.seems_alive)
 
     def check(self, job: LocalJob) -> None:
         """Check a job that is due, unless another worker has it: then it stays due."""

@@ -7,6 +7,8 @@ from lgi_protocol import comma_lists
 from lgi_protocol.job_directory import HASHED, JOB_CA, JOB_CERTIFICATE, JOB_KEY, SCRIPTS
 
 INVALID = "! INVALID !"
+# What no file shows of a record.
+_NOT_SHOWN = frozenset({"ending", "end", "remark", "limits_checked", "failed_prologues", "failed_epilogues"})
 
 
 def contents(record: JobRecord, scripts: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -43,6 +45,9 @@ def contents(record: JobRecord, scripts: Mapping[str, bytes]) -> dict[str, bytes
 
 def changed_contents(record: JobRecord, before: JobRecord) -> dict[str, bytes]:
     """Return the LGI_* files that a change of the record has changed; its scripts never change."""
+    was = vars(before)
+    if all(name in _NOT_SHOWN or value == was[name] for name, value in vars(record).items()):
+        return {}
     scripts = dict.fromkeys(SCRIPTS, b"")
     known = contents(before, scripts)
     return {name: data for name, data in contents(record, scripts).items() if known.get(name) != data}

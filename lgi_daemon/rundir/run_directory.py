@@ -29,6 +29,7 @@ from lgi_daemon.execution.environment import PROGRAMS, link_programs
 from lgi_daemon.execution.fork_server import HOLD
 from lgi_daemon.files import atomic_file
 from lgi_daemon.files.reserve import RESERVE_BYTES, Reserve, is_disk_full
+from lgi_daemon.files.rmtree import remove_tree
 from lgi_daemon.rundir import script_copies
 from lgi_daemon.rundir.directory_lock import DirectoryLock
 from lgi_daemon.rundir.end_journal import EndJournal
@@ -82,18 +83,18 @@ class RunDirectory:
 
     def files(self, record: JobRecord) -> JobFiles:
         """Return the job's own directory."""
-        place = self.path / record.project / record.application / f"JOB_{record.reference}"
+        place = self.path.joinpath(record.project, record.application, f"JOB_{record.reference}")
         return JobFiles(place, record.uid if self.sandboxed else None)
 
     def state(self, record: JobRecord) -> Path:
         """Return the directory for the marks of the job's scripts and its output streams."""
         if record.has_state_directory:
-            return self.records / record.reference / STATE
+            return self.records.joinpath(record.reference, STATE)
         return self.files(record).path / OLD_STATE
 
     def script(self, record: JobRecord, name: str) -> Path:
         """Return the trusted copy of a script such as ``job_run_script``, which the job cannot change."""
-        return self.records / record.reference / f"LGI_{name}"
+        return self.records.joinpath(record.reference, f"LGI_{name}")
 
     def create(self, record: JobRecord, scripts: Mapping[str, bytes]) -> None:
         """Store a new job: scripts, then record, then the job's directory. Raise OSError on failure.
@@ -112,7 +113,7 @@ class RunDirectory:
             # With the names of the scripts.
             self._write(record)
             atomic_file.sync_folder(self.records)
-            self.restore(record)
+            self._put(record, contents(record, scripts))
         except (OSError, ValueError):
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -168,12 +169,12 @@ class RunDirectory:
 
         With the record as it was ``before``, only what has changed since is looked at.
         """
-        if before is not None:
-            wanted = changed_contents(record, before)
-            if not wanted:
-                return []
-        else:
-            wanted = contents(record, script_copies.read(self.records / record.reference))
+        if before is None:
+            return self._put(record, contents(record, script_copies.read(self.records / record.reference)))
+        changed = changed_contents(record, before)
+        return self._put(record, changed) if changed else []
+
+    def _put(self, record: JobRecord, wanted: Mapping[str, bytes]) -> list[str]:
         files = self.files(record)
         try:
             self._make_state(record)
@@ -209,7 +210,7 @@ class RunDirectory:
                 place.remove()
             except (OSError, RecursionError, ValueError) as error:
                 self.set_aside(place.path, f"it could not be deleted: {error}")
-        shutil.rmtree(folder)
+        remove_tree(folder, is_ours=False)
 
     def set_aside(self, path: Path, reason: str) -> None:
         """Move a path to ``.broken``, for the administrator."""

@@ -11,6 +11,7 @@ import pytest
 
 from lgi_daemon.execution import processes
 from lgi_daemon.execution.children import Child, ForkServer, Program
+from lgi_daemon.execution.process_watch import ProcessWatch
 from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.execution.scripts import NoAnswerError, ScriptContext, Scripts
 from tests.support.workshop import until
@@ -123,3 +124,21 @@ def test_a_job_has_no_capability_and_gains_none(write: Write, here: ScriptContex
     assert seen["NoNewPrivs"].strip() == "1"
     assert seen["Groups"].strip() == ""
     assert set(seen["Uid"].split()) == set(seen["Gid"].split()) == {str(here.uid)}
+
+
+def test_a_process_is_seen_until_it_has_ended(write: Write, here: ScriptContext) -> None:
+    """By its number in between, and by its start once a second: a number may be used again."""
+    identity = Scripts().start(write("exec sleep 300"), replace(here, uid=None), lambda _one: None)
+    seconds = [0.0]
+    watch = ProcessWatch(lambda: seconds[0])
+    later = ProcessWatch(lambda: seconds[0])
+    former = replace(identity, started=identity.started - 1)
+
+    assert watch.sees(identity)
+    assert watch.sees(identity)
+    assert not later.sees(former)
+    assert later.sees(former), "the number alone is asked for"
+    seconds[0] = 1.0
+    assert not later.sees(former)
+    os.killpg(identity.pid, signal.SIGKILL)
+    until(lambda: not watch.sees(identity))
