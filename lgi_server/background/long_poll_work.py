@@ -31,7 +31,7 @@ from lgi_server.services.jobs.licences import Amounts, LicencePool
 from lgi_server.services.jobs.live_output import INTEREST
 from lgi_server.tables import licence_wishes as licence_table
 from lgi_server.tables.job_queue import pending_work
-from lgi_server.tables.job_queue.pending_work import PendingJob
+from lgi_server.tables.job_queue.pending_work import PendingJob, Sought
 
 __all__ = ["MOST_EACH", "WorkLongPolls"]
 # Seconds until more resources are woken for a job that none has taken.
@@ -50,22 +50,23 @@ def find_work(
     totals: Amounts,
     *,
     most_running: int = 0,
+    new: Sought | None = None,
 ) -> list[PendingJob]:
     """Return the jobs that some resources may take or have to abort; with ``sends`` watched jobs too.
 
-    Jobs whose requests for licences cannot be granted now are left out, and all queued ones while the project
-    runs ``most_running`` jobs, 0 for any number.
+    ``new`` says where jobs to take are searched, by default for all of them. Jobs whose requests for licences
+    cannot be granted now are left out, and all queued ones while the project runs ``most_running`` jobs, 0
+    for any number.
     """
     watched = pending_work.find_watched(transaction, int(time.time()) - INTEREST) if sends else []
     if applications and project_limits.is_full(transaction, most_running):
-        found = pending_work.find_pending(transaction, applications, resources)
-        return watched + [one for one in found if one.state != State.QUEUED]
+        return watched + pending_work.find_pending(transaction, applications, resources, new=Sought())
     if not totals or not applications:
-        return watched + pending_work.find_pending(transaction, applications, resources)
+        return watched + pending_work.find_pending(transaction, applications, resources, new=new)
     pool = LicencePool(totals, licence_table.held(transaction))
     requests = licence_table.requests_of(transaction, applications)
     granted = {application: tuple(licences.grantable(pool, texts)) for application, texts in requests.items()}
-    return watched + pending_work.find_pending(transaction, applications, resources, granted)
+    return watched + pending_work.find_pending(transaction, applications, resources, granted, new=new)
 
 
 def _never_gone() -> bool:
@@ -166,10 +167,21 @@ class WorkLongPolls:
         subscriptions = [waiter.subscription for waiter in self._waiters]
         applications = sorted({name for one in subscriptions for name in one.applications})
         resources = sorted({one.resource for one in subscriptions})
-        sends, most = any(one.observes for one in subscriptions), self._most_running
+        taking = [one for one in subscriptions if one.takes_jobs]
+        new = Sought(
+            sorted({name for one in taking for name in one.wanted}), sorted({one.resource for one in taking})
+        )
 
         def work(transaction: Transaction) -> list[PendingJob]:
-            return find_work(transaction, applications, resources, sends, self._totals, most_running=most)
+            return find_work(
+                transaction,
+                applications,
+                resources,
+                any(one.observes for one in subscriptions),
+                self._totals,
+                most_running=self._most_running,
+                new=new,
+            )
 
         return self._database.run(work, write=False)
 

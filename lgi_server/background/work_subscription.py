@@ -33,9 +33,14 @@ class WorkSubscription:
         return self.resource
 
     @property
+    def wanted(self) -> frozenset[str]:
+        """The applications of which the resource would take new jobs."""
+        return self.applications
+
+    @property
     def takes_jobs(self) -> bool:
         """Whether the resource waits for new jobs, not only for what becomes of those that it has."""
-        return bool(self.applications) and not self.is_drained
+        return bool(self.wanted) and not self.is_drained
 
     @property
     def observes(self) -> bool:
@@ -76,9 +81,9 @@ class ExchangeSubscription(WorkSubscription):
     has_gpus: bool = False
 
     @property
-    def takes_jobs(self) -> bool:
-        """Whether the daemon waits for new jobs."""
-        return bool(self.missing) and not self.is_drained
+    def wanted(self) -> frozenset[str]:
+        """The applications of which the daemon would take new jobs."""
+        return self.missing
 
     def concerns(self, notice: JobNotice) -> bool:
         """Return whether a changed job may be one that the daemon waits for."""

@@ -14,7 +14,7 @@ from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_server.background.long_poll_work import LEAVE_SECONDS, MOST_EACH, WorkLongPolls
 from lgi_server.background.waiting_resources import WaitingResources, WaitingRows
-from lgi_server.background.work_subscription import WorkSubscription
+from lgi_server.background.work_subscription import ExchangeSubscription, WorkSubscription
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.tables import job_access
@@ -466,6 +466,31 @@ def test_a_resource_that_hangs_up_is_let_go() -> None:
 
     assert time.monotonic() - began < PROMPT
     assert len(made) == 0
+
+
+@pytest.mark.parametrize("missing", [frozenset(), frozenset({HELLO})], ids=["full", "with room"])
+def test_queued_jobs_are_searched_for_daemons_with_room_alone(missing: frozenset[str]) -> None:
+    """A thousand full daemons wait for aborts: that must not cost a search for each of them."""
+    # given
+    statements: list[str] = []
+
+    class Recorder:
+        def rows(self, sql: str, *_parameters: object) -> list[object]:
+            statements.append(sql)
+            return []
+
+    database = _Nothing()
+    database.run = lambda work, write=True: work(Recorder())  # type: ignore[method-assign, assignment, arg-type]
+    made = WorkLongPolls(database)
+    daemon = ExchangeSubscription("r", frozenset({HELLO}), missing=missing, held=frozenset({7}))
+
+    # when
+    made.wait(daemon, LONG, lambda: bool(statements))
+    made.end()
+
+    # then
+    assert "state = 'aborting'" in statements[0]
+    assert any("queued_for" in one for one in statements) is bool(missing)
 
 
 def test_a_connection_that_cannot_be_examined_keeps_nobody_waiting() -> None:

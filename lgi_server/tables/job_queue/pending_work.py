@@ -35,6 +35,14 @@ class PendingJob:
         return self.job_id, self.state, self.excluded
 
 
+@dataclass(frozen=True)
+class Sought:
+    """The applications and resources of which new jobs are waited for."""
+
+    applications: Sequence[str] = ()
+    resources: Sequence[str] = ()
+
+
 # The states of a PendingJob whose output a user watches, and of one that a user attaches to.
 WATCHED, ATTACHING = "watched", "attaching"
 # Targets or requests in one statement; SQLite takes no more than 500 parts.
@@ -46,20 +54,25 @@ def find_pending(
     applications: Sequence[str],
     resources: Sequence[str],
     requests: Mapping[str, Sequence[str]] | None = None,
+    *,
+    new: Sought | None = None,
 ) -> list[PendingJob]:
     """Return the jobs that one of some resources may take (queued and unlocked) or has to abort.
 
-    Jobs with a request for licences are returned if ``requests`` has it for their application. Jobs for any
-    resource, for each resource, and for several are searched separately, so that newer jobs for other targets
-    hide none.
+    Where ``new`` is given, only what it names is searched for jobs to take: a thousand resources may wait
+    without room for another job. Jobs with a request for licences are returned if ``requests`` has it for
+    their application. Jobs for any resource, for each resource, and for several are searched separately, so
+    that newer jobs for other targets hide none.
     """
     if not resources:
         return []
     queries = [_aborting(application, resources) for application in applications]
-    for application in applications:
+    new = new or Sought(applications, resources)
+    for application in new.applications:
+        targets = (comma_lists.ANY, *new.resources)
         for licences in ("", *(requests or {}).get(application, ())):
-            queries += [_queued(application, target, licences) for target in (comma_lists.ANY, *resources)]
-            queries.append(_queued_for_several(application, licences, resources))
+            queries += [_queued(application, target, licences) for target in targets]
+            queries.append(_queued_for_several(application, licences, new.resources))
     found = []
     for begin in range(0, len(queries), 2 * AT_ONCE):
         found += _run(transaction, queries[begin : begin + 2 * AT_ONCE])
