@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lgi_protocol import API_VERSION, LGI_VERSION
-from lgi_protocol.xml_reader import ENTITIES, XmlElement, elements, find, find_all, unescape, value, values
+from lgi_protocol.xml_reader import (
+    ENTITIES,
+    XmlElement,
+    elements,
+    find,
+    find_all,
+    pairs,
+    unescape,
+    value,
+    values,
+)
 
 if TYPE_CHECKING:
     # Slow to load: functions that check XML import it.
@@ -30,6 +40,7 @@ __all__ = [
     "find",
     "find_all",
     "is_name",
+    "pairs",
     "unescape",
     "value",
     "values",

@@ -1,8 +1,8 @@
 """The output of ``--json``: LGI's own names, numbers as numbers, comma lists as lists."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, auto
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, ParamSpec
 
 import click
@@ -16,11 +16,26 @@ from lgi_tools.cli.program import CallError
 Values = dict[str, Any]
 _Parameters = ParamSpec("_Parameters")
 _PROJECT = ("project", "this_project_server", "project_master_server")
-_LISTS = ("target_resources", "owners", "read_access", "write_access")
-_TEXTS = ("state", "application")
 _TIMES = ("submitted", "started", "ended", "kept_until", "deadline", "tried", "retries", "fetched")
-_ARRAY = ("array_id", "array_index")
-_OURS = ("job_name", "priority", "urgent", "fetched_by", *_TIMES, *_ARRAY)
+
+
+# Most jobs of a list have the same owners and readers.
+_names = lru_cache(maxsize=1024)(comma_lists.split)
+# How the elements of a job are read that each has, and those that one may have.
+_ALWAYS: Mapping[str, Callable[[str], Any]] = {
+    "job_id": leading_number,
+    "state": str,
+    "application": str,
+    **dict.fromkeys(("target_resources", "owners", "read_access", "write_access"), _names),
+    "state_time_stamp": leading_number,
+}
+_OPTIONAL: Mapping[str, Callable[[str], Any]] = {
+    "job_name": str,
+    "priority": signed_number,
+    "urgent": str,
+    "fetched_by": str,
+    **dict.fromkeys((*_TIMES, "array_id", "array_index"), leading_number),
+}
 
 
 class OutputFormat(Enum):
@@ -46,6 +61,21 @@ def show(values: Values) -> None:
     import json
 
     terminal.show(json.dumps(values) + "\n")
+
+
+def items(found: list[Values]) -> str:
+    """Return values as JSON, as they stand in a list; of a long list these take less memory."""
+    import json
+
+    return json.dumps(found)[1:-1]
+
+
+def show_list(values: Values, name: str, parts: Iterable[str]) -> None:
+    """Print a JSON document that ends with a list, whose ``parts`` are of `items`."""
+    import json
+
+    listed = ", ".join(filter(None, parts))
+    terminal.show(f'{json.dumps(values)[:-1]}, "{name}": [{listed}]}}\n')
 
 
 def json_errors(command: Callable[_Parameters, int]) -> Callable[_Parameters, int]:
@@ -95,33 +125,36 @@ def caller(reply: Reply) -> Values:
 
 def job(text: str) -> Values:
     """Return a ``<job>`` of a list."""
-    from lgi_protocol import job_end, job_usage
-    from lgi_tools.client.label_elements import read_label_elements
-
-    known = (*job_end.FIELDS, *job_usage.FIELDS, *_OURS)
-    texts = xml.values(text, "job_id", "state_time_stamp", *_TEXTS, *_LISTS, *known)
-    values: Values = {"job_id": leading_number(texts["job_id"])}
-    values |= {name: texts[name] for name in _TEXTS}
-    values |= {name: list(comma_lists.split(texts[name])) for name in _LISTS}
-    values["state_time_stamp"] = leading_number(texts["state_time_stamp"])
-    end = job_end.end_of(texts)
-    fields = {"exit_code": end.exit_code, "exit_signal": end.exit_signal, "end_reason": end.reason or None}
-    fields |= vars(job_usage.usage_of(texts))
-    values |= {name: one for name, one in fields.items() if one is not None}
+    pairs = xml.pairs(text)
+    # The first element of a name counts.
+    texts = dict(reversed(pairs))
+    values = {name: read(texts.get(name, "")) for name, read in _ALWAYS.items()}
+    values |= {name: read(texts[name]) for name, read in _OPTIONAL.items() if texts.get(name)}
+    values |= _end(texts)
     # Name, labels and times, as far as the server has them.
-    if texts["job_name"]:
-        values["job_name"] = texts["job_name"]
-    if "<label>" in text:
-        values["labels"] = read_label_elements(text)
-    if "<hold>" in text:
+    if "label" in texts:
+        labels = (one.partition("=") for name, one in pairs if name == "label")
+        values["labels"] = {key: value for key, _, value in labels}
+    if "hold" in texts:
         from lgi_tools.cli.output_jobs import of_holds
         from lgi_tools.client.hold import read_holds
 
         values["holds"] = of_holds(read_holds(text))
-    if texts["priority"]:
-        values["priority"] = signed_number(texts["priority"])
-    values |= {name: texts[name] for name in ("urgent", "fetched_by") if texts[name]}
-    return values | {name: leading_number(texts[name]) for name in (*_TIMES, *_ARRAY) if texts[name]}
+    return values
+
+
+def _end(texts: Mapping[str, str]) -> Values:
+    """Return how a job has ended and what it has used, as far as it is known."""
+    from lgi_protocol import job_end, job_usage
+
+    fields = (*job_end.FIELDS, *job_usage.FIELDS)
+    if texts.keys().isdisjoint(fields):
+        return {}
+    known = {name: texts.get(name, "") for name in fields}
+    end = job_end.end_of(known)
+    found = {"exit_code": end.exit_code, "exit_signal": end.exit_signal, "end_reason": end.reason or None}
+    found |= vars(job_usage.usage_of(known))
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def details(text: str) -> Values:

@@ -94,12 +94,12 @@ def show(
     """Print the jobs as a table, as ``<job>`` elements numbered over all pages, or as JSON."""
     more = {} if shape is OutputFormat.XML else SHOW
     pages = JobPager(calls, fields | more, newest, selects)
-    documents: list[Values] = []
+    documents: list[str] = []
     if shape is OutputFormat.TEXT:
         terminal.show("\n" + RULE + row(HEADER) + RULE)
     for page in pages.pages():
         if shape is OutputFormat.JSON:
-            documents += [output_json.job(text) for _number, text in page]
+            documents.append(output_json.items([output_json.job(text) for _number, text in page]))
         elif shape is OutputFormat.XML:
             terminal.show("".join(f"<job number='{number}'> {text} </job> " for number, text in page))
         else:
@@ -107,7 +107,7 @@ def show(
     if pages.last is None:
         return
     if shape is OutputFormat.JSON:
-        output_json.show(_counted(pages.last, pages.listed) | {"jobs": documents})
+        output_json.show_list(_counted(pages.last, pages.listed), "jobs", documents)
     elif shape is OutputFormat.XML:
         terminal.show(raw_trailer(pages.last, pages.listed))
     else:

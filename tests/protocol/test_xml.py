@@ -18,6 +18,10 @@ from lgi_protocol.xml import Element
 from . import old_parser
 
 # What XML can hold: no controls, no surrogates, no U+FFFE and U+FFFF.
+FRAGMENTS = [
+    *("<a> 1 </a>", "<a>&lt;</a>", " <b> <a> 2 </a> </b> ", "<c x='1'> 3 </c>", "<d/>", "text & more"),
+    *("<!-- <a> -->", "<a> 4", "</a>", "<b></b>", "<?x?>", "\n", "<a>5</b>", "< a>6</ a>", "<>"),
+]
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"))
 names = st.from_regex(r"[A-Za-z_][A-Za-z0-9._-]{0,8}", fullmatch=True)
 
@@ -228,6 +232,20 @@ def test_values_are_the_values_of_each_name(written: list[tuple[str, str]], abse
     asked = list(dict.fromkeys([*(name for name, _ in written), *absent]))
 
     assert xml.values(text, *asked) == {name: xml.value(text, name) for name in asked}
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=12))
+def test_pairs_are_the_names_and_texts_of_all_elements(parts: list[str]) -> None:
+    """Read in one pass, whatever is nested, commented, unclosed or beside them."""
+    text = "".join(parts)
+
+    assert xml.pairs(text) == [(one.name, one.text) for one in xml.elements(text)]
+
+
+def test_a_dtd_between_pairs_is_refused() -> None:
+    """As by every reader."""
+    with pytest.raises(ValueError, match="DTD"):
+        xml.pairs("<a> 1 </a> <!DOCTYPE b> <c> 2 </c>")
 
 
 @given(names, texts | st.integers())

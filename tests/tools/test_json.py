@@ -56,6 +56,32 @@ def test_a_list_is_one_document(run: Run, server: CannedServer) -> None:
     assert json.loads(count)["number_of_jobs"] == 9
 
 
+def test_a_job_of_a_list_has_what_is_known_of_it(run: Run, server: CannedServer) -> None:
+    """Of optional values the ones that it has, as numbers where they are; its specifics add none."""
+    known = (
+        "<job_id> 8 </job_id> <state> finished </state> <exit_code> 3 </exit_code>"
+        " <job_specifics> <priority> 9 </priority> <label> no=1 </label> </job_specifics>"
+        " <end_reason> why </end_reason> <submitted> 17 </submitted> <peak_memory> 5 </peak_memory>"
+        " <label> a=b </label> <label> c=d=e </label> <urgent> </urgent>"
+    )
+    jobs = f"<job number='1'> {known} </job> <job number='2'> <job_id> 9 </job_id> </job>"
+    server.will_answer_call(
+        STATE,
+        lgi(f"{jobs} <number_of_jobs> 2 </number_of_jobs>"),
+        lgi("<number_of_jobs> 0 </number_of_jobs>"),
+    )
+
+    first, second = json.loads(run(qstat, "--json")[1])["jobs"]
+
+    names = {"target_resources": [], "owners": [], "read_access": [], "write_access": []}
+    assert first == {
+        **{"job_id": 8, "state": "finished", "application": "", "state_time_stamp": 0, "exit_code": 3},
+        **{"end_reason": "why", "submitted": 17, "peak_memory": 5, "labels": {"a": "b", "c": "d=e"}},
+        **names,
+    }
+    assert second == {"job_id": 9, "state": "", "application": "", "state_time_stamp": 0, **names}
+
+
 def test_servers_and_resources_are_one_document(run: Run, server: CannedServer) -> None:
     """Servers (-l) and resources (-L) are lists of one JSON document."""
     server.will_answer_call(
