@@ -13,7 +13,6 @@ from lgi_server.api.exchange_context import ExchangeContext
 from lgi_server.api.exchange_form import FormReport
 from lgi_server.api.responses import Elements, Incomplete
 from lgi_server.auth import client_certificate
-from lgi_server.auth.job_ca import read_request
 from lgi_server.auth.job_certificate import JobClaims
 from lgi_server.services.jobs.exchange import ExchangeOutcome
 from lgi_server.services.jobs.exchange_request import GivenJob, RefusedItem, Verdict
@@ -123,9 +122,7 @@ def _certificate(call: ExchangeContext, given: GivenJob) -> bytes:
     )
     own = client_certificate.read(client_certificate.der_of(registered))
     try:
-        return authority.issue(
-            read_request(request), claims, own.not_after, datetime.fromtimestamp(call.now, UTC)
-        )
+        return authority.issue_once(request, claims, own.not_after, datetime.fromtimestamp(call.now, UTC))
     except LGIError as refused:
         log.warning("job %d gets no certificate: %a", given.job.job_id, str(refused))
         return b""

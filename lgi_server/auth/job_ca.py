@@ -23,6 +23,8 @@ from lgi_server.auth.job_certificate import JobClaims
 from lgi_server.config.model import Config
 
 DAYS = 3650
+# Certificates that are kept, and how long: answers to exchanges that are made at once have the same jobs.
+KEPT, KEPT_TIME = 256, timedelta(minutes=1)
 SECRET, PUBLIC = 0o600, 0o644
 
 
@@ -34,6 +36,7 @@ class JobsAuthority:
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey = field(repr=False)
     days: int
+    _kept: dict[tuple[bytes, JobClaims], tuple[datetime, bytes]] = field(default_factory=dict, repr=False)
 
     @property
     def pem(self) -> str:
@@ -57,6 +60,20 @@ class JobsAuthority:
         if is_ours != (certificate.issuer == self.certificate.subject):
             raise ValueError("the certificate was not signed by the issuer it names")
         return is_ours
+
+    def issue_once(self, request: bytes, job: JobClaims, end: datetime, now: datetime) -> bytes:
+        """Return a certificate as `issue` does, for the key in a signing request (DER).
+
+        The same request for the same job is answered with the same certificate for a while. Raises LGIError
+        CERTIFICATE.
+        """
+        made, certificate = self._kept.get((request, job), (None, b""))
+        if made is None or not made <= now < made + KEPT_TIME:
+            certificate = self.issue(read_request(request), job, end, now)
+            if len(self._kept) >= KEPT:
+                self._kept.clear()
+            self._kept[request, job] = now, certificate
+        return certificate
 
     def issue(self, key: ec.EllipticCurvePublicKey, job: JobClaims, end: datetime, now: datetime) -> bytes:
         """Return a certificate (PEM) for the key of a job; it expires at ``end`` at the latest."""

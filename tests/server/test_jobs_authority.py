@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from lgi_protocol.errors import LGIError, TransportError
@@ -44,6 +45,45 @@ def test_a_certificate_never_outlives_that_of_its_resource(authority: JobsAuthor
     assert issued(authority, soon).not_valid_after_utc == soon
     late = issued(authority, soon + timedelta(days=100)).not_valid_after_utc
     assert late < soon + timedelta(days=7)
+
+
+def test_a_request_that_is_repeated_at_once_gets_the_same_certificate(authority: JobsAuthority) -> None:
+    """Exchanges made at once are answered with the same jobs; another job or a later time gets its own."""
+    # given a request for a job
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, SHA256())
+    job = Named("LGI", 7, "res1@cluster", REFERENCE, "ab" * 32)
+    now = datetime.now(UTC)
+
+    def issue(job: Named, at: datetime) -> bytes:
+        """Return the certificate for it at a time."""
+        return authority.issue_once(request.public_bytes(Encoding.DER), job, now + timedelta(days=1), at)
+
+    # when it comes again
+    first = issue(job, now)
+
+    # then the answer is the same for a while, and for this job only
+    assert issue(job, now + timedelta(seconds=50)) == first
+    assert issue(replace(job, job_id=8), now) != first
+    assert issue(job, now + timedelta(seconds=70)) != first
+    assert issue(job, now) != first
+
+
+def test_certificates_that_are_kept_do_not_add_up(authority: JobsAuthority) -> None:
+    """A daemon that makes request after request takes no memory of the server."""
+    # given many requests
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, SHA256())
+    der, now = request.public_bytes(Encoding.DER), datetime.now(UTC)
+    job = Named("LGI", 0, "res1@cluster", REFERENCE, "ab" * 32)
+
+    # when each gets its certificate
+    first = authority.issue_once(der, job, now + timedelta(days=1), now)
+    for number in range(1, job_ca.KEPT + 1):
+        authority.issue_once(der, replace(job, job_id=number), now + timedelta(days=1), now)
+
+    # then the first is not kept any more
+    assert authority.issue_once(der, job, now + timedelta(days=1), now) != first
 
 
 def test_a_certificate_that_expires_on_an_open_connection_is_refused(
