@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Copy:
-    """One of the files: the path of its copy, or the error for which it is not stored."""
+    """One of the files: the path of its copy until it is renamed, or the error for which it is not stored."""
 
     upload: Upload
     refused: LGIError | None = None
@@ -93,6 +93,7 @@ def rename(store: "Repositories", name: str, copies: Sequence[Copy]) -> None:
                 quota.check(file, one.upload.size)
                 quota.add(file, one.upload.size)
                 os.rename(str(one.path), file, dst_dir_fd=at)
+                one.path = None
                 set_properties(one.upload.properties, file, at)
             except LGIError as refused:
                 one.refused = refused

@@ -247,4 +247,4 @@ class Repositories:
 
     def opened(self, name: str) -> AbstractContextManager[int]:
         """Provide a descriptor of a repository, opened without following links; NoSuchFileError."""
-        return repository.opened_directory(self.directory(name))
+        return repository.opened_directory(os.path.join(self.root, repository.relative_path(name)))

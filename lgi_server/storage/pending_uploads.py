@@ -73,8 +73,8 @@ class PendingUploads:
         descriptor, path = tempfile.mkstemp(prefix=prefix, dir=self.directory)
         # As files of a repository, for the server's group.
         os.fchmod(descriptor, 0o660)  # nosec B103
-        os.close(descriptor)
-        return open(path, "r+b")
+        # With the path as its name, by which it is renamed later.
+        return open(path, "r+b", opener=lambda _path, _flags: descriptor)
 
     def free(self) -> int:
         """Return how many bytes uploads may take without the reserve."""

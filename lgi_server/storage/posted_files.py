@@ -44,7 +44,8 @@ def _store(repositories: Repositories, posted: Sequence[PostedFiles]) -> list[in
         ]
     finally:
         for copy in (copy for made in written for copy in made):
-            Path(str(copy.path)).unlink(missing_ok=True)
+            if copy.path is not None:
+                copy.path.unlink(missing_ok=True)
 
 
 def _write(repositories: Repositories, one: PostedFiles, made: list[Copy]) -> LGIError | OSError | None:

@@ -175,18 +175,19 @@ def check_uploads(uploads: Sequence[Upload], limits: Limits) -> None:
 
 
 @contextmanager
-def opened_directory(path: Path) -> Iterator[int]:
+def opened_directory(path: str) -> Iterator[int]:
     """Provide a descriptor of a repository, opened without following links; NoSuchFileError."""
+    above, name = os.path.split(path)
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        parent = os.open(path.parent, flags)
+        parent = os.open(above, flags)
         try:
-            at = os.open(path.name, flags, dir_fd=parent)
+            at = os.open(name, flags, dir_fd=parent)
         finally:
             os.close(parent)
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
-            raise NoSuchFileError(path.name) from error
+            raise NoSuchFileError(name) from error
         raise
     try:
         yield at

@@ -10,7 +10,9 @@ _BLOCK = 2**20
 
 
 def set_properties(properties: FileProperties, name: str, at: int) -> None:
-    """Set the properties of a file in the directory with the descriptor ``at``."""
+    """Set the properties of a file in the directory with the descriptor ``at``, as far as there are any."""
+    if properties == FileProperties():
+        return
     descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
     try:
         properties.apply(descriptor)
