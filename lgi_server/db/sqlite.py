@@ -1,10 +1,19 @@
-"""SQLite, the embedded database: one file, one writer at a time."""
+"""SQLite, the embedded database: one file, one writer at a time.
 
+SQLite has no queue of writers: each tries again after a while, and who comes at the right moment is next. One
+process could write a hundred times while another one waited. Here one writer waits for the file at a time,
+and all others wait behind it, so that no process writes twice while another one waits.
+"""
+
+import fcntl
 import os
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +27,10 @@ from lgi_server.db.errors import (
 )
 from lgi_server.db.transaction import Query, Row
 
-# Milliseconds that SQLite itself waits for another process; short, since this blocks the worker.
-WAIT = 20
+# Seconds that a writer waits for other processes before its work is repeated.
+WAIT = 2.0
+# Seconds between two attempts of one, at first and at most.
+SHORTEST, LONGEST = 0.0005, 0.002
 # Seconds that a writer waits for another one of its own process, which blocks no worker.
 WAIT_HERE = 10.0
 _TAKEN = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
@@ -48,16 +59,15 @@ class SQLite:
         """Return a new connection to the file. Raises AccessDeniedError or other errors of `db.errors`."""
         self._make_private()
         try:
-            raw = sqlite3.connect(
-                self.path, isolation_level=None, check_same_thread=False, timeout=WAIT / 1000
-            )
+            # SQLite itself does not wait, since this would block the worker.
+            raw = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=0)
             raw.row_factory = sqlite3.Row
             raw.execute("PRAGMA journal_mode = WAL")
             # FULL: a committed transaction is on disk, also after a power failure.
             raw.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error as error:
             raise _translated(error) from error
-        return SQLiteConnection(raw, self._writing)
+        return SQLiteConnection(raw, self._writing, WriterTurn(self.path.parent))
 
     def _make_private(self) -> None:
         """Create the file, readable by its owner only, since it has inputs and outputs of jobs."""
@@ -80,9 +90,10 @@ class SQLiteConnection:
     nothing else, and the writer that it waits for may be another greenlet of that thread.
     """
 
-    def __init__(self, raw: sqlite3.Connection, writing: threading.Lock) -> None:
+    def __init__(self, raw: sqlite3.Connection, writing: threading.Lock, turn: "WriterTurn") -> None:
         self._raw = raw
         self._writing = writing
+        self._turn = turn
         self._has_lock = False
 
     def execute(self, sql: str, parameters: Sequence[Any]) -> sqlite3.Cursor:
@@ -98,7 +109,10 @@ class SQLiteConnection:
 
     def defer(self, sql: str, parameters: Sequence[Any]) -> None:
         """Run a statement at once: there is no round trip to save."""
-        self.execute(sql, parameters)
+        try:
+            self._raw.execute(sql.replace("%s", "?"), parameters)
+        except sqlite3.Error as error:
+            raise _translated(error) from error
 
     def begin(self, write: bool) -> None:
         """Begin a transaction; one that writes locks the file at once, so that it cannot fail later."""
@@ -106,10 +120,23 @@ class SQLiteConnection:
             raise RetryableError("another transaction of this process does not end")
         self._has_lock = write
         try:
-            self._raw.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            begun = self._turn.wait(self._has_locked, WAIT) if write else self._raw.execute("BEGIN")
         except sqlite3.Error as error:
             self._unlock()
             raise _translated(error) from error
+        if not begun:
+            self._unlock()
+            raise RetryableError("another process writes")
+
+    def _has_locked(self) -> bool:
+        """Begin a transaction that writes; return False while another process does."""
+        try:
+            self._raw.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            return False
+        return True
 
     def commit(self) -> None:
         """Commit; on a full disk the transaction is rolled back, since its end is not written."""
@@ -137,6 +164,57 @@ class SQLiteConnection:
         if self._has_lock:
             self._has_lock = False
             self._writing.release()
+
+
+class WriterTurn:
+    """The turn of the writers in one directory; a program that writes without it only makes others wait."""
+
+    def __init__(self, directory: Path) -> None:
+        """Set the directory of the file, which is locked, since a file beside the database would be left."""
+        self._directory = directory
+
+    def wait(self, begin: Callable[[], bool], seconds: float) -> bool:
+        """Call ``begin`` in turn until it returns True; return whether it did so within ``seconds``.
+
+        It is called at least once, also if somebody keeps the turn for longer.
+        """
+        end = time.monotonic() + seconds
+        descriptor = -1
+        try:
+            with suppress(OSError):
+                # Each time anew: processes that were forked share the locks of open descriptors.
+                descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            lock = partial(_lock, descriptor)
+            lock() or _succeeds(lock, end)
+            return begin() or _succeeds(begin, end)
+        finally:
+            if descriptor >= 0:
+                with suppress(OSError):
+                    # Not by closing alone, after which the lock stayed until the process slept.
+                    fcntl.flock(descriptor, fcntl.LOCK_UN)
+                os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Return whether this process has the turn now, or there are none: SQLite says what is wrong there."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return True
+
+
+def _succeeds(attempt: Callable[[], bool], end: float) -> bool:
+    """Return whether an attempt that has failed succeeds before ``end``; other greenlets run meanwhile."""
+    pause = SHORTEST
+    while time.monotonic() < end:
+        time.sleep(pause)
+        if attempt():
+            return True
+        pause = min(2 * pause, LONGEST)
+    return False
 
 
 def _translated(error: sqlite3.Error) -> Exception:
