@@ -2,7 +2,9 @@
 
 import os
 import random
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from lgi_daemon.jobs.job import LocalJob
 from lgi_protocol.job_directory import JobDirectory
 from tests.support.fake_server import FakeServer
+from tests.support.memory import in_memory
 from tests.support.workshop import FAST, SLOW, Workshop, until
 
 # Each file operation and each call is a place to be killed at: some hundred lives of a daemon.
@@ -117,6 +120,21 @@ def killed(killer: Killer, left: int, live: Callable[[], None]) -> bool:
         return True
     finally:
         killer.arm(-1)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory in memory, if that can be had: a life makes and removes some hundred files."""
+    path = Path(tempfile.mkdtemp(prefix="lgi-daemon-", dir=in_memory()))
+    path.chmod(0o755)
+    yield path
+
+    def is_removed() -> bool:
+        # A run script that was just started may still write.
+        shutil.rmtree(path, ignore_errors=True)
+        return not path.exists()
+
+    until(is_removed)
 
 
 @pytest.fixture

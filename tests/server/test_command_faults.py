@@ -15,6 +15,7 @@ from lgi_server.config import parser
 from lgi_server.db import open_database, upgrades
 from tests.support.commands import ADDED, COMMANDS, Children, World
 from tests.support.grid import BIN
+from tests.support.memory import in_memory
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -23,8 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 def world() -> Iterator[World]:
     """One for all tests; each begins anew."""
     # In memory where that can be had: the commands wait for the disk often.
-    memory = Path("/dev/shm")
-    place = Path(tempfile.mkdtemp(prefix="lgi-faults-", dir=memory if memory.is_dir() else None))
+    place = Path(tempfile.mkdtemp(prefix="lgi-faults-", dir=in_memory()))
     place.chmod(0o755)
     yield World(place / "grid")
     shutil.rmtree(place)
