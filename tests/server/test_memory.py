@@ -2,9 +2,10 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -139,17 +140,29 @@ def test_files_of_more_than_2_gib_pass_through_a_small_worker(tmp_path: Path) ->
             put = session.put(f"{address(other)}/put", data=opened, verify=session.verify)
 
         assert f"<file_name> big </file_name> <size> {BIG} </size>" in content
-        assert (came, put.status_code, fetched(user, other, "put")) == (BIG, 200, BIG)
+        assert (came, put.status_code, stored(grid, other, "put")) == (BIG, 200, BIG)
         assert memory(grid, "VmHWM") < MOST
 
 
 def fetched(user: UserCalls, job: Reply, name: str) -> int:
     """Fetch a file of zeros and return its size."""
     session = user.client.session
+    with session.get(f"{address(job)}/{name}", stream=True, verify=session.verify) as answer:
+        return size_of_zeros(answer.iter_content(BLOCK))
+
+
+def stored(grid: Grid, job: Reply, name: str) -> int:
+    """Return the size of a file of zeros on the disk of the server."""
+    room, repository = address(job).split("/")[-2:]
+    with (grid.config.repository / room / repository / name).open("rb") as file:
+        return size_of_zeros(iter(partial(file.read, BLOCK), b""))
+
+
+def size_of_zeros(blocks: Iterable[bytes]) -> int:
+    """Return how many bytes these are, all of them zeros."""
     nothing = bytes(BLOCK)
     size = 0
-    with session.get(f"{address(job)}/{name}", stream=True, verify=session.verify) as answer:
-        for block in answer.iter_content(BLOCK):
-            assert block == nothing[: len(block)]
-            size += len(block)
+    for block in blocks:
+        assert block == nothing[: len(block)]
+        size += len(block)
     return size
