@@ -2,8 +2,8 @@
 
 PY := .venv/bin/python
 INSTALLED := .venv/installed
-# Number of test files that run in parallel: cores + 1, since tests mostly wait. TEST_PROCESSES=0: no parallelism.
-TEST_PROCESSES ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
+# Number of test files that run in parallel: two a core, since tests wait half of their time. TEST_PROCESSES=0: no parallelism.
+TEST_PROCESSES ?= $(shell cores=$$(nproc); [ $$cores -lt 4 ] && echo $$((cores * 2)) || echo 8)
 
 .PHONY: help man demo test test-fast test-backends test-cluster test-s3 test-codes test-plugins test-clients test-firefox check bench bench-job bench-latency bench-commands bench-peers soak torture screenshots \
 	lock sbom wheel rpm deb packages test-packages test-vm clean
