@@ -17,6 +17,8 @@ VERSION, WITH_FILES = 1, 2
 # How many of each an exchange may have, and bytes of its text.
 MOST_REPORTS, MOST_HOLDS, MOST_WANTS, MOST_REFERENCES = 256, 1024, 64, 256
 MOST_TEXT = 8 * 1024 * 1024
+# Characters of the reason for which a job waits.
+MOST_WAIT_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,16 @@ class Report:
 
 @dataclass(frozen=True)
 class Hold:
-    """A job that the daemon has, as it was at ``state_time_stamp``."""
+    """A job that the daemon has, as it was at ``state_time_stamp``.
+
+    ``wait_reason`` is why it cannot be started yet, one line, empty if it waits no more; None for no news.
+    Servers that do not know it read it over.
+    """
 
     job_id: str
     daemon_reference: str
     state_time_stamp: str
+    wait_reason: str | None = None
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ def _job(one: Report | Hold) -> tuple[Element, Element]:
 
 
 def _hold(one: Hold) -> Element:
-    return Element("hold", (*_job(one), Element("state_time_stamp", one.state_time_stamp)))
+    reason = () if one.wait_reason is None else (Element("wait_reason", one.wait_reason),)
+    return Element("hold", (*_job(one), Element("state_time_stamp", one.state_time_stamp), *reason))
 
 
 def _want(one: Want) -> Element:

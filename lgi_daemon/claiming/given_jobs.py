@@ -170,7 +170,7 @@ class GivenJobs:
         )
         self._run.create(record, scripts)
         local = LocalJob(record, self._run, self._scripts)
-        local.is_new = True
+        local.is_new, local.told_reason = True, ""
         version = rejected_version(record.project, record.server, record.application, record.job_id)
         local.was_rejected = self._rejected_jobs.is_known(version)
         return local

@@ -108,7 +108,8 @@ class ExchangeJobs:
         held = [job for job in jobs if job.record.reference not in others and _is_held(job)]
         held.sort(key=lambda job: job.schedule.next_poll)
         return [
-            Held(job, Hold(job.record.job_id, job.record.reference, _stamp(job))) for job in held[:MOST_HOLDS]
+            Held(job, Hold(job.record.job_id, job.record.reference, _stamp(job), _wait_reason(job)))
+            for job in held[:MOST_HOLDS]
         ]
 
     def polls_due(self, jobs: Iterable[LocalJob]) -> list[LocalJob]:
@@ -172,6 +173,8 @@ class ExchangeJobs:
             job = one.job
             job.schedule.polled(now)
             job.answered()
+            if one.hold.wait_reason is not None:
+                job.told_reason = one.hold.wait_reason
             if job.server_unreachable:
                 job.server_unreachable = False
                 job.schedule.server_returned(now)
@@ -242,6 +245,11 @@ def _stamp(job: LocalJob) -> str:
     if isinstance(answer, JobDescription):
         return answer.state_time_stamp
     return job.record.state_time_stamp
+
+
+def _wait_reason(job: LocalJob) -> str | None:
+    """Return why a job cannot be started yet, None if its server was told so."""
+    return None if job.wait_reason == job.told_reason else job.wait_reason
 
 
 def _as_polled(job: LocalJob, answer: JobAnswer) -> JobDescription | ServerError:

@@ -56,6 +56,10 @@ class LocalJob:
         self.is_quiet = self.is_intact = False
         # The last line that a failed prologue or epilogue has left in its log; empty for none.
         self.stage_message = ""
+        # Why it cannot be started yet, for its user, empty if it can; and what its server was told last of
+        # that, None for an unknown text: an earlier daemon has told it.
+        self.wait_reason = ""
+        self.told_reason: str | None = None
         # The remark for the user about the end of the job.
         self.remark = ""
         # The last poll of its server failed.

@@ -8,6 +8,8 @@ from lgi_daemon.jobs.action_scripts import run_script
 from lgi_daemon.jobs.failure_count import EX_DATAERR, EX_TEMPFAIL
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.lifecycle import Action
+from lgi_protocol.exchange import MOST_WAIT_REASON
+from lgi_protocol.job_end import normalize_reason
 from lgi_protocol.states import State
 
 log = logging.getLogger(__name__)
@@ -33,10 +35,12 @@ def prologue(job: LocalJob) -> bool:
         if not _is_last(job, str(error)):
             raise
         return False
-    if status != 0:
-        said = f": {job.stage_message}" if job.stage_message else ""
-        _is_last(job, f"exit status {status}{said}", status)
-    return status == 0
+    if status == 0:
+        job.wait_reason = ""
+        return True
+    said = f": {job.stage_message}" if job.stage_message else ""
+    _is_last(job, f"exit status {status}{said}", status)
+    return False
 
 
 def _fetches_nothing(job: LocalJob) -> bool:
@@ -53,6 +57,7 @@ def _is_last(job: LocalJob, failure: str, status: int | None = None) -> bool:
     failed = job.prologue_failures.number
     job.save_or_keep(failed_prologues=failed)
     if failed < MAX_PROLOGUES and status != EX_DATAERR:
+        job.wait_reason = normalize_reason(f"job_prologue_script: {failure}")[:MOST_WAIT_REASON]
         return False
     attempts = max(failed, job.schedule.start_failures)
     times = "once" if attempts == 1 else f"{attempts} times"

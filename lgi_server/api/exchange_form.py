@@ -154,9 +154,16 @@ def _hold(form: Form) -> PostedHold | Verdict:
             job_id=form.number(fields.JOB_ID),
             reference=form.line(fields.OWN_REFERENCE),
             stamp=form.number(fields.STAMP),
+            wait_reason=_wait_reason(form),
         )
     except LGIError as error:
         return _unreadable(form, error)
+
+
+def _wait_reason(form: Form) -> str | None:
+    """Return what a daemon says, shortened and without control characters: it never refuses a hold."""
+    field = fields.WAIT_REASON
+    return form.begin(field, exchange.MOST_WAIT_REASON) if form.has(field.name) else None
 
 
 def _want(form: Form) -> PostedWant | RefusedItem:

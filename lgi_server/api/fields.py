@@ -118,6 +118,8 @@ MEMORY = _field("memory", INTEGER, E.LIMIT_TOO_BIG)
 GPUS = _field("gpus", INTEGER, E.LIMIT_TOO_BIG)
 WITHOUT = Field("without", 16384, E.JOB_ID_TOO_BIG, E.JOB_ID)
 STAMP = Field("state_time_stamp", 16, E.STATE_TOO_BIG, E.STATE, E.STATE)
+# Ours: why a held job cannot be started yet.
+WAIT_REASON = _field("wait_reason", SHORT, E.STATE)
 # Optional where the same name is compulsory in another call.
 UNUSED_SESSION_ID = _field("session_id", INTEGER, E.SESSION_ID_TOO_BIG)
 WANTED_OWNERS = _field("owners", SHORT, E.OWNERS_TOO_BIG)

@@ -24,7 +24,7 @@ from lgi_server.basic_interface import (
 )
 from lgi_server.basic_interface.registry import AfterCommit, Answer, Download, PageContext, Template
 from lgi_server.runtime import Runtime
-from lgi_server.services.jobs import explanation, history, holds, live_output, sharing, updates
+from lgi_server.services.jobs import explanation, history, holds, live_output, sharing, updates, wait_reasons
 from lgi_server.services.jobs.live_output import OutputView
 from lgi_server.services.jobs.verdicts import MESSAGES
 from lgi_server.storage import repository
@@ -77,6 +77,7 @@ def _page(
         "tries": _tries(visit, found),
         "changes": changes,
         "waits": _explanation(visit, found),
+        "resource_wait": None if states.has_ended(found.state) else wait_reasons.of_changes(changes),
         **job_reruns.values(visit, found),
         "requests": job_facts.requests(found),
         "times": job_facts.times(found, visit.now),

@@ -11,6 +11,7 @@ from lgi_server.auth.api_token import Scope, TokenIdentity
 from lgi_server.services.jobs import explanation
 from lgi_server.services.jobs.explanation import Explanation, LicenceNeed
 from lgi_server.services.jobs.verdicts import MESSAGES, Reason, ResourceVerdict
+from lgi_server.services.jobs.wait_reasons import ResourceWait
 from lgi_server.services.notifications.status import NotificationStatus
 from lgi_server.tables.job_dependencies import Predecessor
 from lgi_server.tables.job_queue.positions import MOST
@@ -64,6 +65,7 @@ def _explanation(found: Explanation) -> Elements:
     return (
         Element("reason", found.reason.value),
         Element("message", _message(found)),
+        *_resource_wait(found.resource_wait),
         *job_elements.holds(found.job),
         *((Element("number_of_after", found.count_of_waits),) if found.waits else ()),
         *map(_predecessor, found.waits),
@@ -74,6 +76,17 @@ def _explanation(found: Explanation) -> Elements:
         Element("number_of_resources", len(found.verdicts)),
         *(_resource(one, number) for number, one in enumerate(found.verdicts, 1)),
     )
+
+
+def _resource_wait(one: ResourceWait | None) -> Elements:
+    if one is None:
+        return ()
+    parts = (
+        Element("resource_name", one.resource),
+        Element("reason", one.reason),
+        Element("since", one.since),
+    )
+    return (Element("waits_on", parts),)
 
 
 def _predecessor(one: Predecessor) -> Element:

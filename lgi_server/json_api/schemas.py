@@ -93,10 +93,12 @@ SCHEMAS: Mapping[str, Schema] = {
     "Licence": _of("name", "wanted", "total", "used", required=("name",)),
     "Predecessor": _of("job_id", "kind", "state"),
     "Unsent": _of("event", "kind", "due", "tries", "problem", required=("event", "kind")),
+    "ResourceWait": _of("resource_name", "reason", "since", required=("resource_name", "reason", "since")),
     "Notification": _of("events", "by_mail", "mail", "webhook", "webhook_key", unsent=_list("Unsent")),
     "Explanation": _of(
         *("reason", "message", "locked_by", "locked_since", "jobs_before", "more_before", "number_of_after"),
         required=("reason", "message"),
+        waits_on=_ref("ResourceWait"),
         holds=_list("Hold"),
         after=_list("Predecessor"),
         licences=_list("Licence"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Row, Transaction, placeholders
+from lgi_server.tables import job_access
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,32 @@ def of_job(transaction: Transaction, job_id: int) -> list[StateChange]:
         f"SELECT {_COLUMNS}, change_id FROM job_history WHERE job_id = %s ORDER BY change_id", job_id
     )
     return [_change_in(row) for row in rows]
+
+
+def last(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, StateChange]:
+    """Return the last change of each of these jobs that has any, by job_id."""
+    rows = transaction.rows(
+        f"SELECT {_COLUMNS}, change_id FROM job_history JOIN (SELECT MAX(change_id) AS newest"
+        f" FROM job_history WHERE job_id IN ({placeholders(job_ids)}) GROUP BY job_id) AS it"
+        " ON change_id = it.newest",
+        *job_ids,
+    )
+    return {row["job_id"]: _change_in(row) for row in rows}
+
+
+def replace_reasons(transaction: Transaction, changes: Sequence[StateChange]) -> None:
+    """Store reason and time of stored changes, of a different job each."""
+    job_ids = [one.job_id for one in changes]
+    reasons, some = job_access.by_job({one.job_id: one.reason for one in changes}, job_ids, default="reason")
+    times = {one.job_id: one.change_time for one in changes}
+    moments, more = job_access.by_job(times, job_ids, default="change_time")
+    transaction.execute_pipelined(
+        f"UPDATE job_history SET reason = {reasons}, change_time = {moments}"
+        f" WHERE change_id IN ({placeholders(changes)})",
+        *some,
+        *more,
+        *(one.change_id for one in changes),
+    )
 
 
 def take(transaction: Transaction, limit: int) -> list[StateChange]:

@@ -30,13 +30,22 @@ class AwaitedJob:
 
 
 @dataclass(frozen=True)
+class ResourceWait:
+    """A resource that has, or had, a job and does not run it; why, as its daemon says, and since when."""
+
+    resource: str
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True)
 class Explanation:
     """The reason for a job's state. ``running`` is the number of jobs of its application per resource.
 
     ``locked_by`` is the resource that has locked the job, ``locked_since`` is known from newer servers only.
     ``holds`` keep the job from being given out; it ``waits`` for other jobs, of which a server names the
     first of ``count_of_waits``. Resources in ``excluded`` are not to get the job; on those in
-    ``failed_until`` it has just failed: others get it first, until then.
+    ``failed_until`` it has just failed: others get it first, until then. It ``waits_on`` a resource.
     """
 
     message: str
@@ -52,6 +61,7 @@ class Explanation:
     excluded: frozenset[str] = frozenset()
     failed_until: Mapping[str, datetime] = field(default_factory=dict)
     notices: JobNotices | None = None
+    waits_on: ResourceWait | None = None
 
 
 def read_explanation(content: str) -> Explanation:
@@ -88,4 +98,13 @@ def read_explanation(content: str) -> Explanation:
             if (until := xml.value(one, "failed_until"))
         },
         notices=read_notices(content),
+        waits_on=_resource_wait(content),
     )
+
+
+def _resource_wait(content: str) -> ResourceWait | None:
+    found = xml.find(content, "waits_on")
+    if found is None:
+        return None
+    texts = xml.values(found.inside, "resource_name", "reason", "since")
+    return ResourceWait(texts["resource_name"], texts["reason"], parse_time(texts["since"]))

@@ -122,6 +122,7 @@ def explained(
     duration = f"for {age(now - job.changed)}"
     if job.state != State.QUEUED:
         yield f"job {job.id} has been {job.state} {duration} at {comma_lists.join(job.targets)}"
+        yield from explain_waits.on_resource(explanation, now)
         return
     able = [
         one
@@ -150,6 +151,7 @@ def explained(
         yield f"  it is urgent, by the right of {job.urgent}: resources get it before all other jobs"
     if job.priority:
         yield f"  it has priority {job.priority} among the queued jobs of its user"
+    yield from explain_waits.on_resource(explanation, now)
     yield from explain_waits.in_its_way(explanation) if explanation else ()
     for one in sorted(resources, key=lambda one: (one not in able, one.name)):
         runs = explanation.running.get(one.name, 0) if explanation else 0

@@ -40,6 +40,12 @@ def waits(found: "Explanation") -> Iterator[str]:
         yield f"  waits for {more} more jobs, {more + len(shown)} in all"
 
 
+def on_resource(found: "Explanation | None", now: datetime) -> Iterator[str]:
+    """Yield why a resource that has the job, or had it, does not run it, as its daemon says."""
+    if found and (one := found.waits_on):
+        yield f"  waits on {one.resource}: {one.reason} (for {age(now - one.since)})"
+
+
 def in_its_way(found: "Explanation") -> Iterator[str]:
     """Yield how many jobs are ahead of one, and the licences that it needs."""
     if found.jobs_before:

@@ -9,6 +9,7 @@ from lgi_daemon.jobs.failure_count import EX_DATAERR, EX_TEMPFAIL
 from lgi_daemon.jobs.prologue import MAX_PROLOGUES
 from lgi_daemon.jobs.schedule import LONGEST_RETRY_DELAY
 from lgi_daemon.loop.daemon import Daemon
+from lgi_protocol.exchange import MOST_WAIT_REASON
 from lgi_protocol.job_end import Result
 from tests.support.workshop import FAST, SLOW, Workshop, only, until
 
@@ -139,3 +140,29 @@ def test_a_job_whose_prologue_never_ends_is_aborted(workshop: Workshop) -> None:
     assert job.state == "aborted"
     assert "exceeded its timeout of 0.2 s" in job.end.reason
     assert len(daemon.jobs) == 0
+
+
+def test_the_server_is_told_why_a_job_waits(workshop: Workshop) -> None:
+    """Each reason once, in one short line, and that it waits no more; a new daemon says what it knows."""
+    workshop.server.exchange = 1
+    printed = "printf 'no\\033[2J%0300d\\n' 7 > \"$LGI_STATE_DIRECTORY/stage.log\""
+    daemon = claimed(workshop, f"[ -e now ] || {{ {printed}; exit {EX_TEMPFAIL}; }}")
+    for _ in range(4):
+        workshop.tick(daemon, SLOW)
+    first = list(workshop.server.wait_reasons)
+    daemon = workshop.restart(daemon)
+    for _ in range(3):
+        workshop.tick(daemon, SLOW)
+    second = workshop.server.wait_reasons[len(first) :]
+    job = only(daemon)
+    (job.run.files(job.record).path / "now").touch()
+
+    for _ in range(3):
+        workshop.tick(daemon, SLOW)
+
+    (why,) = first
+    assert why.startswith("job_prologue_script: exit status 75: no [2J000")
+    assert (len(why) <= MOST_WAIT_REASON, why.isprintable()) == (True, True)
+    assert second[-1] == why
+    assert workshop.server.wait_reasons[-1] == ""
+    assert workshop.server.wait_reasons.count(why) == 2

@@ -48,6 +48,20 @@ def test_specifics_are_read_as_they_were_written(specifics: str) -> None:
     assert xml.value(text, "reports", "report", "job_specifics") == specifics
 
 
+def test_the_reason_of_a_hold_is_written_when_there_is_news() -> None:
+    """None is no news; an empty one says that the job waits no more."""
+    reasons = ("a < b", "", None)
+
+    text = exchange_text.write(
+        Exchange(holds=tuple(Hold(str(number), REFERENCE, "1", why) for number, why in enumerate(reasons)))
+    )
+
+    found = xml.find(text, "holds")
+    assert found is not None
+    holds = [xml.find(one.inside, "wait_reason") for one in xml.find_all(found.inside, "hold")]
+    assert [one and one.text for one in holds] == ["a < b", "", None]
+
+
 def test_the_size_of_a_report_is_what_it_takes() -> None:
     """A daemon adds them up and stays below what an exchange may have."""
     reports = tuple(Report(str(number), REFERENCE, "finished", b"x" * number) for number in range(1, 50))

@@ -98,6 +98,8 @@ class FakeExchange:
 
     def _hold(self, hold: Hold) -> JobAnswer | None:
         self.server.pulses.append(hold.job_id)
+        if hold.wait_reason is not None:
+            self.server.wait_reasons.append(hold.wait_reason)
         try:
             job = self._ours(hold)
         except ServerError as error:

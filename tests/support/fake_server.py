@@ -70,6 +70,8 @@ class FakeServer:
     given: list[tuple[str, str]] = field(default_factory=list)
     returned: list[tuple[str, str]] = field(default_factory=list)
     pulses: list[str] = field(default_factory=list)
+    # What was said of why held jobs wait.
+    wait_reasons: list[str] = field(default_factory=list)
     # Whether it refuses an exchange as a whole; the jobs whose reports it refuses in an exchange.
     is_impossible: Callable[[Exchange], bool] = lambda _exchange: False
     refusals: dict[str, ErrorNumber] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lgi_tools.client import command_line
+from lgi_tools.client.explanation import read_explanation
 from lgi_tools.client.job import Details, read_details
 from lgi_tools.client.project import Project
 from lgi_tools.client.resource import Resource
@@ -122,6 +123,24 @@ def test_a_job_that_runs_needs_no_explanation() -> None:
     """One line says where it runs, and for how long."""
     assert lines(job("running", "a")) == ["job 7 has been running for 3 minutes at a"]
     assert lines(job("aborting", "a")) == ["job 7 has been aborting for 3 minutes at a"]
+
+
+def test_a_job_that_its_resource_cannot_start_says_why() -> None:
+    """The line is the same of a job that was given back; of an old server there is none."""
+    since = int((NOW - timedelta(minutes=2)).timestamp())
+    content = (
+        "<message> it runs </message> <waits_on> <resource_name> a </resource_name>"
+        f" <reason> exit status 1: &lt;no scratch&gt; </reason> <since> {since} </since> </waits_on>"
+    )
+    why = "  waits on a: exit status 1: <no scratch> (for 2 minutes)"
+
+    running = list(explain.explained(job("running", "a"), [], NOW, read_explanation(content)))
+    queued = list(explain.explained(job(), [], NOW, read_explanation(content)))
+    plain = list(explain.explained(job("running", "a"), [], NOW, read_explanation("<message> </message>")))
+
+    assert running == ["job 7 has been running for 3 minutes at a", why]
+    assert queued == ["job 7 has been queued for 3 minutes: it runs", why]
+    assert plain == running[:1]
 
 
 def test_a_job_that_has_ended_says_how() -> None:

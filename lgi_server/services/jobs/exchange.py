@@ -7,8 +7,10 @@ answer was lost is made again: what was done is answered again, and nothing more
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from lgi_protocol import states
+from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.jobs import exchange_holds, exchange_reports
+from lgi_server.services.jobs import exchange_holds, exchange_reports, wait_reasons
 from lgi_server.services.jobs.exchange_changes import ExchangeChanges
 from lgi_server.services.jobs.exchange_holds import HeldJobs
 from lgi_server.services.jobs.exchange_reports import Report
@@ -99,12 +101,21 @@ def run(
     rows = batches.read(transaction, sorted(reported), held_ids, list(references))
     verdicts = exchange_reports.judge(changes, rows.reported, reports, read_change, totals)
     held = exchange_holds.judge(changes, rows.held, holds, totals)
+    _record_waits(changes, held, holds)
     watched, attaches = _observed(transaction, held, requests, now)
     handout = JobHandout(changes, references, most)
     handout.answer_again(rows.given)
     handout.give(requests.wants, totals, most_running)
     changes.store()
     return ExchangeOutcome(verdicts, held, watched, handout, attaches)
+
+
+def _record_waits(changes: ExchangeChanges, held: HeldJobs, holds: Sequence[PostedHold | Verdict]) -> None:
+    """Record why held jobs cannot be started yet, as far as the daemon says it of those that it has."""
+    running = {one.job_id for one in held.known if states.normalized(one.state) is State.RUNNING}
+    said = {one.job_id: one.wait_reason for one in holds if isinstance(one, PostedHold)}
+    reasons = {job_id: why for job_id, why in said.items() if why is not None and job_id in running}
+    wait_reasons.record(changes.transaction, changes.resource.resource_name, reasons, changes.now)
 
 
 def _observed(

@@ -18,11 +18,15 @@ class PostedReport:
 
 @dataclass(frozen=True)
 class PostedHold:
-    """A job that a daemon has, as it was at ``stamp`` (its state_time_stamp, in seconds)."""
+    """A job that a daemon has, as it was at ``stamp`` (its state_time_stamp, in seconds).
+
+    ``wait_reason`` is why it cannot be started yet, empty if it waits no more; None for no news.
+    """
 
     job_id: int
     reference: str
     stamp: int
+    wait_reason: str | None = None
 
 
 @dataclass(frozen=True)

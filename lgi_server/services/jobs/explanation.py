@@ -9,9 +9,10 @@ from lgi_protocol.states import State
 from lgi_server.config.model import ProjectConfig
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
-from lgi_server.services.jobs import holds, licences, locking, project_limits
+from lgi_server.services.jobs import holds, licences, locking, project_limits, wait_reasons
 from lgi_server.services.jobs.licences import Amounts
 from lgi_server.services.jobs.verdicts import Reason, ResourceVerdict, judge
+from lgi_server.services.jobs.wait_reasons import ResourceWait
 from lgi_server.services.notifications import status
 from lgi_server.services.notifications.status import NotificationStatus
 from lgi_server.tables import active_resources, job_dependencies, job_exclusions
@@ -40,7 +41,7 @@ class Explanation:
     """Why a job does not run. ``before`` is the number of queued jobs before it, at most `positions.MOST`.
 
     ``locked_since`` is in seconds; ``waits`` are the first of the ``count_of_waits`` jobs
-    that a held one follows.
+    that a held one follows. ``resource_wait`` is why a resource that has, or had, the job does not run it.
     """
 
     job: JobRow
@@ -53,6 +54,7 @@ class Explanation:
     waits: Sequence[Predecessor] = ()
     count_of_waits: int = 0
     notification: NotificationStatus | None = None
+    resource_wait: ResourceWait | None = None
 
 
 def explain(
@@ -71,7 +73,9 @@ def explain(
     told = status.of_job(transaction, job, user.name)
     if job.state != State.QUEUED:
         reason = _not_queued(job)
-        return Explanation(job, reason, *_holder(lock, everyone), 0, (), needs, notification=told)
+        holder = _holder(lock, everyone)
+        wait = wait_reasons.of_job(transaction, job_id) if reason is Reason.RUNNING else None
+        return Explanation(job, reason, *holder, 0, (), needs, notification=told, resource_wait=wait)
     running = positions.count_running(transaction, job.application)
     resources = [one for one in everyone if one.project_server == NO_SERVER]
     excluded = job_exclusions.of_job(transaction, job_id)
@@ -83,7 +87,8 @@ def explain(
     waits = job_dependencies.predecessors(transaction, job_id) if job.holds else ()
     count = job_dependencies.count(transaction, job_id) if waits else 0
     holder = _holder(lock, everyone)
-    return Explanation(job, reason, *holder, before, verdicts, needs, waits, count, told)
+    wait = wait_reasons.of_job(transaction, job_id)
+    return Explanation(job, reason, *holder, before, verdicts, needs, waits, count, told, wait)
 
 
 def _not_queued(job: JobRow) -> Reason:
