@@ -71,7 +71,8 @@ def _statement(names: int, with_request: bool, licensed: bool) -> str:
         )
         for table, column, limit in _TABLES
     ]
-    where = "active_resources WHERE project_server IN (1, 2) OR resource_capabilities LIKE %s"
+    # For LIKE with a parameter SQLite would prepare the whole statement again each time.
+    where = "active_resources WHERE project_server IN (1, 2) OR INSTR(resource_capabilities, %s) > 0"
     parts.append(_part("resource", dict(zip(_RESOURCE, _RESOURCE, strict=True)), where))
     if with_request:
         where = "submit_requests WHERE caller = %s AND request_id = %s"
@@ -95,7 +96,7 @@ def load_submit_facts(
     ``request``, a caller and a request_id; and, if ``licensed``, the known requests for licences.
     """
     names = (*names, comma_lists.ANY)
-    parameters = [*((*names, application, comma_lists.ANY) * len(_TABLES)), f"%{application}%"]
+    parameters = [*((*names, application, comma_lists.ANY) * len(_TABLES)), application]
     parameters += request or ()
     parameters += [application] if licensed else []
     found: dict[str, list[Row]] = {"rule": [], "resource": [], "request": [], "licences": []}
