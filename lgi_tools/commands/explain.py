@@ -216,7 +216,8 @@ def reason(job: "Job", resource: "Resource", now: datetime) -> str:
         return f"may be down: {last_call}"
     if why := capabilities.unavailable_reason(resource.capabilities, job.application):
         return f"takes no jobs of {job.application} now: {why}; {last_call}"
-    return f"accepts such jobs, but may be full, or its local limits may refuse this one; {last_call}"
+    slots = explain_waits.slots(resource, now)
+    return f"accepts such jobs, but may be full, or its local limits may refuse this one; {slots}{last_call}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from lgi_tools.client.explanation import Explanation
     from lgi_tools.client.hold import Hold
     from lgi_tools.client.job import Details
+    from lgi_tools.client.resource import Resource
 
 # Jobs that one waits for: of more than the first number only the second are named.
 _MOST_WAITS, _SHOWN_WAITS = 10, 5
@@ -61,6 +62,17 @@ def exclusion(found: "Explanation", resource: str, now: datetime) -> str:
     if until := found.failed_until.get(resource):
         return f"gets it in {age(until - now)}: it has just failed there, and others come first"
     return ""
+
+
+def slots(resource: "Resource", now: datetime) -> str:
+    """Return how many of the slots of a resource are free, as it said last; empty if it did not say so.
+
+    These are for the jobs of all its applications: of how many each may have a daemon says nothing.
+    """
+    machine, told_at = resource.machine, resource.machine_told_at
+    if machine is None or told_at is None or not machine.slots or machine.free_slots is None:
+        return ""
+    return f"{machine.free_slots} of its {machine.slots} slots were free {age(now - told_at)} ago; "
 
 
 def age(span: timedelta) -> str:

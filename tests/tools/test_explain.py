@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lgi_protocol.machine_state import MachineState
 from lgi_tools.client import command_line
 from lgi_tools.client.explanation import read_explanation
 from lgi_tools.client.job import Details, read_details
@@ -76,6 +77,24 @@ def test_each_resource_is_explained() -> None:
         "  b: may be down: last call 2 days ago",
         "  d: is not one of the job's targets, a, b, c",
     ]
+
+
+def test_the_free_slots_of_a_resource_are_shown_as_it_said_them() -> None:
+    """With their age; a resource that says nothing of its machine, or of its slots, has no such words."""
+    full = replace(
+        resource("a", seconds=1),
+        machine=MachineState(slots=4, free_slots=0),
+        machine_told_at=NOW - timedelta(seconds=40),
+    )
+
+    _head, first, second, third = lines(
+        job(), full, resource("b", seconds=1), replace(full, name="c", machine=MachineState())
+    )
+
+    assert first.endswith(
+        "refuse this one; 0 of its 4 slots were free 40 seconds ago; last call 1 second ago"
+    )
+    assert "slots" not in second + third
 
 
 @pytest.mark.parametrize(
