@@ -19,6 +19,7 @@ from lgi_server.db.errors import (
     UniqueViolationError,
 )
 from lgi_server.db.failover import Hosts
+from lgi_server.db.mariadb_answers import MappingConnection
 from lgi_server.db.sqlite import statements
 from lgi_server.db.transaction import Query, Row
 
@@ -60,7 +61,7 @@ class MariaDB:
     def _connect(self, host: str, port: int) -> "MariaDBConnection":
         """Connect with isolation READ COMMITTED, so that a claim locks the rows it takes and no gaps."""
         with translated_errors():
-            raw = pymysql.connect(
+            raw = MappingConnection(
                 host=host,
                 port=port,
                 unix_socket=self.socket or None,
@@ -73,7 +74,6 @@ class MariaDB:
                 read_timeout=60,
                 # Equal to read_timeout: another value costs a system call for each statement.
                 write_timeout=60,
-                cursorclass=DictCursor,
                 client_flag=CLIENT.MULTI_STATEMENTS,
                 # On a local connection TLS is useless and costs 25 ms.
                 ssl_disabled=bool(self.socket) or host in {"localhost", "127.0.0.1", "::1"},
@@ -97,7 +97,7 @@ class MariaDB:
         return statements(text)
 
 
-def _join_cluster(raw: "pymysql.Connection[DictCursor]") -> bool:
+def _join_cluster(raw: MappingConnection) -> bool:
     """Return whether the server is a node of a Galera cluster, and have it see all commits of other nodes.
 
     Raises DatabaseUnavailableError on a node that is cut off from its cluster.
@@ -117,7 +117,7 @@ def _join_cluster(raw: "pymysql.Connection[DictCursor]") -> bool:
         return True
 
 
-def _check_writable(raw: "pymysql.Connection[DictCursor]") -> None:
+def _check_writable(raw: MappingConnection) -> None:
     """Raise DatabaseUnavailableError on a read-only server.
 
     A replica is behind its master: a job could be claimed twice.
@@ -141,7 +141,7 @@ class MariaDBConnection:
     then claim the same job.
     """
 
-    def __init__(self, raw: "pymysql.Connection[DictCursor]", one_by_one: bool = False) -> None:
+    def __init__(self, raw: MappingConnection, one_by_one: bool = False) -> None:
         self._raw = raw
         self._one_by_one = one_by_one
         self._waiting: list[str] = []
@@ -155,7 +155,10 @@ class MariaDBConnection:
 
     def defer(self, sql: str, parameters: Sequence[Any]) -> None:
         """Queue a statement, to be sent with the next one or the commit."""
-        self._waiting.append(self._raw.cursor().mogrify(sql, tuple(parameters)))
+        escape = self._raw.escape
+        # Half of all parameters are numbers, with which PyMySQL takes a detour.
+        literals = [str(one) if type(one) is int else escape(one) for one in parameters]
+        self._waiting.append(sql % tuple(literals))
 
     def execute(self, sql: str, parameters: Sequence[Any]) -> DictCursor:
         """Run a statement, after the queued ones, and return its cursor; errors as `execute_all`."""
