@@ -23,7 +23,6 @@ _DETAILS = ("job_id", *_TARGETS, *_STATE_NOW, "repository_content", "input", "ou
 _GIVEN = tuple(name for name in _DETAILS if name != "repository_content")
 _UPDATED = ("job_id", *_TARGETS, *_STATE_NOW, "input", "output", *_ACCESS)
 _STATE = ("job_id", *_TARGETS, *_STATE_NOW, *_ACCESS)
-_LISTS = ("target_resources", "owners", "read_access", "write_access")
 _LISTED = ("job_id", *_STATE_NOW, *_TARGETS, *_ACCESS)
 _OFFERED = ("job_id", "state_time_stamp", "target_resources", "owners", *_ACCESS)
 _DELETED = ("job_id", "target_resources", "application", "owners", *_ACCESS, *_STATE_NOW)
@@ -43,7 +42,7 @@ class _Details(Element):
 
 @dataclass(frozen=True)
 class Incomplete(Element):
-    """An element whose last parts, ``rest``, are made outside the transaction."""
+    """An element with XML as its content, whose last parts, ``rest``, are made outside the transaction."""
 
     rest: Callable[[], Elements] = tuple
 
@@ -95,8 +94,9 @@ class ResponseBuilder:
         return tuple([one if type(one) is Element else self._completed(one, stored) for one in answer])
 
     def _completed(self, one: Element, stored: bool) -> Element:
-        if isinstance(one, Incomplete) and isinstance(one.content, tuple):
-            return Element(one.name, (*one.content, *one.rest()), one.number)
+        if isinstance(one, Incomplete):
+            text = " ".join([str(one.content), *map(write, one.rest())])
+            return Element(one.name, text, one.number, raw=True)
         return self._complete(one, stored) if isinstance(one, _Details) else one
 
     def _complete(self, job: "_Details", stored: bool) -> Element:
@@ -120,9 +120,9 @@ class ResponseBuilder:
         keep = self._project.keep_finished
         return _Details("job", (*parts, *more(job, shown, keep)) if shown else parts, number)
 
-    def given(self, job: JobRow) -> Elements:
-        """Return the details of a job that an exchange gives out, without the files of its repository."""
-        return (*[self.element(job, name) for name in _GIVEN], *end(job))
+    def given(self, job: JobRow) -> str:
+        """Return the details of a job that an exchange gives out, as XML, without its repository's files."""
+        return " ".join([*[self._text(job, name) for name in _GIVEN], *map(write, end(job))])
 
     def submitted(
         self, outcomes: Sequence[JobRow | LGIError], sources: Iterable[str | int], tag: str = "request_id"
@@ -162,15 +162,10 @@ class ResponseBuilder:
 
     def _listed(self, job: JobRow, shown: Collection[str]) -> str:
         """Return the elements of a job as text: pages have thousands of jobs, and an Element takes time."""
-        lists = {name: comma_lists.join(getattr(job, name)) for name in _LISTS}
-        parts = [
-            f"<{name}> {self.specifics(job)} </{name}>"
-            if name == "job_specifics"
-            else write_value(name, lists[name] if name in lists else getattr(job, name))
-            for name in _LISTED
-        ]
         added = more(job, shown, self._project.keep_finished) if shown else ()
-        return " ".join([*parts, *map(write, end(job)), *map(write, added)])
+        return " ".join(
+            [*[self._text(job, name) for name in _LISTED], *map(write, end(job)), *map(write, added)]
+        )
 
     def offered(self, found: Iterable[JobRow]) -> Elements:
         """Return the jobs offered to a resource."""
@@ -189,6 +184,15 @@ class ResponseBuilder:
         if isinstance(value, bytes):
             return Element(name, hexcode.encode(value))
         return Element(name, comma_lists.join(value) if isinstance(value, tuple) else value)
+
+    def _text(self, job: JobRow, name: str) -> str:
+        """Return an element of a job as text, as `element` does."""
+        if name == "job_specifics":
+            return f"<{name}> {self.specifics(job)} </{name}>"
+        value = getattr(job, name)
+        if isinstance(value, tuple):
+            value = comma_lists.join(value)
+        return write_value(name, hexcode.encode(value) if isinstance(value, bytes) else value)
 
     def specifics(self, job: JobRow) -> str:
         """Return job_specifics with the tags of the repository, which are never stored (ruling 2)."""

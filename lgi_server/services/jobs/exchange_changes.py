@@ -16,6 +16,7 @@ from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import bulk_changes
 from lgi_server.tables.job_queue.bulk_changes import RowChange
 from lgi_server.tables.job_queue.jobs import JobRow
+from lgi_server.tables.job_queue.row_copy import with_values
 
 
 class ExchangeChanges:
@@ -54,7 +55,7 @@ class ExchangeChanges:
         It is as reported, also if it is queued again instead of ending, because it has failed.
         """
         new = updates.changed(old, change, self.now)
-        if replace(new, state_time_stamp=old.state_time_stamp, daemon_pulse=old.daemon_pulse) == old:
+        if with_values(new, state_time_stamp=old.state_time_stamp, daemon_pulse=old.daemon_pulse) == old:
             return old
         retry = retries.after(self.transaction, old, new, self.now) if new.retries else None
         if retry:

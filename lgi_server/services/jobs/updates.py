@@ -20,6 +20,7 @@ from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue import states as job_queue_states
 from lgi_server.tables.job_queue.jobs import JobRow
+from lgi_server.tables.job_queue.row_copy import with_values
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def update(
 
 def changed(old: JobRow, change: JobChange, now: int) -> JobRow:
     """Return a job after a change by its resource at ``now``, in seconds."""
-    return replace(
+    return with_values(
         old,
         state=change.state or old.state,
         target_resources=change.target_resources or old.target_resources,
@@ -95,6 +96,8 @@ def _end(old: End, posted: End) -> End:
 
     Exit code and signal change together, and so does what it used; the reason changes by itself.
     """
+    if posted == NO_END:
+        return old
     cause = posted if posted.cause else old
     usage = posted.usage if posted.usage != NO_USAGE else old.usage
     return replace(cause, reason=posted.reason or old.reason, usage=usage)
