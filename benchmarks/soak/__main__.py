@@ -27,6 +27,7 @@ def main(words: Sequence[str] | None = None) -> int:
         jobs=asked.jobs,
         resources=asked.resources,
         seconds=60 * asked.minutes,
+        start=asked.start,
         places=asked.places,
         shortest=0.5 * asked.seconds,
         longest=1.5 * asked.seconds,
@@ -56,6 +57,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--resources", type=int, default=plan.resources)
     parser.add_argument("--fast", type=float, default=plan.fast, help="-ft of the daemons, seconds")
     parser.add_argument("--slow", type=float, default=plan.slow, help="-st of the daemons, seconds")
+    parser.add_argument(
+        "--start", type=float, default=0, help="seconds in which all daemons start (-st, 20 a second at most)"
+    )
     parser.add_argument("--places", type=int, default=plan.places, help="jobs a daemon runs at once")
     parser.add_argument(
         "--seconds", type=float, default=(plan.shortest + plan.longest) / 2, help="a job runs, on average"

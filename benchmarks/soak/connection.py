@@ -55,17 +55,18 @@ class Connection:
             raise TransportError(self._url, f"no answer: {type(failure).__name__}") from failure
 
     async def _exchange(self, call: str, body: bytes) -> str:
-        if self._reader is None or self._writer is None:
+        reader, writer = self._reader, self._writer
+        if reader is None or writer is None:
             raise ConnectionError
         head = (
             f"POST {self._path}/{call}.php HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n"
             "Accept-Encoding: identity\r\nContent-Type: application/x-www-form-urlencoded\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
-        self._writer.write(head.encode() + body)
-        lines = (await self._reader.readuntil(_END)).decode("latin-1").lower().split("\r\n")
+        writer.write(head.encode() + body)
+        lines = (await reader.readuntil(_END)).decode("latin-1").lower().split("\r\n")
         headers = dict(line.split(": ", 1) for line in lines[1:] if ": " in line)
-        text = await self._reader.readexactly(int(headers["content-length"]))
+        text = await reader.readexactly(int(headers["content-length"]))
         if headers.get("connection") == "close":
             self.close()
         return text.decode()

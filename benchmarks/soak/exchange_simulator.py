@@ -28,8 +28,7 @@ class DaemonTasks:
         """Create the daemon of a number in its part; ``begin`` is the start of the test."""
         name, key, certificate = part.daemons[number]
         plan, place = part.plan, part.before + number
-        # The daemons start one after the other within their slow cycle.
-        self._start = begin + plan.slow * place / plan.resources
+        self._start = begin + plan.start_seconds * place / plan.resources
         self._end = begin + plan.seconds
         self._latencies = latencies
         self._sign_up: SignUp | None = None

@@ -10,6 +10,10 @@ from typing import Any
 EXCHANGE, LGI = "exchange", "lgi"
 
 
+# Daemons that start in a second: each makes two connections and five calls at once.
+MOST_STARTS = 20
+
+
 def default_cores() -> float:
     """Return the number of cores for simulators; server and database keep the larger part."""
     return 0.4 * (os.cpu_count() or 1)
@@ -29,6 +33,8 @@ class Plan:
     seconds: float = 600.0
     fast: float = 5.0
     slow: float = 10.0
+    # The daemons start one after the other within this time; 0 for the usual one.
+    start: float = 0.0
     places: int = 4
     shortest: float = 30.0
     longest: float = 90.0
@@ -43,6 +49,11 @@ class Plan:
     def quiet_seconds(self) -> float:
         """How long the simulators have for the keys and certificates of their daemons before the start."""
         return self.lead + 0.01 * self.resources
+
+    @property
+    def start_seconds(self) -> float:
+        """Within which time the daemons start: their slow cycle, longer where more than 20 a second would."""
+        return self.start or max(self.slow, self.resources / MOST_STARTS)
 
     @property
     def page(self) -> int:

@@ -96,12 +96,12 @@ class Simulator:
         self.mistakes.append("".join(traceback.format_exception(mistake.exc_value)))
 
     def _live(self, number: int) -> None:
-        """Run the turns of a daemon; the daemons start one after the other within their slow cycle."""
+        """Run the turns of a daemon; the daemons start one after the other."""
         part, plan = self._part, self._part.plan
         name, key, certificate = part.daemons[number]
         credentials = Credentials(Path(key), Path(certificate), Path(part.ca))
         client = TimedClient(part.url, credentials, self.latencies, self.allowance, self._begin)
-        begin = self._begin + plan.slow * (part.before + number) / plan.resources
+        begin = self._begin + plan.start_seconds * (part.before + number) / plan.resources
         calls, end = ResourceCalls(client, part.project), self._begin + plan.seconds
         daemon = SimulatedDaemon(
             name, calls, plan, self.ledger, begin, closing=lambda: time.monotonic() >= end
