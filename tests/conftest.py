@@ -1,7 +1,8 @@
 """Fixtures of all tests. What a machine lacks skips a test on a laptop and fails it in CI."""
 
+import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -24,6 +25,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """Give the run its own temporary directory, which processes of parallel tests inherit."""
     if not hasattr(config, "workerinput"):
         config.stash[RUN] = RunDirectory()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Leave 400,000 objects of 12,000 tests, which stay to the end, out of the search for garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
