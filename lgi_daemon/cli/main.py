@@ -27,8 +27,9 @@ from lgi_protocol import LGI_VERSION
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-# A tick may use SHORT_TICK seconds of processor time; the daemon then sleeps SLEEP_FACTOR times the rest.
-SLEEP_FACTOR, SHORT_TICK = 10.0, 0.001
+# A tick may use SHORT_TICK seconds of processor time; the daemon then sleeps SLEEP_FACTOR times the rest, and
+# SHORTEST_PAUSE at least: what happens meanwhile is looked at together.
+SLEEP_FACTOR, SHORT_TICK, SHORTEST_PAUSE = 10.0, 0.001, 0.005
 # No wait of the system takes every number.
 _POSITIVE = click.IntRange(1, 10**9)
 
@@ -221,7 +222,7 @@ def pause_after(used: float) -> float:
 
     Workers and children wake the daemon often: even with many jobs, ticks use little of the processor.
     """
-    return min(TICK_SECONDS, SLEEP_FACTOR * max(0.0, used - SHORT_TICK))
+    return min(TICK_SECONDS, max(SHORTEST_PAUSE, SLEEP_FACTOR * (used - SHORT_TICK)))
 
 
 def _reload(daemon: Daemon, options: Options) -> None:

@@ -10,7 +10,6 @@ import signal
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from lgi_daemon.execution import processes
@@ -149,8 +148,11 @@ _STRANGERS = _Strangers()
 def _running() -> Iterable[tuple[int, os.stat_result]]:
     for name in os.listdir("/proc"):
         if name.isdigit():
-            with suppress(OSError):
-                yield int(name), os.stat(f"/proc/{name}")
+            try:
+                status = os.stat(f"/proc/{name}")
+            except OSError:
+                continue
+            yield int(name), status
 
 
 def _read(pid: int, status: os.stat_result, known: Process | None) -> Process | None:

@@ -22,6 +22,7 @@ import shutil
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from lgi_daemon.execution import processes
@@ -51,6 +52,12 @@ _RUN_SCRIPT = "job_run_script"
 RESTART_REQUEST = "again"
 # The state directory of applications/library inside a job's directory, used with older daemons.
 OLD_STATE = ".LGI_job"
+
+
+@lru_cache(4096)
+def _place(path: Path, *names: str) -> Path:
+    """Return a path of a job, which is asked for some forty times in its life."""
+    return path.joinpath(*names)
 
 
 class RunDirectory:
@@ -83,13 +90,13 @@ class RunDirectory:
 
     def files(self, record: JobRecord) -> JobFiles:
         """Return the job's own directory."""
-        place = self.path.joinpath(record.project, record.application, f"JOB_{record.reference}")
+        place = _place(self.path, record.project, record.application, f"JOB_{record.reference}")
         return JobFiles(place, record.uid if self.sandboxed else None)
 
     def state(self, record: JobRecord) -> Path:
         """Return the directory for the marks of the job's scripts and its output streams."""
         if record.has_state_directory:
-            return self.records.joinpath(record.reference, STATE)
+            return _place(self.records, record.reference, STATE)
         return self.files(record).path / OLD_STATE
 
     def script(self, record: JobRecord, name: str) -> Path:
