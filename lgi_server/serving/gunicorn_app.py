@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 log = logging.getLogger("lgi.serve")
+# Loaded at the first calls otherwise, by each worker for itself.
+FIRST_CALLS = ("lxml.etree", "gevent.threadpool", "encodings.ascii", "_strptime")
 
 
 class LateHandshake(ssl.SSLContext):
@@ -188,11 +190,12 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serve until a signal ends the server; RuntimeError from gunicorn."""
+        for module in FIRST_CALLS:
+            importlib.import_module(module)
+        # Made at the first call otherwise.
+        self.flask.url_map.update()
         # What all workers share lives as long as they do: a collection that looked at it would pause all
         # requests of a worker for 50 ms, and copy the memory it shares with the others.
-        # Loaded or made at the first calls otherwise, by each worker for itself.
-        importlib.import_module("lxml.etree")
-        self.flask.url_map.update()
         gc.collect()
         gc.freeze()
         Master(self).run()
