@@ -37,6 +37,14 @@ def test_a_job_is_submitted_with_files(offered: Grid) -> None:
     assert browser.get(f"https://localhost:{offered.port}{link}").answer.content == b"\x00\xff"
 
 
+def test_the_form_asks_in_the_order_of_thought(offered: Grid) -> None:
+    """First what is run and with what, then its name, then what it needs."""
+    fields = Browser(offered).get("submit").tree.xpath("//form[@data-files]//*[@id]/@id")
+
+    order = ["application", "input", "job_name", "labels", "not_on", "gpus"]
+    assert [one for one in fields if one in order] == order
+
+
 def test_targets_groups_and_access_are_chosen(offered: Grid) -> None:
     """Boxes for what resources announce and for the certificate's groups."""
     offered.resource("res2@cluster", "<vasp> </vasp>")
