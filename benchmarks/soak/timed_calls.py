@@ -30,6 +30,7 @@ class TimedCalls:
         self._daemon = daemon
         self._latencies = latencies
         self._begin = begin
+        self._signed_up: SignUp | None = None
         # Whether the last held exchange was ended by `cut`.
         self.is_cut = False
         self._connection = Connection(part.url, context, self._connected)
@@ -38,12 +39,16 @@ class TimedCalls:
         self._latencies.note_apart(CONNECT, time.monotonic() - start, error)
 
     async def sign_up(self) -> SignUp:
-        """Sign up and off, as a daemon does where it makes exchanges: for what the server announces."""
-        fields = {"project": self._project, "capabilities": CAPABILITIES, "daemon": self._daemon}
-        answer = read_sign_up(await self._post("signup_resource", fields))
-        session = {"project": self._project, "session_id": answer.session_id}
+        """Sign up and off, as a daemon does where it makes exchanges: for what the server announces.
+
+        After a sign-off that failed that alone is repeated, as a daemon does.
+        """
+        if self._signed_up is None:
+            fields = {"project": self._project, "capabilities": CAPABILITIES, "daemon": self._daemon}
+            self._signed_up = read_sign_up(await self._post("signup_resource", fields))
+        session = {"project": self._project, "session_id": self._signed_up.session_id}
         await self._post("signoff_resource", session)
-        return answer
+        return self._signed_up
 
     async def exchange(self, exchange: Exchange, load: int) -> ExchangeAnswer:
         """Make an exchange; errors are those of `Connection.post`."""
