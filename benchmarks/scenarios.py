@@ -7,6 +7,8 @@ from benchmarks.generator import Step
 from benchmarks.testbed import NOBODY, READER
 
 FULL = 100_000
+# Jobs that are finished on the "empty" queue: as many as all runs of a row can use up.
+SHORT = 20_000
 RESOURCE = "res{client}@cluster"
 SESSION = {"project": "LGI", "session_id": "{session_id}"}
 A_JOB = {**SESSION, "job_id": "{job_id}"}
@@ -130,8 +132,8 @@ def scenarios(job: int) -> tuple[Scenario, ...]:
             EXCHANGES,
             RESOURCE,
             clients=(1, 8, 16),
-            queues=(FULL,),
             finishes=EACH * (BOTH + 1),
+            needs=SHORT,
         ),
         Scenario("job life", LIFE, RESOURCE, clients=(1, 8, 16), queues=(FULL,), finishes=1),
     )

@@ -13,11 +13,7 @@ from benchmarks.soak import course, report, slow_log, verdict
 from benchmarks.soak.course import Outcome
 from benchmarks.soak.plan import EXCHANGE, LGI, Plan, default_cores
 from benchmarks.testbed import BUFFERS, database_of
-from benchmarks.testbed import SETTINGS as SMALL
 from tests.support.grid import Grid
-
-# With MariaDB's default size of the redo log; that of the tests is smaller.
-SETTINGS = (*SMALL, f"SET GLOBAL innodb_log_file_size = {96 * 1024 * 1024}")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -83,7 +79,7 @@ def _arguments() -> argparse.ArgumentParser:
 def _run(plan: Plan, kind: str, buffers: int, directory: Path) -> Outcome:
     """Set up a grid, run the load test on it, and remove it."""
     with ExitStack() as stack:
-        address, process = stack.enter_context(database_of(kind, buffers, SETTINGS))
+        address, process = stack.enter_context(database_of(kind, buffers))
         grid = Grid(address, {"workers": "2"})
         stack.callback(grid.remove)
         if kind == "mariadb":
