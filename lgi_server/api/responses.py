@@ -23,6 +23,8 @@ _DETAILS = ("job_id", *_TARGETS, *_STATE_NOW, "repository_content", "input", "ou
 _GIVEN = tuple(name for name in _DETAILS if name != "repository_content")
 _UPDATED = ("job_id", *_TARGETS, *_STATE_NOW, "input", "output", *_ACCESS)
 _STATE = ("job_id", *_TARGETS, *_STATE_NOW, *_ACCESS)
+_LISTS = frozenset({"target_resources", "owners", "read_access", "write_access"})
+_HEXADECIMAL = frozenset({"input", "output"})
 _LISTED = ("job_id", *_STATE_NOW, *_TARGETS, *_ACCESS)
 _OFFERED = ("job_id", "state_time_stamp", "target_resources", "owners", *_ACCESS)
 _DELETED = ("job_id", "target_resources", "application", "owners", *_ACCESS, *_STATE_NOW)
@@ -190,9 +192,11 @@ class ResponseBuilder:
         if name == "job_specifics":
             return f"<{name}> {self.specifics(job)} </{name}>"
         value = getattr(job, name)
-        if isinstance(value, tuple):
+        if name in _LISTS:
             value = comma_lists.join(value)
-        return write_value(name, hexcode.encode(value) if isinstance(value, bytes) else value)
+        elif name in _HEXADECIMAL:
+            value = hexcode.encode(value)
+        return write_value(name, value)
 
     def specifics(self, job: JobRow) -> str:
         """Return job_specifics with the tags of the repository, which are never stored (ruling 2)."""

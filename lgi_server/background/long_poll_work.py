@@ -169,7 +169,8 @@ class WorkLongPolls:
         resources = sorted({one.resource for one in subscriptions})
         taking = [one for one in subscriptions if one.takes_jobs]
         new = Sought(
-            sorted({name for one in taking for name in one.wanted}), sorted({one.resource for one in taking})
+            sorted({name for one in taking for name in one.open_applications}),
+            sorted({one.resource for one in taking}),
         )
 
         def work(transaction: Transaction) -> list[PendingJob]:

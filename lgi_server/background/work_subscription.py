@@ -33,14 +33,14 @@ class WorkSubscription:
         return self.resource
 
     @property
-    def wanted(self) -> frozenset[str]:
+    def open_applications(self) -> frozenset[str]:
         """The applications of which the resource would take new jobs."""
         return self.applications
 
     @property
     def takes_jobs(self) -> bool:
         """Whether the resource waits for new jobs, not only for what becomes of those that it has."""
-        return bool(self.wanted) and not self.is_drained
+        return bool(self.open_applications) and not self.is_drained
 
     @property
     def observes(self) -> bool:
@@ -81,7 +81,7 @@ class ExchangeSubscription(WorkSubscription):
     has_gpus: bool = False
 
     @property
-    def wanted(self) -> frozenset[str]:
+    def open_applications(self) -> frozenset[str]:
         """The applications of which the daemon would take new jobs."""
         return self.missing
 

@@ -4,7 +4,7 @@ import pytest
 
 from lgi_daemon.loop import work_cycle
 from lgi_daemon.loop.long_poll import MAX_LONG_POLLS
-from lgi_daemon.rundir.run_directory import RunDirectory
+from lgi_daemon.rundir import run_directory
 from lgi_daemon.servers.connections import MAX_LOGGED
 from lgi_protocol.errors import ErrorNumber
 from tests.support.fake_server import URL, FakeServer, refused
@@ -150,11 +150,11 @@ def test_a_job_that_cannot_be_stored_leaves_nothing(
     workshop.server.submit("1")
     daemon = workshop.daemon()
 
-    def fail(_run: RunDirectory, _record: object) -> None:
+    def fail(_record: object, _scripts: object) -> None:
         raise error
 
     with monkeypatch.context() as broken:
-        broken.setattr(RunDirectory, "restore", fail)
+        broken.setattr(run_directory, "contents", fail)
         workshop.tick(daemon)
 
     assert len(daemon.jobs) == 0
