@@ -18,7 +18,7 @@ from gunicorn.sock import ssl_context
 from gunicorn.workers import ggevent
 
 from lgi_server.auth import client_certificate
-from lgi_server.serving.accept_balance import BalancedServer
+from lgi_server.serving.accept_balance import AT_ONCE, BalancedServer
 from lgi_server.serving.connection import Connection, Pace
 from lgi_server.serving.connection_table import SHARE, ConnectionTable, address_account
 from lgi_server.serving.gunicorn_response import AwaitedBody
@@ -63,6 +63,7 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
         self._of_greenlet: dict[gevent.Greenlet, Connection] = {}
         self._greenlets: dict[Connection, gevent.Greenlet] = {}
         self._listeners: dict[int, _Listener] = {}
+        self._servers: list[BalancedServer] = []
         self._end = Event()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
@@ -77,26 +78,29 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
         gevent.spawn(self._close_idle)
         gevent.spawn(self._renew)
         self.app.loads.set(self.slot, 0)
-        BalancedServer.is_ahead = partial(self.app.loads.is_ahead, self.slot)
-        servers = [self._started(listener) for listener in self.sockets]
+        for listener in self.sockets:
+            self._start(listener)
         while self.alive:
             self.notify()
             self._end.wait(NOTIFY_SECONDS)
-        self._finish(servers)
+        self._finish()
 
-    def _started(self, listener: Any) -> BalancedServer:
+    def _start(self, listener: Any) -> None:
         """Accept connections of a socket."""
         tls = {"ssl_context": ssl_context(self.cfg)} if self.cfg.is_ssl else {}
         pool = Pool(self.worker_connections)
         server = BalancedServer(listener, handle=partial(self.handle, listener), spawn=pool, **tls)
+        server.is_ahead = partial(self.app.loads.is_ahead, self.slot)
+        server.tell_load = self._tell_load
         if self.cfg.workers > 1:
-            server.max_accept = 1
+            server.max_accept = AT_ONCE
+        self._servers.append(server)
         listener.setblocking(True)
         server.start()
-        return server
 
-    def _finish(self, servers: list[BalancedServer]) -> None:
+    def _finish(self) -> None:
         """Accept no more connections, and return when those there are have ended, or their time is over."""
+        servers = self._servers
         for server in servers:
             server.close()
         limit = time.monotonic() + self.cfg.graceful_timeout
@@ -188,7 +192,8 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
 
     def _tell_load(self) -> None:
         if self.alive:
-            self.app.loads.set(self.slot, len(self._connections))
+            starting = sum(server.starting for server in self._servers)
+            self.app.loads.set(self.slot, len(self._connections) + starting)
 
     def _is_known(self, connection: Connection, client: Any, address: Any) -> bool:
         """Do the handshake and set the account of the connection; return whether it succeeded."""
