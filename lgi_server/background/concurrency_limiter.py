@@ -91,7 +91,7 @@ class ConcurrencyLimiter:
             now = time.monotonic()
             # A request whose connection was closed would keep its place among the connections.
             if now >= end or (holder is not None and holder.is_cut):
-                raise LGIError(ErrorNumber.BACK_OFF)
+                raise LGIError(ErrorNumber.BACK_OFF, self._reason(account, share))
             if now >= freeing:
                 self._free_one(account, share, now)
                 freeing = now + FREE_SECONDS
@@ -106,6 +106,13 @@ class ConcurrencyLimiter:
                 return False
             self._held.setdefault(account, {})[slot] = holder
             return True
+
+    def _reason(self, account: str, share: int) -> str:
+        """Return which limit has refused a request, for whoever reads the log or its answer."""
+        with self._guard:
+            if (number := self._number(account)) >= share:
+                return f"{number} requests of this caller at once"
+            return f"{self._total()} requests at once in this worker"
 
     def _total(self) -> int:
         return sum(map(len, self._held.values()))

@@ -86,7 +86,8 @@ class Database:
         try:
             connection = self._idle.get(timeout=TRIES_SECONDS)
         except queue.Empty:
-            raise LGIError(ErrorNumber.BACK_OFF, "too many requests at once") from None
+            why = f"no connection to the database was free for {TRIES_SECONDS:.0f} s"
+            raise LGIError(ErrorNumber.BACK_OFF, why) from None
         healthy = False
         try:
             connection = connection or self._dialect.connect()

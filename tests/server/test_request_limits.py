@@ -48,6 +48,19 @@ def test_all_callers_together_have_the_places_there_are() -> None:
         assert [take(crowd, stack, f"user{number}", 8) for number in range(4)] == [8, 8, 4, 0]
 
 
+def test_a_refusal_says_which_limit_was_reached() -> None:
+    """That of the caller, or that of the worker; nobody else is named."""
+    crowd = ConcurrencyLimiter(20)
+    with ExitStack() as stack:
+        take(crowd, stack, "eve", 8)
+        with pytest.raises(LGIError, match="come back later: 8 requests of this caller at once"):
+            stack.enter_context(crowd.slot("eve"))
+        take(crowd, stack, "mark", 8)
+        take(crowd, stack, "jane", 4)
+        with pytest.raises(LGIError, match="come back later: 20 requests at once in this worker"):
+            stack.enter_context(crowd.slot("jane"))
+
+
 @pytest.mark.parametrize("places", [1, 3, 8])
 def test_a_few_places_are_not_divided(places: int) -> None:
     """A share is eight at least, as far as there are so many."""
