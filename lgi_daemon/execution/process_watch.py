@@ -17,8 +17,8 @@ class ProcessWatch:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Measure with ``clock``, in seconds."""
         self._clock = clock
-        self._seen: ProcessId | None = None
-        self._seen_at = 0.0
+        # The last look in /proc: at what, when, and whether it ran. One value, since threads share it.
+        self._last: tuple[ProcessId | None, float, bool] = (None, 0.0, False)
 
     def sees(self, identity: ProcessId) -> bool:
         """Return whether a process runs: in /proc once a second, and by its number in between.
@@ -26,10 +26,13 @@ class ProcessWatch:
         That is one system call, which takes a twentieth of the time.
         """
         now = self._clock()
-        if identity is self._seen and now < self._seen_at + SECONDS:
-            return _has(identity.pid)
-        self._seen, self._seen_at = identity, now
-        return processes.alive(identity)
+        seen, seen_at, runs = self._last
+        if identity is not seen or now >= seen_at + SECONDS:
+            runs = processes.alive(identity)
+            self._last = (identity, now, runs)
+            return runs
+        # One that has ended stays so, even when nobody waits for it or its number is that of another one.
+        return runs and _has(identity.pid)
 
 
 def _has(pid: int) -> bool:

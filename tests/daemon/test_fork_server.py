@@ -137,8 +137,27 @@ def test_a_process_is_seen_until_it_has_ended(write: Write, here: ScriptContext)
     assert watch.sees(identity)
     assert watch.sees(identity)
     assert not later.sees(former)
-    assert later.sees(former), "the number alone is asked for"
+    assert not later.sees(former), "it has not come back"
     seconds[0] = 1.0
     assert not later.sees(former)
     os.killpg(identity.pid, signal.SIGKILL)
     until(lambda: not watch.sees(identity))
+
+
+def test_a_process_that_has_ended_is_not_seen_again_before_its_parent_waits_for_it() -> None:
+    """Its number is still there: two looks one after the other must agree, or no check of its job begins."""
+    seconds = [0.0]
+    watch = ProcessWatch(lambda: seconds[0])
+    child = subprocess.Popen(["sleep", "300"])
+    identity = processes.identify(child.pid)
+    assert watch.sees(identity)
+    child.kill()
+    until(lambda: not processes.alive(identity))
+
+    missed = watch.sees(identity)
+    seconds[0] = 1.0
+    seen = [watch.sees(identity), watch.sees(identity)]
+    child.wait()
+
+    assert missed, "a look in /proc comes once a second"
+    assert seen == [False, False]
