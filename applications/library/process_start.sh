@@ -3,8 +3,14 @@
 # examined its requests and its input already, and says what is to be done in LGI_START: cores, MB of memory, seconds of
 # walltime (0 for no limit), and whether the input is a "program" or a "text" for the shell.
 
+own=$LGI_STATE_DIRECTORY
+# A prologue that could not fetch the files has ended the job; and see is_prepared in payload.sh. job_run does the rest.
+if [ -e "$own/end" ] || [ -h "$own/end" ] || { [ "${LGI_START##* }" = program ] && [ ! -x LGI_input ]; }; then
+    unset LGI_START
+    return
+fi
 set -- $LGI_START
-own=$LGI_STATE_DIRECTORY cores=$1 walltime=$3 counts=yes ran='' form=$4
+cores=$1 walltime=$3 counts=yes ran='' form=$4
 # Enforced by the daemon.
 [ "$2" = 0 ] || echo "$2" > "$own/memory_limit"
 PATH=${LGI_JOB_PATH:-$PATH}

@@ -127,6 +127,25 @@ def test_an_end_that_the_run_script_has_not_written_stays_away(place: Path, scri
     assert not (job.own / "end").exists()
 
 
+def test_a_job_that_its_prologue_has_ended_is_not_started(place: Path) -> None:
+    """Its files could not be fetched: the prologue succeeds, and the run script has no more to do."""
+    job = StartedBench(place, SETTINGS, input=b"exit 3\n")
+    (job.own / "end").write_text("exit_code=125\nreason=not started\n")
+
+    code = job.begin().wait(60)
+
+    assert (code, (job.own / "started").exists()) == (0, False)
+    assert job.mark("end") == "exit_code=125\nreason=not started"
+
+
+def test_a_program_that_an_older_daemon_has_stored_as_data_is_started(place: Path) -> None:
+    """It has no permission to be run yet."""
+    job = StartedBench(place, SETTINGS, input=PROGRAMS["an interpreter"])
+    (job.directory / "LGI_input").chmod(0o600)
+
+    assert job.finish() == "interpreter\n[LGI: exit code 3]\n"
+
+
 @pytest.mark.parametrize("body", OUTPUTS)
 def test_an_output_is_the_same_whether_the_daemon_has_measured_it(place: Path, body: str) -> None:
     """Cut at the same place, and each part begins a line."""
