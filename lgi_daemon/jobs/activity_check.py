@@ -52,7 +52,8 @@ def _has_ended_by_library(job: LocalJob) -> bool:
 def _activity_by_library(job: LocalJob, alive: bool) -> Activity:
     """Ask less: a job has ended when it has written so, and runs while its run script does."""
     state = job.run.state(job.record)
-    if library.has_ended(state):
+    # Its run script may have ended just now.
+    if library.has_ended(state) or (not alive and _has_ended_by_library(job)):
         return Activity.FINISHED
     if job.record.run is None and not library.has_begun(state):
         return Activity.IDLE

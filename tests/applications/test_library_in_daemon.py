@@ -2,10 +2,12 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from lgi_daemon.jobs import library, library_output, library_requests, library_settings
+from lgi_daemon.jobs import activity_check, library, library_output, library_requests, library_settings
+from lgi_daemon.jobs.lifecycle import Activity
 from tests.support.bench import APPLICATIONS, Bench
 
 from .test_forged_ends import OUTPUTS, SETTINGS, SPOILED, spoil, spoiled
@@ -176,3 +178,27 @@ def test_the_daemon_binds_a_job_to_the_cores_that_its_run_script_would_choose(
 def test_a_job_that_may_use_all_cores_is_not_bound() -> None:
     """Nor is one that requests none."""
     assert library_requests.cores({0, 1}, 2, "AB") == library_requests.cores({0, 1}, 0, "AB") == []
+
+
+def test_a_run_script_that_ends_while_it_is_looked_at_has_its_own_end(tmp_path: Path) -> None:
+    """No script is asked, which would take a job without an end for one that was killed."""
+    (tmp_path / "process").write_text("1 2 3\n")
+    looks = iter([True, False, False])
+
+    def ends() -> bool:
+        runs = next(looks)
+        if not runs:
+            (tmp_path / "end.new").write_text("exit_code=3\n")
+        return runs
+
+    job = SimpleNamespace(
+        record=SimpleNamespace(uses_library=True, run="some process"),
+        run=SimpleNamespace(is_held=lambda _record: False, state=lambda _record: tmp_path),
+        is_alive=ends,
+        restore_files=lambda: None,
+    )
+
+    found = activity_check.activity(job)  # type: ignore[arg-type]
+
+    assert found is Activity.FINISHED
+    assert (tmp_path / "end").read_text() == "exit_code=3\n"

@@ -146,6 +146,16 @@ def test_a_program_that_an_older_daemon_has_stored_as_data_is_started(place: Pat
     assert job.finish() == "interpreter\n[LGI: exit code 3]\n"
 
 
+def test_an_end_that_the_daemon_could_not_complete_is_completed_by_the_script(place: Path) -> None:
+    """Also one that a newer daemon has left to an older one."""
+    job = StartedBench(place, SETTINGS, input=b"exit 3\n")
+
+    job.begin().wait(60)
+
+    assert job.state() == "finished"
+    assert job.mark("end") == "exit_code=3"
+
+
 @pytest.mark.parametrize("body", OUTPUTS)
 def test_an_output_is_the_same_whether_the_daemon_has_measured_it(place: Path, body: str) -> None:
     """Cut at the same place, and each part begins a line."""
