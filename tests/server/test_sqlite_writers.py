@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lgi_server.db import sqlite
 from lgi_server.db.pool import Database
 from lgi_server.db.sqlite import SQLite, SQLiteConnection
 from lgi_server.db.transaction import Transaction
@@ -91,8 +92,11 @@ def test_a_reader_waits_for_no_writer(path: Path) -> None:
     third.rollback()
 
 
-def test_a_connection_outlives_a_file_that_another_process_writes(path: Path) -> None:
+def test_a_connection_outlives_a_file_that_another_process_writes(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A new connection reads all tables and prepares all statements again."""
+    monkeypatch.setattr(sqlite, "WAIT", 60.0)
     # given a database that another process writes for a moment, as another dialect does
     dialect = CountedSQLite(path)
     database = Database(dialect, size=1)
