@@ -77,13 +77,15 @@ class _Answer(MySQLResult):
 
 def _parsed(packets: Sequence[bytes], connection: MappingConnection) -> tuple[Sequence[Any], _Columns]:
     """Return the description of the DB API, and the columns, from the descriptions of an answer."""
-    columns: dict[str, _Read] = {}
+    columns: list[tuple[str, _Read]] = []
+    names: set[str] = set()
     fields: list[Any] = [FieldDescriptorPacket(packet, connection.encoding) for packet in packets]
     for field in fields:
         # As cursors of PyMySQL name them.
-        name = f"{field.table_name}.{field.name}" if field.name in columns else field.name
-        columns[name] = _reader(field, connection)
-    return tuple(field.description() for field in fields), tuple(columns.items())
+        name = f"{field.table_name}.{field.name}" if field.name in names else field.name
+        names.add(name)
+        columns.append((name, _reader(field, connection)))
+    return tuple(field.description() for field in fields), columns
 
 
 def _reader(field: Any, connection: MappingConnection) -> _Read:

@@ -22,6 +22,7 @@ QUERIES = {
     "no rows": "SELECT 1 AS one FROM (SELECT 1 AS n) AS some WHERE n = 2",
     "many rows": "SELECT seq AS number, REPEAT('z', seq) AS text FROM seq_1_to_400",
     "one name twice": "SELECT some.n, other.n FROM (SELECT 1 AS n) AS some, (SELECT 2 AS n) AS other",
+    "one name three times": "SELECT one.n, one.n, one.n, 'x' AS last FROM (SELECT 1 AS n) AS one",
 }
 
 
