@@ -256,6 +256,21 @@ def test_a_job_that_is_given_back_has_not_run(database: Database) -> None:
     assert sums(database) == [(202601, "mark", 1, 5)]
 
 
+def test_a_note_that_is_stored_behind_the_end_of_a_run_begins_no_other(database: Database) -> None:
+    """Another call may have recorded the end meanwhile; the deletion of the job would end that run."""
+    store(
+        database,
+        change(1, JANUARY, "queued", "running"),
+        change(1, JANUARY + 100, "running", "finished"),
+        change(1, JANUARY + 100, "running", "running"),
+        change(1, JANUARY + 900_000, "finished", "deleted"),
+    )
+
+    accounting.account(database, WEEK)
+
+    assert sums(database) == [(202601, "mark", 1, 100)]
+
+
 def test_many_changes_are_counted_in_batches(database: Database) -> None:
     """Each change counts once, for any number of changes and schedulers."""
     for begin in range(0, 700, 100):

@@ -82,7 +82,9 @@ def replay_changes(
     runs, ended = dict(known), []
     for change in changes:
         if _runs(change.new_state):
-            runs.setdefault(change.job_id, _run(change))
+            # What is recorded of a running job may come just behind its end, and begins no run.
+            if change.old_state != change.new_state:
+                runs.setdefault(change.job_id, _run(change))
         elif change.job_id in runs:
             run = runs.pop(change.job_id)
             if not change.reason.startswith(GIVEN_BACK):
