@@ -52,11 +52,21 @@ class SchedulerProcess:
         if self._pid:
             self._pid = 0
             self._failures = 0 if now - self._begin > LONG_RUN else self._failures
-            delay, self._failures = BACKOFF.next_delay(self._failures), self._failures + 1
-            self._next = now + delay
-            log.error("the scheduler has ended; it is started again in %.0f s", delay)
-        if now >= self._next:
+            log.error("the scheduler has ended; it is started again in %.0f s", self._postpone(now))
+        if now < self._next:
+            return
+        try:
             self._pid, self._begin = self._fork(sockets), now
+        except OSError as error:
+            # Without memory, or at the limit of processes. The workers go on, and so must their master.
+            delay = self._postpone(now)
+            log.error("the scheduler cannot be started: %s; the next attempt is in %.0f s", error, delay)
+
+    def _postpone(self, now: float) -> float:
+        """Set the time of the next start after a failure, and return how long that is, in seconds."""
+        delay, self._failures = BACKOFF.next_delay(self._failures), self._failures + 1
+        self._next = now + delay
+        return delay
 
     def _fork(self, sockets: Iterable[int]) -> int:
         """Start a process and return its id.
