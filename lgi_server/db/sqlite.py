@@ -67,7 +67,8 @@ class SQLite:
             raw.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error as error:
             raise _translated(error) from error
-        return SQLiteConnection(raw, self._writing, WriterTurn(self.path.parent))
+        # It is beside the file itself, not beside a link to it.
+        return SQLiteConnection(raw, self._writing, WriterTurn(Path(f"{os.path.realpath(self.path)}-wal")))
 
     def _make_private(self) -> None:
         """Create the file, readable by its owner only, since it has inputs and outputs of jobs."""
@@ -167,11 +168,11 @@ class SQLiteConnection:
 
 
 class WriterTurn:
-    """The turn of the writers in one directory; a program that writes without it only makes others wait."""
+    """The turn of the writers of one database; a program that writes without it only makes others wait."""
 
-    def __init__(self, directory: Path) -> None:
-        """Set the directory of the file, which is locked, since a file beside the database would be left."""
-        self._directory = directory
+    def __init__(self, log: Path) -> None:
+        """Set the write-ahead log, whose file is locked: SQLite does not do so, and removes it in the end."""
+        self._log = log
 
     def wait(self, begin: Callable[[], bool], seconds: float) -> bool:
         """Call ``begin`` in turn until it returns True; return whether it did so within ``seconds``.
@@ -183,7 +184,7 @@ class WriterTurn:
         try:
             with suppress(OSError):
                 # Each time anew: processes that were forked share the locks of open descriptors.
-                descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                descriptor = os.open(self._log, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             lock = partial(_lock, descriptor)
             lock() or _succeeds(lock, end)
             return begin() or _succeeds(begin, end)
