@@ -7,6 +7,7 @@ requires it.
 import logging
 import queue
 import random
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -28,6 +29,7 @@ from lgi_server.db.transaction import Connection, Dialect, Transaction
 log = logging.getLogger("lgi.database")
 Result = TypeVar("Result")
 TRIES_SECONDS = 10.0
+_NO_CONNECTION = f"no connection to the database was free for {TRIES_SECONDS:.0f} s"
 POOL_SIZE = 8
 # How often work is repeated because another transaction has stored a row with the same unique key: a
 # daemon may make several exchanges at once, each of which gives out jobs under some of the same references.
@@ -43,6 +45,8 @@ class Database:
         self._idle: queue.LifoQueue[Connection | None] = queue.LifoQueue()
         for _ in range(size):
             self._idle.put(None)
+        # Where writers wait for each other, they leave a connection to those who read.
+        self._writers = threading.Semaphore(size if dialect.locks_rows else max(1, size - 1))
         self._deferred = DeferredWrites(self._run_all)
         # Gets the news of each transaction after its commit; it must not wait.
         self.listener: Callable[[Sequence[Any]], object] = lambda _news: None
@@ -83,18 +87,37 @@ class Database:
                 raise LGIError(ErrorNumber.DATABASE) from refused
 
     def _once(self, work: Callable[[Transaction], Result], write: bool) -> Result:
+        if write and not self._writers.acquire(timeout=TRIES_SECONDS):
+            raise LGIError(ErrorNumber.BACK_OFF, _NO_CONNECTION)
+        try:
+            transaction, result = self._committed(work, write)
+        finally:
+            if write:
+                self._writers.release()
+        for statement in transaction.deferred:
+            self._deferred.add(statement, None)
+        transaction.committed()
+        if transaction.news:
+            self.listener(transaction.news)
+        return result
+
+    def _committed(self, work: Callable[[Transaction], Result], write: bool) -> tuple[Transaction, Result]:
+        """Return a transaction that has been committed, and the result of its work."""
         try:
             connection = self._idle.get(timeout=TRIES_SECONDS)
         except queue.Empty:
-            why = f"no connection to the database was free for {TRIES_SECONDS:.0f} s"
-            raise LGIError(ErrorNumber.BACK_OFF, why) from None
+            raise LGIError(ErrorNumber.BACK_OFF, _NO_CONNECTION) from None
         healthy = False
         try:
             connection = connection or self._dialect.connect()
             transaction = Transaction(connection, self._dialect.locks_rows)
             try:
-                # A busy database may refuse this; its connection is as good as before, and a new one is dear.
                 connection.begin(write)
+            except RetryableError:
+                # Another one writes: the connection is as good as before, and a new one is dear.
+                healthy = True
+                raise
+            try:
                 result = work(transaction)
             except BaseException as error:
                 connection.rollback()
@@ -103,16 +126,11 @@ class Database:
                 raise
             self._commit(connection, transaction)
             healthy = True
+            return transaction, result
         finally:
             if connection is not None and not healthy:
                 connection.close()
             self._idle.put(connection if healthy else None)
-        for statement in transaction.deferred:
-            self._deferred.add(statement, None)
-        transaction.committed()
-        if transaction.news:
-            self.listener(transaction.news)
-        return result
 
     def _run_all(self, statements: Sequence[Statement]) -> None:
         def work(transaction: Transaction) -> None:

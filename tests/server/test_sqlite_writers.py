@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lgi_protocol.errors import LGIError
 from lgi_server.db import sqlite
 from lgi_server.db.pool import Database
 from lgi_server.db.sqlite import SQLite, SQLiteConnection
@@ -20,6 +21,17 @@ class CountedSQLite(SQLite):
         """Open a connection."""
         self.opened += 1
         return super().connect()
+
+
+class ReadOnlySQLite(CountedSQLite):
+    """Opens the first connection for reading alone, as while the file may not be written to."""
+
+    def connect(self) -> SQLiteConnection:
+        """Open a connection."""
+        made = super().connect()
+        if self.opened == 1:
+            made.execute("PRAGMA query_only = ON", ())
+        return made
 
 
 @pytest.fixture
@@ -115,3 +127,41 @@ def test_a_connection_outlives_a_file_that_another_process_writes(
     rows = database.run(lambda transaction: transaction.rows("SELECT number FROM stored"), write=False)
     assert len(rows) == 2
     assert dialect.opened == 1
+
+
+def test_a_connection_that_cannot_write_is_not_kept(path: Path) -> None:
+    """When the file may be written to again, the server goes on without a restart."""
+    # given a database that is opened for reading alone
+    dialect = ReadOnlySQLite(path)
+    database = Database(dialect, size=1)
+    with pytest.raises(LGIError):
+        database.run(add)
+
+    # when it is written to later, then that is done with another connection
+    database.run(add)
+    assert dialect.opened == 2
+
+
+def test_writers_that_wait_leave_a_connection_to_readers(path: Path) -> None:
+    """Lists and long polls are answered while others submit jobs and one of these takes long."""
+    # given as many writers as connections, which all wait for another one
+    dialect = SQLite(path)
+    database = Database(dialect, size=2)
+    database.run(add)
+    other = dialect.connect()
+    other.begin(write=True)
+    writers = [threading.Thread(target=database.run, args=(add,)) for _ in range(3)]
+    for writer in writers:
+        writer.start()
+    writers[0].join(0.2)
+
+    # when somebody reads, then this has an answer
+    rows = database.run(lambda transaction: transaction.rows("SELECT number FROM stored"), write=False)
+    assert len(rows) == 1
+
+    # and the writers have their turns
+    other.rollback()
+    for writer in writers:
+        writer.join(60)
+    rows = database.run(lambda transaction: transaction.rows("SELECT number FROM stored"), write=False)
+    assert len(rows) == 4
