@@ -17,7 +17,7 @@ QUERIES = {
     "texts": "SELECT '' AS empty, 'Márk ✓' AS text, '12' AS digits, CONCAT('a', CHAR(0)) AS zero",
     "bytes": "SELECT X'00ff80' AS some, CAST('é' AS BINARY) AS other",
     "long values": "SELECT REPEAT('x', 250) AS a, REPEAT('x', 251) AS b, REPEAT('é', 70000) AS c, 7 AS last",
-    "very long ones": "SELECT REPEAT('y', 17000000) AS longer_than_a_packet, 7 AS last",
+    "a row longer than a packet": "SELECT REPEAT('y', 9000000) AS a, REPEAT('z', 9000000) AS b, 7 AS last",
     "sums and times": "SELECT SUM(n) AS sum_one, NOW() AS now_one FROM (SELECT 3 AS n) AS some",
     "no rows": "SELECT 1 AS one FROM (SELECT 1 AS n) AS some WHERE n = 2",
     "many rows": "SELECT seq AS number, REPEAT('z', seq) AS text FROM seq_1_to_400",
