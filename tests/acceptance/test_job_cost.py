@@ -14,10 +14,10 @@ JOBS = 12
 
 
 @pytest.mark.parametrize("is_root", [True, False])
-def test_a_job_of_command_starts_three_programs_and_no_more(is_root: bool) -> None:
-    """The run script, the job itself and ln; its limits script, its epilogue and taskset are not started.
+def test_a_job_of_command_starts_two_programs_and_no_more(is_root: bool) -> None:
+    """The run script and the job; its limits script, its epilogue, taskset and ln are not started.
 
-    One more is the check_system_limits script, which is asked every ten seconds and not for each job.
+    There is room for the check_system_limits script, which is asked every ten seconds and not for each job.
     """
     if not shutil.which(PROGRAM):
         lacking(f"{PROGRAM} is not installed")
