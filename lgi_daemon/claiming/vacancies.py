@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lgi_daemon.claiming.claimer import Claimer
 from lgi_daemon.claiming.limits import Level, full_level
@@ -26,8 +26,7 @@ MOST_WITHOUT = 1000
 class Vacancies:
     """The wants of a project at a server, and why there are not more.
 
-    ``number`` is the number of jobs for which there is room, ``slots`` that of the free slots, which may be
-    more: owners and applications have limits too. ``full``: an application has no room.
+    ``number`` is the number of jobs for which there is room. ``full``: an application has no room.
     ``unasked``: the check_system_limits_script of an application was to be asked first.
     """
 
@@ -35,17 +34,6 @@ class Vacancies:
     number: int = 0
     full: bool = False
     unasked: bool = False
-    slots: int = 0
-
-    def beside(self, reserved: int, least: int = 0) -> "Vacancies":
-        """Return what is left to ask for beside exchanges under way that may bring ``reserved`` jobs.
-
-        At least ``least`` jobs are asked for while there are slots for them: what was reserved may be for
-        other owners than the one whose job has ended just now.
-        """
-        number = max(0, self.number - reserved, min(self.number, self.slots - reserved, least))
-        wants = tuple(replace(one, count=min(one.count, number)) for one in self.wants if number)
-        return replace(self, wants=wants, number=number)
 
     def left_by(self, jobs: Sequence[GivenJob]) -> frozenset[str]:
         """Return the applications for which there still is room after jobs were given."""
@@ -97,8 +85,7 @@ class VacancyFinder:
             if allowed:
                 wants.append(wanted)
                 room = max(room, min(one.rules.job_limit - len(one.jobs) for one in levels[:2]))
-        number = min(room, sum(one.count for one in wants))
-        return Vacancies(tuple(wants), number, full, unasked, room)
+        return Vacancies(tuple(wants), min(room, sum(one.count for one in wants)), full, unasked)
 
     def _levels(
         self,

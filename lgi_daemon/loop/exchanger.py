@@ -1,8 +1,7 @@
 """Exchanges with the servers that take them: one call reports on jobs, names those here, and brings new ones.
 
 A worker makes an exchange when something is due. Beside it, on a connection of its own, a server holds one
-that waits for news (`held_exchanges`). Each has references of its own, so that no job comes in both answers;
-the job of a lost answer, which the next exchange asks for again, is accepted once.
+that waits for news (`held_exchanges`). Both may bring the same job, which is accepted once.
 """
 
 import logging
@@ -102,24 +101,18 @@ class Exchanger:
             self._vacancy_finder.ask_scripts(self._fetcher.configuration, settings, leaving)
 
     def make_up(
-        self, announcement: Announcement, calls: ResourceCalls, until_end: ExitStack, *, is_held: bool = False
+        self, announcement: Announcement, calls: ResourceCalls, locks: ExitStack | None
     ) -> OutgoingExchange:
-        """Return an exchange; a held one has no reports.
-
-        Until the end of ``until_end`` its references are in no other exchange, and the jobs that are reported
-        are locked: that must come after its answer was applied.
-        """
+        """Return an exchange; it has reports, of jobs that are locked by then, when there are ``locks``."""
         project, server = announcement.project, announcement.server
         jobs = self.jobs_of(project, server)
-        returned = [] if is_held else self.returned_jobs.reports(project, server)
+        returned = self.returned_jobs.reports(project, server) if locks else []
         reported: list[Reported] = []
-        if not is_held:
+        if locks:
             most, takes_files = MOST_REPORTS - len(returned), announcement.takes_files
-            reported = self.exchange_jobs.reports(jobs, calls, until_end, most, takes_files=takes_files)
+            reported = self.exchange_jobs.reports(jobs, calls, locks, most, takes_files=takes_files)
         self._reject(project, server, reported)
-        without = [one.job_id for one in returned]
-        vacancies, references = self._wanted(announcement, reported, without, least=0 if is_held else 1)
-        until_end.callback(self._references.release, references)
+        vacancies, references = self._wanted(announcement, reported, [one.job_id for one in returned])
         return OutgoingExchange(
             tuple(reported),
             tuple(returned),
@@ -144,12 +137,8 @@ class Exchanger:
         announcement: Announcement,
         reported: list[Reported],
         without: list[str],
-        least: int,
     ) -> tuple[Vacancies, tuple[StoredReference, ...]]:
-        """Return the vacancies with references that are on the disk; none when they cannot be stored.
-
-        They are those that no exchange under way asks for; see `Vacancies.beside` for ``least``.
-        """
+        """Return the vacancies with references that are on the disk; none when they cannot be stored."""
         project, server = announcement.project, announcement.server
         settings = self.settings(project)
         vacancies = Vacancies()
@@ -165,7 +154,7 @@ class Exchanger:
                 server,
                 leaving={one.job.record.reference for one in reported},
                 without=without,
-            ).beside(self._references.count_reserved(project, server), least)
+            )
             try:
                 return vacancies, self._references.provide(project, server, vacancies.number, make_key)
             except OSError as error:
