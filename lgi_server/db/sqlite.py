@@ -148,7 +148,10 @@ class SQLiteConnection:
             if isinstance(translated, DiskFullError):
                 self.rollback()
             raise translated from error
-        self._unlock()
+        if self._has_lock:
+            # As _unlock, without a call: each call of a client comes here.
+            self._has_lock = False
+            self._writing.release()
 
     def rollback(self) -> None:
         """Roll back."""
