@@ -167,7 +167,7 @@ def row(application: str, is_root: bool, arguments: argparse.Namespace) -> str:
     used, rate = measure(application, is_root, arguments.jobs)
     columns = [f"{used.server:6.0f} {used.daemon:6.0f} {used.scripts:7.0f}"]
     columns.append(f"{used.server + used.daemon + used.scripts:6.0f} {rate:6.1f} {used.requests:8.1f}")
-    if shutil.which(PROGRAM):
+    if arguments.traced and shutil.which(PROGRAM):
         daemon, server = count(application, is_root, arguments.traced)
         columns.append(f"{daemon.execs:6.1f} {daemon.forks:6.1f} {daemon.syncs:7.1f} {server.syncs:7.1f}")
     return f"{application:12}{'root' if is_root else 'a user':8}" + " ".join(columns)
@@ -177,7 +177,7 @@ def main() -> int:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.job_cost", description=__doc__)
     parser.add_argument("--jobs", type=int, default=40, help="of each kind, for the processor time")
-    parser.add_argument("--traced", type=int, default=8, help="of each kind, for the counts")
+    parser.add_argument("--traced", type=int, default=8, help="of each kind, for the counts; 0: none")
     parser.add_argument("--application", choices=INPUTS, action="append")
     parser.add_argument("--user", choices=("root", "ordinary"), action="append")
     arguments = parser.parse_args()

@@ -143,7 +143,7 @@ class Testbed:
 
 @contextmanager
 def testbed(database: str, buffers: int) -> Iterator[Testbed]:
-    """Provide a running testbed on ``mariadb``, with so many MB of buffers, or ``sqlite``.
+    """Provide a running testbed on ``mariadb``, with a number of MB of buffers, or ``sqlite``.
 
     Raises MissingProgramError.
     """

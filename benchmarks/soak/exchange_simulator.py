@@ -164,7 +164,7 @@ class ExchangeSimulator:
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Wait so many seconds, or until an event, which is cleared."""
+    """Wait for a number of seconds, or until an event, which is cleared."""
     with suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
     event.clear()

@@ -16,7 +16,7 @@ _NUMBERS = ("cpus", "memory", "walltime", "nodes")
 _ELF, _SCRIPT = b"\x7fELF", b"#!"
 # Byte order marks; a text in UTF-16 has NUL in its first bytes too.
 _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-# A shell looks at so many bytes.
+# Bytes at the begin of a file by which a shell decides whether it is a script.
 _EXAMINED = 80
 
 

@@ -108,7 +108,7 @@ class ConcurrencyLimiter:
             return True
 
     def _reason(self, account: str, share: int) -> str:
-        """Return which limit has refused a request, for whoever reads the log or its answer."""
+        """Return which limit has refused a request, for the log and the answer."""
         with self._guard:
             if (number := self._number(account)) >= share:
                 return f"{number} requests of this caller at once"

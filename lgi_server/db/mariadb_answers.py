@@ -15,7 +15,7 @@ from pymysql.protocol import FieldDescriptorPacket
 
 # The number of a character set that is none: of columns with bytes.
 _BINARY = 63
-# The length of a value stands before it: in a byte, or in so many bytes after one of these. NULL has a byte.
+# The length of a value stands before it: in a byte, or in as many bytes as one of these says. NULL: a byte.
 _NULL, _WIDTHS = 251, {252: 2, 253: 3, 254: 8}
 # Answers with different columns whose descriptions are kept.
 MOST_KNOWN = 1000
@@ -41,7 +41,7 @@ class MappingConnection(_Connection):
     def _read_query_result(self, unbuffered: bool = False) -> int:
         """Read an answer; called by PyMySQL for each."""
         if unbuffered:
-            raise NotImplementedError("rows are read at once")
+            raise ValueError("rows are read at once")
         self._result: _Answer | None = None
         result = _Answer(self)
         result.read()

@@ -43,7 +43,7 @@ class BusyLoop:
         self.servers.append(server)
 
     def connect(self, number: int) -> None:
-        """So many more connections come together, before any server can look for them."""
+        """That number of connections comes together, before any server can look for them."""
         for _one in range(number):
             client = socket.create_connection(self._listener.getsockname())
             self._clients.append(self._stack.enter_context(client))
