@@ -106,8 +106,8 @@ class LocalJob:
         return bool(self.record.ending) and not self.closed and self.intent is not ServerIntent.STALE
 
     def is_leaving(self, now: float) -> bool:
-        """Return whether the server has the end of the job, and its removal has not failed."""
-        return self.closed and self.schedule.next_check <= now
+        """Return whether the server has the end of the job, and it is gone or its removal has not failed."""
+        return self.removed or (self.closed and self.schedule.next_check <= now)
 
     @property
     def context(self) -> ScriptContext:

@@ -9,6 +9,7 @@ from lgi_daemon.claiming.given_jobs import rejected_version
 from lgi_daemon.claiming.vacancies import FRESH_SECONDS, Vacancies
 from lgi_daemon.cli.main import SHORT_TICK, SHORTEST_PAUSE, SLEEP_FACTOR, TICK_SECONDS, pause_after
 from lgi_daemon.config.rules import LimitRules
+from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.local_check import LocalCheck
 from lgi_daemon.loop import held_exchanges
 from lgi_daemon.loop.daemon import Daemon
@@ -110,6 +111,35 @@ def test_a_job_that_a_worker_has_is_given_to_no_other(
 
     assert locked == []
     assert "1" in checked
+
+
+def test_the_slot_of_a_removed_job_is_free_at_once(
+    one_slot: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only when the daemon drops the job: what came for its slot would be given back meanwhile.
+
+    A job that is given back is not wanted for seconds: a rush of short jobs ended with some that waited.
+    """
+    daemon = one_slot.daemon()
+    one_slot.tick(daemon)
+    first = only(daemon)
+    was_free: list[bool] = []
+    check = LocalCheck.check
+
+    def check_and_look(one: LocalCheck, job: LocalJob) -> None:
+        check(one, job)
+        if job.removed:
+            was_free.append(job.is_leaving(daemon.clock.now))
+
+    monkeypatch.setattr(LocalCheck, "check", check_and_look)
+    until(lambda: not first.is_alive())
+    finish(one_slot, daemon)
+
+    one_slot.tick(daemon, 1.0)
+    until(lambda: bool(was_free))
+
+    assert first.removed
+    assert was_free == [True]
 
 
 def test_room_that_is_being_taken_is_not_asked_for(
