@@ -8,7 +8,8 @@ output. A worker's exchange is made
 * ``fast`` seconds after the last answer while there are jobs: their heartbeat.
 
 Each of them has all that is due: reports, holds of all other jobs, a want for all places that are free or are
-freed by a report, and as many references. So a full daemon gets the next job in the answer to the report.
+freed by a report, and as many references, but not for what an exchange under way asks for already. So a full
+daemon gets the next job in the answer to the report.
 
 Beside it a held exchange (wait=40) waits on a connection of its own for an abort of a job, and for jobs if
 places are free. Without free places it begins a second after the last exchange of the worker, as the daemon's
@@ -88,7 +89,7 @@ class ExchangeDaemon:
         is_due = now >= self._report_at and not held
         ended = [job for job in self.jobs.values() if is_due and job.ends <= now]
         kept = [job for job in self.jobs.values() if job not in ended]
-        room = self._plan.places - len(kept) if now < self._end else 0
+        room = self._plan.places - len(kept) - self._references.reserved if now < self._end else 0
         described = not held and now >= self._described_at + MACHINE_SECONDS
         if now >= self._cycle_at and not held:
             self._cycle_at = now + self._plan.slow

@@ -5,7 +5,7 @@ of what all jobs of a level request.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lgi_daemon.config.rules import LimitRules
@@ -114,6 +114,19 @@ def owners_filter(levels: Iterable[Level]) -> str:
         if _size([*entries, f"!{name}"]) <= OWNERS_BYTES:
             entries.append(f"!{name}")
     return comma_lists.join(entries)
+
+
+def restricted_filter(known: str, owners: Collection[str]) -> str:
+    """Return a filter of `owners_filter` restricted to jobs of some owners; empty when there is none.
+
+    There is none where it excludes all of them, and where it would be too long.
+    """
+    entries = comma_lists.split(known)
+    names = {one for one in entries if not one.startswith("!")}
+    excluded = [one for one in entries if one.startswith("!")]
+    allowed = sorted(one for one in {*owners} & (names or {*owners}) if f"!{one}" not in excluded)
+    restricted = [*allowed, *excluded]
+    return comma_lists.join(restricted) if allowed and _size(restricted) <= OWNERS_BYTES else ""
 
 
 def _named(levels: Sequence[Level]) -> set[str]:

@@ -2,11 +2,11 @@
 
 import logging
 from collections import Counter
-from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Container, Sequence
+from dataclasses import dataclass, replace
 
 from lgi_daemon.claiming.claimer import Claimer
-from lgi_daemon.claiming.limits import Level, full_level
+from lgi_daemon.claiming.limits import Level, full_level, restricted_filter
 from lgi_daemon.claiming.system_limits import SystemLimits
 from lgi_daemon.claiming.wants import want
 from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
@@ -26,7 +26,8 @@ MOST_WITHOUT = 1000
 class Vacancies:
     """The wants of a project at a server, and why there are not more.
 
-    ``number`` is the number of jobs for which there is room. ``full``: an application has no room.
+    ``number`` is the number of jobs for which there is room, ``slots`` that of the free slots, which may be
+    more: owners and applications have limits too. ``full``: an application has no room.
     ``unasked``: the check_system_limits_script of an application was to be asked first.
     """
 
@@ -34,6 +35,25 @@ class Vacancies:
     number: int = 0
     full: bool = False
     unasked: bool = False
+    slots: int = 0
+
+    def beside(self, reserved: int, leaving: Sequence[Collection[str]] = ()) -> "Vacancies":
+        """Return what is left to ask for beside exchanges under way that may bring ``reserved`` jobs.
+
+        ``leaving`` has the owners of each job that is reported now. What is reserved may be for others only,
+        so that as many jobs of theirs are asked for while there are slots. Nobody gets more than a limit
+        allows: the exchanges under way were made up when these jobs still counted.
+        """
+        number = max(0, self.number - reserved)
+        least = min(self.number, self.slots - reserved, len(leaving))
+        wants = self.wants
+        if least > number:
+            owners = {owner for one in leaving for owner in one}
+            wants = tuple(replace(one, owners=restricted_filter(one.owners, owners)) for one in wants)
+            wants = tuple(one for one in wants if one.owners)
+            number = least if wants else 0
+        wants = tuple(replace(one, count=min(one.count, number)) for one in wants if number)
+        return replace(self, wants=wants, number=number)
 
     def left_by(self, jobs: Sequence[GivenJob]) -> frozenset[str]:
         """Return the applications for which there still is room after jobs were given."""
@@ -85,7 +105,8 @@ class VacancyFinder:
             if allowed:
                 wants.append(wanted)
                 room = max(room, min(one.rules.job_limit - len(one.jobs) for one in levels[:2]))
-        return Vacancies(tuple(wants), min(room, sum(one.count for one in wants)), full, unasked)
+        number = min(room, sum(one.count for one in wants))
+        return Vacancies(tuple(wants), number, full, unasked, room)
 
     def _levels(
         self,

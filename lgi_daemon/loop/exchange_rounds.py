@@ -166,9 +166,9 @@ class ExchangeRounds:
         exchanger.exchange_jobs.settle(jobs)
         polled = exchanger.exchange_jobs.polls_due(jobs)
         capabilities = self._changed_capabilities(announcement) if is_cycle else ""
-        with ExitStack() as locks, self._servers.tracking(server):
+        with ExitStack() as until_end, self._servers.tracking(server):
             calls = self._servers.connect(project, server)
-            outgoing = exchanger.make_up(announcement, calls, locks)
+            outgoing = exchanger.make_up(announcement, calls, until_end)
             has_reports = outgoing.has_reports
             if not (has_reports or polled or is_cycle or (seeks_jobs and outgoing.references)):
                 return OutgoingExchange(), False

@@ -1,7 +1,8 @@
 """Exchanges with the servers that take them: one call reports on jobs, names those here, and brings new ones.
 
 A worker makes an exchange when something is due. Beside it, on a connection of its own, a server holds one
-that waits for news (`held_exchanges`). Both may bring the same job, which is accepted once.
+that waits for news (`held_exchanges`). Each has references of its own, so that no job comes in both answers;
+the job of a lost answer, which the next exchange asks for again, is accepted once.
 """
 
 import logging
@@ -101,18 +102,24 @@ class Exchanger:
             self._vacancy_finder.ask_scripts(self._fetcher.configuration, settings, leaving)
 
     def make_up(
-        self, announcement: Announcement, calls: ResourceCalls, locks: ExitStack | None
+        self, announcement: Announcement, calls: ResourceCalls, until_end: ExitStack, *, is_held: bool = False
     ) -> OutgoingExchange:
-        """Return an exchange; it has reports, of jobs that are locked by then, when there are ``locks``."""
+        """Return an exchange; a held one has no reports.
+
+        Until the end of ``until_end`` its references are in no other exchange, and the jobs that are reported
+        are locked: that must come after its answer was applied.
+        """
         project, server = announcement.project, announcement.server
         jobs = self.jobs_of(project, server)
-        returned = self.returned_jobs.reports(project, server) if locks else []
+        returned = [] if is_held else self.returned_jobs.reports(project, server)
         reported: list[Reported] = []
-        if locks:
+        if not is_held:
             most, takes_files = MOST_REPORTS - len(returned), announcement.takes_files
-            reported = self.exchange_jobs.reports(jobs, calls, locks, most, takes_files=takes_files)
+            reported = self.exchange_jobs.reports(jobs, calls, until_end, most, takes_files=takes_files)
         self._reject(project, server, reported)
-        vacancies, references = self._wanted(announcement, reported, [one.job_id for one in returned])
+        without = [one.job_id for one in returned]
+        vacancies, references = self._wanted(announcement, reported, without)
+        until_end.callback(self._references.release, references)
         return OutgoingExchange(
             tuple(reported),
             tuple(returned),
@@ -138,7 +145,10 @@ class Exchanger:
         reported: list[Reported],
         without: list[str],
     ) -> tuple[Vacancies, tuple[StoredReference, ...]]:
-        """Return the vacancies with references that are on the disk; none when they cannot be stored."""
+        """Return the vacancies with references that are on the disk; none when they cannot be stored.
+
+        They are those that no exchange under way asks for.
+        """
         project, server = announcement.project, announcement.server
         settings = self.settings(project)
         vacancies = Vacancies()
@@ -147,6 +157,7 @@ class Exchanger:
         make_key = _key_maker if announcement.sign_up.job_certificates else None
         if settings is None or fetcher.stopping() or not may_fetch:
             return vacancies, self._references.provide(project, server, 0, make_key)
+        owners = [one.job.record.owners for one in reported]
         with self._given_jobs.room:
             vacancies = self._vacancy_finder.find(
                 self._fetcher.configuration,
@@ -154,7 +165,7 @@ class Exchanger:
                 server,
                 leaving={one.job.record.reference for one in reported},
                 without=without,
-            )
+            ).beside(self._references.count_reserved(project, server), owners)
             try:
                 return vacancies, self._references.provide(project, server, vacancies.number, make_key)
             except OSError as error:

@@ -7,6 +7,7 @@ asks for less than there is room for by now, or does not name a job that is here
 import logging
 import math
 from collections.abc import Callable, Collection
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -82,10 +83,10 @@ class HeldExchanges:
         self._exchanger.ask_scripts(project)
         place = project, server
         self._begun.add(place)
-        with self._servers.tracking(server):
+        with ExitStack() as until_end, self._servers.tracking(server):
             calls = self._servers.connect(project, server)
             self._required.pop(place, None)
-            outgoing = self._exchanger.make_up(announcement, calls, None)
+            outgoing = self._exchanger.make_up(announcement, calls, until_end, is_held=True)
             self.rounds.record_capacity(project, server, is_full=outgoing.vacancies.full)
             began = self._clock()
             calm_at = self._answered_at.get(place, -CALM_SECONDS) + CALM_SECONDS

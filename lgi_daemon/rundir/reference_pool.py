@@ -47,6 +47,8 @@ class ReferencePool:
         self._taken: dict[str, StoredReference] = {}
         # Posted without an answer, perhaps by an earlier daemon: jobs may have been given to them.
         self._doubtful: set[str] = set()
+        # Those of the exchanges under way: no two exchanges have one in common.
+        self._reserved: set[str] = set()
 
     def recover(self, recorded: Container[str]) -> None:
         """Read what an earlier daemon has left, without the references that have a record now."""
@@ -66,12 +68,12 @@ class ReferencePool:
     ) -> tuple[StoredReference, ...]:
         """Return ``number`` references of a server, all doubtful ones first; new ones are on the disk then.
 
-        Exchanges at the same time get the same references, so that no more jobs come than there is room for.
+        They are reserved until `release`: one that two exchanges post would be answered with its job in both.
         ``make_key`` makes keys (PEM), None where jobs get none. Raise OSError when new ones are needed and
         cannot be stored.
         """
         with self._guard:
-            here = [one for one in self._unused.values() if (one.project, one.server) == (project, server)]
+            here = [one for one in self._of(project, server) if one.reference not in self._reserved]
             doubtful = [one for one in here if one.reference in self._doubtful]
             # A server that has begun to issue certificates gets references with keys.
             certain = [
@@ -80,7 +82,25 @@ class ReferencePool:
             missing = number - len(doubtful)
             if len(certain) < missing:
                 certain += self._make(project, server, missing - len(certain) + SPARE, make_key)
-            return (*doubtful, *certain[: max(0, missing)])
+            found = (*doubtful, *certain[: max(0, missing)])
+            self._reserved.update(one.reference for one in found)
+            return found
+
+    def _of(self, project: str, server: str) -> list[StoredReference]:
+        return [one for one in self._unused.values() if (one.project, one.server) == (project, server)]
+
+    def count_reserved(self, project: str, server: str) -> int:
+        """Return how many jobs of a server the exchanges under way may still bring."""
+        with self._guard:
+            return sum(one.reference in self._reserved for one in self._of(project, server))
+
+    def release(self, references: Iterable[StoredReference]) -> None:
+        """Let the next exchange post references again: the one that had them is over, or was not made.
+
+        Its answer has been applied, or it is `unanswered` by then.
+        """
+        with self._guard:
+            self._reserved.difference_update(one.reference for one in references)
 
     def _make(
         self, project: str, server: str, number: int, make_key: Callable[[], str] | None
@@ -91,7 +111,7 @@ class ReferencePool:
         ]
         # Those of this server last, as it was asked last.
         others = [one for one in self._unused.values() if (one.project, one.server) != (project, server)]
-        own = [one for one in self._unused.values() if (one.project, one.server) == (project, server)]
+        own = self._of(project, server)
         kept = {one.reference: one for one in [*others, *own, *made][-MOST:]}
         rows = [astuple(one) for one in (*self._taken.values(), *kept.values())]
         atomic_file.write(self._path.parent, self._path.name, json.dumps(rows).encode())

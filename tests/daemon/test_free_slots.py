@@ -1,6 +1,7 @@
 """A slot does not wait: what frees it brings the next job, and nothing stands between that and its start."""
 
 import threading
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -157,7 +158,7 @@ def test_room_that_is_being_taken_is_not_asked_for(
     assert announcement is not None
     calls = daemon.servers.connect("LGI", URL)
     exchanger.ask_scripts("LGI")
-    first = exchanger.make_up(announcement, calls, None)
+    first = exchanger.make_up(announcement, calls, ExitStack(), is_held=True)
     answer = exchanger.send(first, calls)
     applying = threading.Thread(target=lambda: exchanger.apply(first, answer, announcement))
     find = daemon.vacancy_finder.find
@@ -169,7 +170,7 @@ def test_room_that_is_being_taken_is_not_asked_for(
         return found
 
     monkeypatch.setattr(daemon.vacancy_finder, "find", find_meanwhile)
-    second = exchanger.make_up(announcement, calls, None)
+    second = exchanger.make_up(announcement, calls, ExitStack(), is_held=True)
     exchanger.apply(second, exchanger.send(second, calls), announcement)
     applying.join()
 
@@ -264,8 +265,8 @@ def test_room_that_comes_while_an_exchange_is_made_up_is_asked_for(
     daemon.fetcher.sessions.pool().session("LGI", URL)
     make_up = daemon.exchanges.exchanger.make_up
 
-    def make_up_meanwhile(*arguments: Any) -> Any:
-        made = make_up(*arguments)
+    def make_up_meanwhile(*arguments: Any, **more: Any) -> Any:
+        made = make_up(*arguments, **more)
         daemon.held_exchanges.require("LGI", URL, frozenset({"another"}))
         return made
 

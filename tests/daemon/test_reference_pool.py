@@ -19,8 +19,10 @@ def pool(tmp_path: Path) -> ReferencePool:
 
 
 def names(pool: ReferencePool, number: int, place: tuple[str, str] = PLACE) -> list[str]:
-    """What is posted for so many jobs."""
-    return [one.reference for one in pool.provide(*place, number, None)]
+    """What an exchange posts for so many jobs; it is over."""
+    provided = pool.provide(*place, number, None)
+    pool.release(provided)
+    return [one.reference for one in provided]
 
 
 def next_pool(tmp_path: Path, recorded: tuple[str, ...] = ()) -> ReferencePool:
@@ -95,6 +97,38 @@ def test_references_without_an_answer_are_posted_again(pool: ReferencePool) -> N
     assert doubtful == posted
     assert names(pool, 0) == []
     assert names(pool, 1) == posted[:1]
+
+
+def test_exchanges_under_way_have_no_reference_in_common(pool: ReferencePool) -> None:
+    """Both would be answered with its job. The next one posts it again when one of them is over."""
+    first, second = pool.provide(*PLACE, 3, None), pool.provide(*PLACE, 3, None)
+    counts = [pool.count_reserved(*PLACE), pool.count_reserved(*OTHER)]
+    pool.release(first)
+    third = pool.provide(*PLACE, 3, None)
+
+    assert not {*first} & {*second}
+    assert third == first
+    assert counts == [6, 0]
+
+
+def test_references_of_a_lost_answer_are_posted_by_the_next_exchange_alone(pool: ReferencePool) -> None:
+    """Jobs may be theirs: it posts all of them, and an exchange beside it has others."""
+    lost = pool.provide(*PLACE, 2, None)
+    beside = pool.provide(*PLACE, 1, None)
+    pool.unanswered(one.reference for one in lost)
+    pool.release(lost)
+
+    assert pool.provide(*PLACE, 1, None) == lost
+    assert not {*pool.provide(*PLACE, 5, None)} & {*lost, *beside}
+
+
+def test_a_reference_of_a_job_that_has_come_is_reserved_no_more(pool: ReferencePool) -> None:
+    """The job has its slot then."""
+    first, _second = pool.provide(*PLACE, 2, None)
+
+    pool.take(*PLACE, first.reference)
+
+    assert pool.count_reserved(*PLACE) == 1
 
 
 def test_keys_are_made_where_jobs_get_certificates(pool: ReferencePool) -> None:
