@@ -8,8 +8,8 @@ from lgi_daemon.servers.clock import Clock
 from lgi_protocol.backoff import Backoff
 
 _DELAYS = Backoff(first=60.0, longest=3600.0)
-# For lack of room, which was there when the job was wanted: another exchange was faster, and slots become free
-# in milliseconds where jobs are short.
+# For lack of room, which was there when the job was wanted: another exchange was faster. Where jobs are short
+# slots become free in milliseconds.
 _BRIEF_DELAYS = Backoff(first=0.2, longest=60.0)
 # A server may offer other jobs for ever: only so many are remembered.
 MAX_REMEMBERED = 10_000
