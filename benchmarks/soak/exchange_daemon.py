@@ -7,6 +7,9 @@ output. A worker's exchange is made
 * when a job has ended, with its report, but 0.03 s after the last report at the earliest;
 * ``fast`` seconds after the last answer while there are jobs: their heartbeat.
 
+While a server holds an exchange that names all jobs and asks for all free places, cycles and heartbeats wait
+until 30 s after its begin, or after the last exchange of the worker.
+
 Each of them has all that is due: reports, holds of all other jobs, a want for all places that are free or are
 freed by a report, and as many references, but not for what an exchange under way asks for already. So a full
 daemon gets the next job in the answer to the report.
@@ -26,6 +29,7 @@ from benchmarks.soak.ledger import Deed, Ledger
 from benchmarks.soak.plan import Plan
 from benchmarks.soak.references import References
 from benchmarks.soak.simulated import APPLICATION, Running, output
+from lgi_daemon.jobs.schedule import HELD_POLL_SECONDS
 from lgi_daemon.loop.held_exchanges import CALM_SECONDS
 from lgi_daemon.loop.report_pause import SECONDS as REPORT_PAUSE
 from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
@@ -62,6 +66,9 @@ class ExchangeDaemon:
         self._references = References(make_request)
         self._cycle_at = self._heartbeat_at = begin
         self._report_at = self._not_before = begin
+        # What a server holds, and since when.
+        self._held: Exchange | None = None
+        self._held_since = begin
         # When a worker's exchange was answered last, and when the machine was described.
         self._answered_at = begin - CALM_SECONDS
         self._described_at = begin - MACHINE_SECONDS
@@ -78,10 +85,16 @@ class ExchangeDaemon:
     def due(self, now: float) -> float:
         """Return when the worker's next exchange is due."""
         times = [max(job.ends, self._report_at) for job in self.jobs.values()]
-        if self.jobs or self._references.has_doubtful:
+        held = self._held
+        if self._references.has_doubtful or (self.jobs and (held is None or not self._is_named(held))):
             times.append(self._heartbeat_at)
+        elif self.jobs:
+            times.append(max(self._heartbeat_at, self._held_since + HELD_POLL_SECONDS))
         if now < self._end:
-            times.append(self._cycle_at)
+            rarely = (
+                self._answered_at + HELD_POLL_SECONDS if held and self._is_wanted(held) else self._cycle_at
+            )
+            times.append(max(self._cycle_at, rarely))
         return max(self._not_before, min(times, default=now))
 
     def make_up(self, now: float, *, held: bool = False) -> Exchange:
@@ -174,6 +187,20 @@ class ExchangeDaemon:
 
     # The held exchange.
 
+    def hold_started(self, held: Exchange, now: float) -> None:
+        """Record that an exchange is given to a server to hold."""
+        self._held, self._held_since = held, now
+
+    def hold_ended(self) -> None:
+        """Record that a server holds no exchange."""
+        self._held = None
+
+    def _is_named(self, held: Exchange) -> bool:
+        return self.jobs.keys() <= {one.job_id for one in held.holds}
+
+    def _is_wanted(self, held: Exchange) -> bool:
+        return len(self.jobs) >= self._plan.places or bool(held.wants)
+
     def hold_at(self, now: float) -> float:
         """Return when the next held exchange may begin."""
         has_room = len(self.jobs) < self._plan.places
@@ -181,7 +208,6 @@ class ExchangeDaemon:
 
     def outdated_at(self, held: Exchange, now: float) -> float | None:
         """Return when a held exchange is to be cut off for what it does not say; None if it says all."""
-        if now >= self._end or (len(self.jobs) < self._plan.places and not held.wants):
+        if now >= self._end or not self._is_wanted(held):
             return now
-        named = {one.job_id for one in held.holds}
-        return None if self.jobs.keys() <= named else now + CALM_SECONDS
+        return None if self._is_named(held) else now + CALM_SECONDS

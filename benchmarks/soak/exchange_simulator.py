@@ -113,6 +113,7 @@ class DaemonTasks:
     async def _held_exchange(self, posted: Exchange, load: int, longest: int) -> float:
         """Make one held exchange; return the seconds until the next one."""
         began = time.monotonic()
+        self._daemon.hold_started(posted, began)
         try:
             answer = await self._held_calls.hold(posted, load, longest)
         except (ServerError, TransportError) as error:
@@ -123,10 +124,11 @@ class DaemonTasks:
             return FAILURE_DELAY
         finally:
             self._held = None
+            self._daemon.hold_ended()
+            self._news.set()
             self._cancel_cut()
         now = time.monotonic()
         self._daemon.apply(posted, answer, now, held=True)
-        self._news.set()
         if answer.jobs or answer.holds or now >= began + EARLY_SECONDS:
             return DELAY
         return EARLY_DELAY

@@ -28,7 +28,8 @@ class Vacancies:
 
     ``number`` is the number of jobs for which there is room, ``slots`` that of the free slots, which may be
     more: owners and applications have limits too. ``full``: an application has no room.
-    ``unasked``: the check_system_limits_script of an application was to be asked first.
+    ``unasked``: the check_system_limits_script of an application was to be asked first. ``complete``: each
+    application is among the wants, or has no room.
     """
 
     wants: tuple[Want, ...] = ()
@@ -36,6 +37,7 @@ class Vacancies:
     full: bool = False
     unasked: bool = False
     slots: int = 0
+    complete: bool = False
 
     def beside(self, reserved: int, leaving: Sequence[Collection[str]] = ()) -> "Vacancies":
         """Return what is left to ask for beside exchanges under way that may bring ``reserved`` jobs.
@@ -92,12 +94,13 @@ class VacancyFinder:
         """
         wants: list[Want] = []
         full = unasked = False
-        room = 0
+        room = decided = 0
         for application in project.applications[:MOST_WANTS]:
             levels = self._levels(configuration, project, application, leaving)
             excluded = self._without(project.name, server, application.name, without)
             wanted = want(application.name, levels, excluded)
             full |= wanted is None
+            decided += wanted is None
             if wanted is None or self._circuit_breaker.open_for(project.name, application.name):
                 continue
             allowed = self._fresh_answer(project, application)
@@ -106,7 +109,8 @@ class VacancyFinder:
                 wants.append(wanted)
                 room = max(room, min(one.rules.job_limit - len(one.jobs) for one in levels[:2]))
         number = min(room, sum(one.count for one in wants))
-        return Vacancies(tuple(wants), number, full, unasked, room)
+        complete = decided + len(wants) == len(project.applications)
+        return Vacancies(tuple(wants), number, full, unasked, room, complete)
 
     def _levels(
         self,

@@ -150,7 +150,8 @@ class Daemon:
         self.held_exchanges = HeldExchanges(exchanger, self.exchanges, self.servers, time.monotonic)
         held, references = self.held_exchanges, self.run.references
         self.lost_answers = LostAnswers(held, fetcher, references, self._server_workers)
-        self.exchanges.on_capacity = self.held_exchanges.require
+        self.exchanges.on_capacity = held.require
+        self.exchanges.replaces_cycle = held.replaces_cycle
         self.jobs.exchange_by(self.exchanges.start, self.exchanges.before_end)
         fetcher.exchange = partial(self.exchanges.run, is_cycle=True)
         fetcher.sign_up_seconds = max(slow, SIGN_UP_SECONDS)

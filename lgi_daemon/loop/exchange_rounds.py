@@ -54,6 +54,8 @@ class ExchangeRounds:
         self._refusals: Counter[tuple[str, str]] = Counter()
         # Called after an exchange with project, server, and the applications for which there still is room.
         self.on_capacity: Callable[[str, str, frozenset[str]], None] = lambda _project, _server, _names: None
+        # Returns whether an exchange that a server holds asks for all that one of a cycle would ask for.
+        self.replaces_cycle: Callable[[str, str], bool] = lambda _project, _server: False
 
     def start(self, project: str, server: str) -> bool:
         """Make an exchange with a server if it takes any, soon; return whether it does."""
@@ -98,7 +100,8 @@ class ExchangeRounds:
         With ``seeks_jobs`` or in a cycle one is made in any case; a cycle also sends changed capabilities.
         """
         try:
-            self._run(project, server, seeks_jobs or is_cycle, is_cycle)
+            if not (is_cycle and self._is_replaced(project, server)):
+                self._run(project, server, seeks_jobs or is_cycle, is_cycle)
         except BackingOffError as reason:
             log.debug("%s", reason)
             return False
@@ -140,6 +143,14 @@ class ExchangeRounds:
             has_ended = outgoing.has_reports and self._pause is None
             if not (seeks_jobs or has_ended or self.exchanger.has_new_returns(outgoing, announcement)):
                 return
+
+    def _is_replaced(self, project: str, server: str) -> bool:
+        """Return whether a held exchange asks for all jobs, and no capability has changed."""
+        announcement = self._announced.announcement(project, server)
+        if announcement is None or announcement.doubtful or not self.replaces_cycle(project, server):
+            return False
+        self.exchanger.ask_scripts(project)
+        return not self._changed_capabilities(announcement)
 
     def current(self, project: str, server: str) -> Announcement | None:
         """Return what a server has announced, after a sign-up if there was none or a call has failed since.

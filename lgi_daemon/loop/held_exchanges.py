@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Lock
 
+from lgi_daemon.jobs.schedule import HELD_POLL_SECONDS
 from lgi_daemon.loop.exchange_rounds import ExchangeRounds
 from lgi_daemon.loop.exchanger import Exchanger
 from lgi_daemon.loop.outgoing_exchange import OutgoingExchange
@@ -38,6 +39,8 @@ class HeldExchange:
     references: frozenset[str]
     # The references that it posts for new jobs.
     names: frozenset[str]
+    # Whether it asks for jobs of each application that has room.
+    complete: bool = False
     # Since when there are jobs that it does not name.
     incomplete_since: float | None = None
     call_end: CallEnd = field(default_factory=CallEnd)
@@ -96,6 +99,7 @@ class HeldExchanges:
             seconds = min(seconds, max(1, math.ceil(again or seconds)))
             held = self._register(project, server, outgoing)
             try:
+                self._exchanger.exchange_jobs.start_hold(outgoing.held)
                 with ending(held.call_end):
                     answer = self._exchanger.send(outgoing, calls, seconds)
             except TransportError:
@@ -105,6 +109,7 @@ class HeldExchanges:
                 raise
             finally:
                 self._unregister(place)
+                self._exchanger.exchange_jobs.end_hold(outgoing.held)
             self._exchanger.apply(outgoing, answer, announcement)
         if self._exchanger.has_new_returns(outgoing, announcement):
             self.rounds.start(project, server)
@@ -115,6 +120,7 @@ class HeldExchanges:
             frozenset(one.application for one in outgoing.vacancies.wants),
             frozenset(one.hold.daemon_reference for one in outgoing.held),
             frozenset(outgoing.names),
+            outgoing.vacancies.complete,
         )
         with self._guard:
             self._held[project, server] = held
@@ -172,6 +178,17 @@ class HeldExchanges:
         with self._guard:
             held = self._held.get((project, server))
         return held is not None and held.names.issuperset(references)
+
+    def replaces_cycle(self, project: str, server: str) -> bool:
+        """Return whether a worker's exchange would ask for nothing that a held one does not ask for.
+
+        Not for long after the last one of a worker: a connection may be dead without a sign of it.
+        """
+        place = project, server
+        with self._guard:
+            held, required = self._held.get(place), self._required.get(place, frozenset())
+            is_recent = self._clock() < self._answered_at.get(place, -HELD_POLL_SECONDS) + HELD_POLL_SECONDS
+        return held is not None and held.complete and required <= held.applications and is_recent
 
     def tick(self) -> None:
         """Cut off held exchanges that do not name jobs which are here for a while, or ask for too much.

@@ -207,6 +207,22 @@ def test_a_held_exchange_is_cut_off_when_it_does_not_say_what_is_here(tmp_path: 
     assert daemon.hold_at(40.0) == 40.0
 
 
+def test_heartbeats_and_cycles_wait_while_a_held_exchange_says_all(tmp_path: Path) -> None:
+    """As those of the daemon: 30 s after its begin, or after the last exchange of the worker."""
+    # given
+    daemon = Daemon(tmp_path)
+    daemon.exchange(0.0, 7)
+    alone = daemon.due(0.0)
+
+    # when a server holds an exchange that names its job
+    daemon.hold_started(daemon.make_up(1.0, held=True), 1.0)
+    beside = daemon.due(1.0)
+    daemon.hold_ended()
+
+    # then
+    assert (alone, beside, daemon.due(1.0)) == (PLAN.fast, 30.0, PLAN.fast)
+
+
 def outcome(plan: Plan, latencies: Latencies) -> Outcome:
     return Outcome(
         plan=plan,
