@@ -15,17 +15,22 @@ def originals(paths: Mapping[str, Path]) -> dict[str, bytes]:
 
 
 def store(folder: Path, scripts: Mapping[str, bytes], group: int | None) -> None:
-    """Store the scripts of a job on the disk, those of the same content once.
+    """Store the scripts of a job on the disk, those of the same content once, in its new directory.
 
-    Their names are there after `atomic_file.sync_folder`.
+    Their names are there after `atomic_file.sync_folder`. A kill may leave one incomplete, but no record, and
+    without a record the directory is no job's.
     """
-    first: dict[bytes, Path] = {}
-    for name in SCRIPTS:
-        place = folder / f"LGI_{name}"
-        if (twin := first.setdefault(scripts[name], place)) != place:
-            os.link(twin, place)
-        else:
-            atomic_file.write(folder, place.name, scripts[name], 0o550, group=group, names_durable=False)
+    first: dict[bytes, str] = {}
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        for name in (f"LGI_{script}" for script in SCRIPTS):
+            data = scripts[name.removeprefix("LGI_")]
+            if (twin := first.setdefault(data, name)) != name:
+                os.link(twin, name, src_dir_fd=directory, dst_dir_fd=directory)
+            else:
+                atomic_file.create(directory, name, data, 0o550, group=group, durable=True)
+    finally:
+        os.close(directory)
 
 
 def read(folder: Path) -> dict[str, bytes]:
