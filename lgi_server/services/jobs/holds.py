@@ -70,7 +70,8 @@ def with_holds(transaction: Transaction, found: Sequence[JobRow]) -> list[JobRow
     """Return jobs, those that are held with their holds, also while they are locked, as after a restore."""
     held = [job.job_id for job in found if job.state == State.QUEUED and job.lock_state != jobs.FREE]
     known = job_holds.of_jobs(transaction, held) if held else {}
-    return [replace(job, holds=known.get(job.job_id, ())) for job in found]
+    # Most jobs are not held, and a copy of a job takes as long as reading it.
+    return [replace(job, holds=known[job.job_id]) if job.job_id in known else job for job in found]
 
 
 def hold_by_user(
