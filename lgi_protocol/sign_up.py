@@ -13,7 +13,8 @@ class SignUp:
     ``longest_wait`` is the maximum duration of a long poll in seconds; 0 when the server has none, as LGI.
     ``job_certificates``: the server issues certificates to jobs. ``resource`` is the name of the caller,
     ``other_daemons`` the number of other daemons that have signed up lately as this resource. ``exchange`` is
-    the version of the call `lgi_protocol.exchange` that the server has, 0 when it has none.
+    the version of the call `lgi_protocol.exchange` that the server has, 0 when it has none. With
+    ``hears_unnamed`` an exchange that it holds is answered also when a job that it does not name is aborted.
     """
 
     session_id: str
@@ -25,6 +26,7 @@ class SignUp:
     resource: str = ""
     other_daemons: int = 0
     exchange: int = 0
+    hears_unnamed: bool = False
 
 
 def read_sign_up(reply: Reply) -> SignUp:
@@ -39,4 +41,5 @@ def read_sign_up(reply: Reply) -> SignUp:
         resource=reply.value("resource"),
         other_daemons=reply.number("other_daemons"),
         exchange=reply.number("exchange"),
+        hears_unnamed=reply.number("exchange_unnamed") > 0,
     )

@@ -7,8 +7,8 @@ output. A worker's exchange is made
 * when a job has ended, with its report, but 0.03 s after the last report at the earliest;
 * ``fast`` seconds after the last answer while there are jobs: their heartbeat.
 
-While a server holds an exchange that names all jobs and asks for all free places, cycles and heartbeats wait
-until 30 s after its begin, or after the last exchange of the worker.
+While a server holds an exchange that asks for all free places, cycles and heartbeats wait for 45 s, from its
+begin or from the last exchange of the worker on.
 
 Each of them has all that is due: reports, holds of all other jobs, a want for all places that are free or are
 freed by a report, and as many references, but not for what an exchange under way asks for already. So a full
@@ -16,8 +16,8 @@ daemon gets the next job in the answer to the report.
 
 Beside it a held exchange (wait=40) waits on a connection of its own for an abort of a job, and for jobs if
 places are free. Without free places it begins a second after the last exchange of the worker, as the daemon's
-does; one that does not name a job which is here for a second, or wants nothing while a place is free, is cut
-off with its connection and made anew on another one. On a full queue that is one for each job.
+does; one that wants nothing while a place is free is cut off with its connection, and made anew on another.
+So is one that does not name a job which is here for a second, unless the server hears of such jobs.
 
 Left out are what no job of the test needs: rejected jobs, output of running jobs, sessions of LGI_attach.
 """
@@ -68,6 +68,8 @@ class ExchangeDaemon:
         self._report_at = self._not_before = begin
         # What a server holds, and since when.
         self._held: Exchange | None = None
+        # Whether the server tells news of jobs that a held exchange does not name, as it has announced.
+        self.hears_unnamed = False
         self._held_since = begin
         # When a worker's exchange was answered last, and when the machine was described.
         self._answered_at = begin - CALM_SECONDS
@@ -86,7 +88,7 @@ class ExchangeDaemon:
         """Return when the worker's next exchange is due."""
         times = [max(job.ends, self._report_at) for job in self.jobs.values()]
         held = self._held
-        if self._references.has_doubtful or (self.jobs and (held is None or not self._is_named(held))):
+        if self._references.has_doubtful or (self.jobs and (held is None or not self._is_served(held))):
             times.append(self._heartbeat_at)
         elif self.jobs:
             times.append(max(self._heartbeat_at, self._held_since + HELD_POLL_SECONDS))
@@ -195,8 +197,8 @@ class ExchangeDaemon:
         """Record that a server holds no exchange."""
         self._held = None
 
-    def _is_named(self, held: Exchange) -> bool:
-        return self.jobs.keys() <= {one.job_id for one in held.holds}
+    def _is_served(self, held: Exchange) -> bool:
+        return self.hears_unnamed or self.jobs.keys() <= {one.job_id for one in held.holds}
 
     def _is_wanted(self, held: Exchange) -> bool:
         return len(self.jobs) >= self._plan.places or bool(held.wants)
@@ -210,4 +212,4 @@ class ExchangeDaemon:
         """Return when a held exchange is to be cut off for what it does not say; None if it says all."""
         if now >= self._end or not self._is_wanted(held):
             return now
-        return None if self._is_named(held) else now + CALM_SECONDS
+        return None if self._is_served(held) else now + CALM_SECONDS

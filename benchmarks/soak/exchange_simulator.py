@@ -56,6 +56,7 @@ class DaemonTasks:
         while self._sign_up is None:
             with suppress(ServerError, TransportError):
                 self._sign_up = await self._calls.sign_up()
+                self._daemon.hears_unnamed = self._sign_up.hears_unnamed
                 break
             await asyncio.sleep(FAILURE_DELAY)
         async with asyncio.TaskGroup() as tasks:

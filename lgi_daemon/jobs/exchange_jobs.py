@@ -186,15 +186,15 @@ class ExchangeJobs:
                 log.debug("%s: the server answers that it is %s", job.title, answer.error or answer.state)
         self.settle(one.job for one in held)
 
-    def start_hold(self, held: Sequence[Held]) -> None:
-        """Poll jobs rarely from now on: a server holds an exchange that names them."""
-        for one in held:
-            one.job.schedule.hold_started(self._clock.now)
+    def start_hold(self, jobs: Iterable[LocalJob]) -> None:
+        """Poll jobs rarely from now on: a server holds an exchange for them."""
+        for job in jobs:
+            job.schedule.hold_started(self._clock.now)
 
-    def end_hold(self, held: Sequence[Held]) -> None:
+    def end_hold(self, jobs: Iterable[LocalJob]) -> None:
         """Poll jobs as before."""
-        for one in held:
-            one.job.schedule.hold_ended(self._clock.now)
+        for job in jobs:
+            job.schedule.hold_ended(self._clock.now)
 
     def settle(self, jobs: Iterable[LocalJob]) -> None:
         """Apply what a server has answered to the jobs that nobody works on now."""

@@ -27,9 +27,9 @@ LONGEST_QUIET = 1800.0
 CLAIM_TIMEOUT = 90.0
 # Between a failed report and the question whether the server has received it nevertheless.
 REPORT_RETRY_DELAY = 10.0
-# A server that holds an exchange which names a job says at once what changes: it is asked this rarely, if the
-# fast cycle is shorter.
-HELD_POLL_SECONDS = 30.0
+# A server that holds an exchange says at once what changes of the jobs here: it is asked this rarely, if the
+# fast cycle is shorter. No exchange is held for so long.
+HELD_POLL_SECONDS = 45.0
 # What the server wants of a job is asked before its scripts, but not waited for longer than this.
 POLL_TIMEOUT = 10.0
 
@@ -211,11 +211,11 @@ class JobSchedule:
         self.next_poll = now + self.fast
 
     def hold_started(self, now: float) -> None:
-        """Record that a server holds an exchange which names the job: it says at once what changes."""
+        """Record that a server holds an exchange, and says at once what changes of the job."""
         self.next_poll = max(self.next_poll, now + max(self.fast, HELD_POLL_SECONDS))
 
     def hold_ended(self, now: float) -> None:
-        """Record that no server holds an exchange which names the job any more."""
+        """Record that no server holds an exchange for the job any more."""
         self.next_poll = min(self.next_poll, now + self.fast)
 
     def poll_failed(self, now: float) -> None:

@@ -8,15 +8,15 @@ import logging
 import math
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from threading import Lock
 
+from lgi_daemon.jobs.exchange_jobs import Held
 from lgi_daemon.jobs.schedule import HELD_POLL_SECONDS
 from lgi_daemon.loop.exchange_rounds import ExchangeRounds
 from lgi_daemon.loop.exchanger import Exchanger
-from lgi_daemon.loop.outgoing_exchange import OutgoingExchange
+from lgi_daemon.loop.held_exchange import HeldExchange
 from lgi_daemon.servers.connections import ServerConnections
-from lgi_protocol.deadline import CallEnd, ending
+from lgi_protocol.deadline import ending
 from lgi_protocol.errors import TransportError
 from lgi_protocol.exchange import ExchangeAnswer
 
@@ -29,21 +29,6 @@ EARLY_SECONDS = 0.5
 # While there is no room an exchange is held for aborts only. It begins so long after an exchange of a worker:
 # jobs that end soon would have another made each time.
 CALM_SECONDS = 1.0
-
-
-@dataclass
-class HeldExchange:
-    """An exchange under way: the applications it has room for, and the references of the jobs it names."""
-
-    applications: frozenset[str]
-    references: frozenset[str]
-    # The references that it posts for new jobs.
-    names: frozenset[str]
-    # Whether it asks for jobs of each application that has room.
-    complete: bool = False
-    # Since when there are jobs that it does not name.
-    incomplete_since: float | None = None
-    call_end: CallEnd = field(default_factory=CallEnd)
 
 
 class HeldExchanges:
@@ -97,9 +82,10 @@ class HeldExchanges:
                 return calm_at - began
             again = self._exchanger.considered_again(project, server)
             seconds = min(seconds, max(1, math.ceil(again or seconds)))
-            held = self._register(project, server, outgoing)
+            held = HeldExchange.of(outgoing, hears_unnamed=announcement.sign_up.hears_unnamed)
+            self._register(project, server, held)
             try:
-                self._exchanger.exchange_jobs.start_hold(outgoing.held)
+                self._exchanger.exchange_jobs.start_hold(one.job for one in outgoing.held)
                 with ending(held.call_end):
                     answer = self._exchanger.send(outgoing, calls, seconds)
             except TransportError:
@@ -109,35 +95,33 @@ class HeldExchanges:
                 raise
             finally:
                 self._unregister(place)
-                self._exchanger.exchange_jobs.end_hold(outgoing.held)
+                self._exchanger.exchange_jobs.end_hold(self._exchanger.jobs_of(project, server))
             self._exchanger.apply(outgoing, answer, announcement)
         if self._exchanger.has_new_returns(outgoing, announcement):
             self.rounds.start(project, server)
-        return self._next(answer, began)
+        return self._next(answer, began, is_complete=all(map(held.has_named, self._here(project, server))))
 
-    def _register(self, project: str, server: str, outgoing: OutgoingExchange) -> HeldExchange:
-        held = HeldExchange(
-            frozenset(one.application for one in outgoing.vacancies.wants),
-            frozenset(one.hold.daemon_reference for one in outgoing.held),
-            frozenset(outgoing.names),
-            outgoing.vacancies.complete,
-        )
+    def _register(self, project: str, server: str, held: HeldExchange) -> None:
         with self._guard:
             self._held[project, server] = held
             # There may be room since this exchange was made up.
             if self._closed or not self._required.get((project, server), frozenset()) <= held.applications:
                 held.call_end.end()
-        return held
+
+    def _here(self, project: str, server: str) -> list[Held]:
+        """Return the jobs that an exchange would name now."""
+        return self._exchanger.exchange_jobs.holds(self._exchanger.jobs_of(project, server), ())
 
     def _unregister(self, place: tuple[str, str]) -> None:
         with self._guard:
             self._held.pop(place, None)
 
-    def _next(self, answer: ExchangeAnswer, began: float) -> float:
+    def _next(self, answer: ExchangeAnswer, began: float, *, is_complete: bool) -> float:
+        """Return the seconds until the next; there may be news of a job that this one has not named."""
         if answer.jobs or answer.holds or answer.watched or answer.attaches:
             self.wake()
             return DELAY
-        return DELAY if self._clock() >= began + EARLY_SECONDS else EARLY_DELAY
+        return DELAY if self._clock() >= began + EARLY_SECONDS or not is_complete else EARLY_DELAY
 
     @property
     def busy(self) -> bool:
@@ -191,7 +175,7 @@ class HeldExchanges:
         return held is not None and held.complete and required <= held.applications and is_recent
 
     def tick(self) -> None:
-        """Cut off held exchanges that do not name jobs which are here for a while, or ask for too much.
+        """Cut off held exchanges that do not serve jobs which are here for a while, or ask for too much.
 
         What asks for jobs since before the disk was full would bring one that cannot be stored.
         """
@@ -201,8 +185,11 @@ class HeldExchanges:
         for (project, server), one in held:
             if is_short and one.applications:
                 one.call_end.end()
-            jobs = self._exchanger.exchange_jobs.holds(self._exchanger.jobs_of(project, server), ())
-            if all(job.hold.daemon_reference in one.references for job in jobs):
+            here = self._here(project, server)
+            # Those that it names are polled a while after its begin.
+            unnamed = [job.job for job in here if one.serves(job) and not one.has_named(job)]
+            self._exchanger.exchange_jobs.start_hold(unnamed)
+            if all(map(one.serves, here)):
                 one.incomplete_since = None
             elif one.incomplete_since is None:
                 one.incomplete_since = now

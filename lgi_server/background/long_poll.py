@@ -36,9 +36,13 @@ _Subscription = TypeVar("_Subscription", bound=Subscription)
 
 @dataclass(frozen=True)
 class Wake:
-    """That a wait has ended before its time; ``most`` is how many jobs to take, None for any number."""
+    """That a wait has ended before its time; ``most`` is how many jobs to take, None for any number.
+
+    After a ``final`` one the call is answered, even if it has nothing to answer.
+    """
 
     most: int | None = None
+    final: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,11 +90,11 @@ class LongPoll(Exception):  # noqa: N818 - it controls the flow and is no error
     def _attempts(self, has_gone: Callable[[], bool]) -> Iterator[Attempt]:
         end = time.monotonic() + self._seconds
         wake: Wake | None = Wake()
-        while wake is not None:
+        while wake is not None and not wake.final:
             wake = self._wait(end - time.monotonic(), has_gone)
             if has_gone():
                 raise LGIError(ErrorNumber.BACK_OFF, "the client has closed the connection")
-            yield Attempt(wake is not None, wake.most if wake else None)
+            yield Attempt(wake is not None and not wake.final, wake.most if wake else None)
 
 
 @dataclass(eq=False)

@@ -251,7 +251,8 @@ class WorkLongPolls:
             if is_queued:
                 self._offers[id(waiter.subscription)] = key
             self.resources.woke(waiter.subscription)
-            self._waiters.wake(waiter, Wake(share))
+            # One that does not name the job learns of it by its next exchange.
+            self._waiters.wake(waiter, Wake(share, final=not waiter.subscription.names(job)))
 
     def _share(self, subscription: WorkSubscription, job: PendingJob, jobs: Sequence[PendingJob]) -> int:
         """Return how many jobs a resource is to take, as many as each of those that ask for such jobs."""

@@ -51,6 +51,10 @@ class WorkSubscription:
         """Return whether a changed job may be one that the resource waits for."""
         return notice.state in {State.QUEUED, State.ABORTING} and notice.application in self.applications
 
+    def names(self, _job: PendingJob) -> bool:
+        """Return whether a call with the same fields is answered with news of a job."""
+        return True
+
     def matches(self, job: PendingJob) -> bool:
         """Return whether a job is one that the resource waits for."""
         if job.state == WATCHED:
@@ -70,10 +74,11 @@ class WorkSubscription:
 
 @dataclass(frozen=True)
 class ExchangeSubscription(WorkSubscription):
-    """What a daemon waits for in an exchange: new jobs, and changes and observers of those in ``held``.
+    """What a daemon waits for in an exchange: new jobs, and changes and observers of those that it has.
 
-    ``missing`` are the applications it wants jobs of; ``applications`` also has those of the held jobs. One
-    without ``has_gpus`` waits for no job that needs GPUs.
+    It names those in ``held``; news of others of its resource end the wait too, if they are of applications
+    that it names. ``missing`` are the applications it wants jobs of; ``applications`` also has those of the
+    held jobs. One without ``has_gpus`` waits for no job that needs GPUs.
     """
 
     missing: frozenset[str] = frozenset()
@@ -89,14 +94,17 @@ class ExchangeSubscription(WorkSubscription):
         """Return whether a changed job may be one that the daemon waits for."""
         if notice.state == State.QUEUED:
             return notice.application in self.missing
-        return notice.state in {State.ABORTING, ATTACHING} and notice.job_id in self.held
+        return notice.state in {State.ABORTING, ATTACHING} and notice.application in self.applications
+
+    def names(self, job: PendingJob) -> bool:
+        """Return whether the same exchange is answered with news of a job: to take it, or of one it holds."""
+        return job.state == State.QUEUED or job.job_id in self.held
 
     def matches(self, job: PendingJob) -> bool:
         """Return whether a job is one that the daemon waits for."""
         if job.state == ATTACHING:
-            return self.attaches and job.job_id in self.held and self.resource in job.target_resources
+            return self.attaches and self.resource in job.target_resources
         if job.state == State.QUEUED:
-            is_known = job.application in self.missing and (self.has_gpus or not job.needs_gpus)
-        else:
-            is_known = job.job_id in self.held
-        return is_known and super().matches(job)
+            is_wanted = job.application in self.missing and (self.has_gpus or not job.needs_gpus)
+            return is_wanted and super().matches(job)
+        return super().matches(job)

@@ -22,6 +22,8 @@ def resource_signup_resource(call: ResourceContext) -> Elements:
     certificates = (Element("job_certificates", 1),) if call.runtime.trust.jobs else ()
     # Files in a repository that is not on the disk are stored by requests of their own.
     exchange = Element("exchange", WITH_FILES if call.runtime.config.repositories_on_disk else VERSION)
+    # A held exchange need not name a job that was given out since it began.
+    unnamed = Element("exchange_unnamed", 1)
     other_daemons = (Element("other_daemons", others),) if others else ()
     return (
         *header,
@@ -29,6 +31,7 @@ def resource_signup_resource(call: ResourceContext) -> Elements:
         session,
         longest,
         exchange,
+        unnamed,
         *certificates,
         *other_daemons,
     )

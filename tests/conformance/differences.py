@@ -34,7 +34,7 @@ ON_PURPOSE = (
             *_of("resource_signup_resource", "ok_server_as_resource", "ok_with_slave"),
         ),
         (),
-        ("longest_wait = 60", "exchange = 2", "job_certificates = 1"),
+        ("longest_wait = 60", "exchange = 2", "exchange_unnamed = 1", "job_certificates = 1"),
         "wire.md 6, ours and read over by older daemons: how long a resource may wait for work in one call, "
         "that one call can do the work of a cycle, and that jobs can have certificates of their own.",
     ),

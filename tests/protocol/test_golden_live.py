@@ -80,7 +80,7 @@ MADE: dict[str, Callable[[Callers], Reply]] = {
 
 
 # What LGI never said, and its programs read over (wire.md 6).
-OURS = {"longest_wait", "exchange", "job_certificates"}
+OURS = {"longest_wait", "exchange", "exchange_unnamed", "job_certificates"}
 
 
 def shape(tree: Tree) -> tuple[object, ...]:

@@ -64,6 +64,43 @@ def test_an_abort_ends_the_wait_of_the_daemon_that_has_the_job(grid: Grid) -> No
     assert time.monotonic() - began > 0.9
 
 
+def test_an_abort_of_a_job_that_was_given_since_ends_the_wait(grid: Grid) -> None:
+    """Its daemon need not have another exchange held for each job: the next one names it, and is told."""
+    user, one = grid.user(), daemon(grid)
+    user.submit()
+    (given,) = one.want()
+    job_id = user.submit()
+
+    def abort() -> None:
+        (later,) = one.want()
+        assert later.description.job_id == str(job_id)
+        user.delete(job_id)
+
+    answer = while_held(lambda: one.hold(given, seconds=LONG), abort)
+
+    assert answer.holds == ()
+    state = grid.rows("SELECT state FROM job_queue WHERE job_id = %s", job_id)[0]["state"]
+    assert state == "aborting"
+
+
+def test_an_abort_at_another_resource_does_not_end_the_wait(grid: Grid) -> None:
+    """Only those of the resource may be jobs of the daemon."""
+    user, one = grid.user(), daemon(grid)
+    user.submit()
+    (given,) = one.want()
+    other = daemon(grid, name="other@cluster", number="daemon-2")
+    job_id = user.submit()
+    assert len(other.want()) == 1
+    began = time.monotonic()
+
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(lambda: one.hold(given, seconds=2))
+        time.sleep(0.5)
+        user.delete(job_id)
+        assert answer.result(2 + SOON).holds == ()
+    assert time.monotonic() - began > 1.9
+
+
 def test_an_observer_ends_the_wait_of_a_daemon_that_can_send_output(grid: Grid) -> None:
     """Once: the daemon then names the job among those that it sends; others are not told."""
     user, one, other = grid.user(), daemon(grid), daemon(grid, number="daemon-2")

@@ -59,9 +59,11 @@ class FakeServer:
     # The jobs somebody looks at, and what was sent of them: from which byte on, what, whether that is all.
     looked_at: set[str] = field(default_factory=set)
     sent: list[tuple[int, bytes, bool]] = field(default_factory=list)
-    # The version of resource_exchange that it announces, 0 for none; the exchanges that were made, the jobs
-    # with the references they were given to, those given back with the reasons, and the jobs that were held.
+    # The version of resource_exchange that it announces, 0 for none, and whether it tells news of jobs that a
+    # held one does not name; the exchanges that were made, the jobs with the references they were given to,
+    # those given back with the reasons, and the jobs that were held.
     exchange: int = 0
+    hears_unnamed: bool = False
     exchanges: list[Exchange] = field(default_factory=list)
     # How full the resource was in each, in percent.
     loads: list[int] = field(default_factory=list)
@@ -149,6 +151,7 @@ class FakeCalls(ResourceCalls):
                 resource=RESOURCE,
                 other_daemons=self.server.other_daemons,
                 exchange=self.server.exchange,
+                hears_unnamed=self.server.hears_unnamed,
             )
 
         return self.server.handle("sign_up", answer)
