@@ -22,6 +22,7 @@ So is one that does not name a job which is here for a second, unless the server
 Left out are what no job of the test needs: rejected jobs, output of running jobs, sessions of LGI_attach.
 """
 
+import math
 import random
 from collections.abc import Callable
 
@@ -193,9 +194,13 @@ class ExchangeDaemon:
         """Record that an exchange is given to a server to hold."""
         self._held, self._held_since = held, now
 
-    def hold_ended(self) -> None:
-        """Record that a server holds no exchange."""
+    def hold_ended(self, now: float) -> None:
+        """Record that a server holds no exchange: what it has replaced is not made up for."""
         self._held = None
+        if self._heartbeat_at < now:
+            self._heartbeat_at = now + self._plan.fast
+        if self._cycle_at < now:
+            self._cycle_at += self._plan.slow * math.ceil((now - self._cycle_at) / self._plan.slow)
 
     def _is_served(self, held: Exchange) -> bool:
         return self.hears_unnamed or self.jobs.keys() <= {one.job_id for one in held.holds}

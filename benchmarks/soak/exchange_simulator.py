@@ -125,7 +125,7 @@ class DaemonTasks:
             return FAILURE_DELAY
         finally:
             self._held = None
-            self._daemon.hold_ended()
+            self._daemon.hold_ended(time.monotonic())
             self._news.set()
             self._cancel_cut()
         now = time.monotonic()

@@ -104,6 +104,25 @@ def test_each_report_is_judged_by_itself(grid: Grid) -> None:
     assert user.state(int(second.description.job_id)) == user.state(foreign) == "running"
 
 
+def test_jobs_that_are_answered_again_count_for_what_is_wanted(grid: Grid) -> None:
+    """A restarted daemon posts references of lost answers beside spare ones: it has no room for more jobs.
+
+    Jobs that it names as not wanted are here, and were counted by it.
+    """
+    user, one = grid.user(), daemon(grid)
+    for _ in range(4):
+        user.submit()
+    posted = references(4)
+    first = one.post(Exchange(wants=(Want(HELLO, 2),), references=posted)).jobs
+    known = tuple(job.description.job_id for job in first)
+
+    again = one.post(Exchange(wants=(Want(HELLO, 2),), references=posted)).jobs
+    more = one.post(Exchange(wants=(Want(HELLO, 1, without=known),), references=posted)).jobs
+
+    assert again == first
+    assert len(more) == 3
+
+
 def test_the_same_references_are_answered_with_the_same_jobs(grid: Grid) -> None:
     """Whatever is wanted meanwhile: the answer was lost, and none of them is used for another job."""
     user, one = grid.user(), daemon(grid)

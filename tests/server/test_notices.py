@@ -137,7 +137,7 @@ def test_a_resource_is_woken_by_the_notice_of_a_new_job(database: Database) -> N
 
 
 def test_a_notice_that_concerns_nobody_makes_no_query_due() -> None:
-    """A daemon waits for jobs that it wants and for aborts of jobs that it has, and for nothing else."""
+    """A daemon waits for jobs that it wants and for aborts, also of jobs that it got since; for nothing else."""
     daemon = ExchangeSubscription(
         "res1", frozenset({HELLO, "command"}), missing=frozenset({HELLO}), held=frozenset({7})
     )
@@ -145,7 +145,8 @@ def test_a_notice_that_concerns_nobody_makes_no_query_due() -> None:
     assert daemon.concerns(JobNotice(8, "queued", HELLO))
     assert daemon.concerns(JobNotice(7, "aborting", "command"))
     assert not daemon.concerns(JobNotice(8, "queued", "command"))
-    assert not daemon.concerns(JobNotice(8, "aborting", "command"))
+    assert daemon.concerns(JobNotice(8, "aborting", "command"))
+    assert not daemon.concerns(JobNotice(8, "aborting", "another"))
     assert not daemon.concerns(JobNotice(7, "running", HELLO))
     assert not WorkSubscription("res1", frozenset({HELLO})).concerns(JobNotice(8, "queued", "command"))
 

@@ -40,7 +40,8 @@ class JobHandout:
     def answer_again(self, given: Sequence[tuple[str, JobRow]]) -> None:
         """Add the jobs that were given out under these references already: an answer was lost.
 
-        A reference of a job that this resource has no more is spent.
+        A reference of a job that this resource has no more is spent. The jobs count as given for what is wanted,
+        unless they are named as not wanted: the daemon has counted those.
         """
         resource = self._changes.resource.resource_name
         for reference, row in given:
@@ -66,6 +67,8 @@ class JobHandout:
         jobs at once, 0 for none.
         """
         bounds = [_Bounds(want) for want in wants if offers(self._changes.resource, want.application)]
+        for one in bounds:
+            one.count_again([given.job for given in self.jobs])
         if most_running and bounds and self._left and not self._changes.resource.is_drained:
             free = project_limits.free_places(self._changes.transaction, most_running)
             self._left = min(self._left, max(0, free - self._changes.more_running))
@@ -126,6 +129,13 @@ class _Bounds:
         self._cores, self._memory, self._gpus = want.cores, want.memory, want.gpus
         # Whether a job was not admitted because of the GPUs that it requests.
         self.lacked_gpus = False
+
+    def count_again(self, jobs: Sequence[JobRow]) -> None:
+        """Count those of the jobs that are answered again which their daemon does not know yet."""
+        for job in jobs:
+            if job.application == self.want.application and job.job_id not in self.want.without:
+                self.count -= 1
+                self.admit(job)
 
     def admit(self, job: JobRow) -> bool:
         """Count a job if it is within the bounds, and return whether it is."""
