@@ -137,7 +137,7 @@ def test_a_resource_is_woken_by_the_notice_of_a_new_job(database: Database) -> N
 
 
 def test_a_notice_that_concerns_nobody_makes_no_query_due() -> None:
-    """A daemon waits for jobs that it wants and for aborts, also of jobs that it got since; for nothing else."""
+    """A daemon waits for jobs that it wants, and for aborts, also of jobs that it got since."""
     daemon = ExchangeSubscription(
         "res1", frozenset({HELLO, "command"}), missing=frozenset({HELLO}), held=frozenset({7})
     )

@@ -40,7 +40,7 @@ class JobHandout:
     def answer_again(self, given: Sequence[tuple[str, JobRow]]) -> None:
         """Add the jobs that were given out under these references already: an answer was lost.
 
-        A reference of a job that this resource has no more is spent. The jobs count as given for what is wanted,
+        A reference of a job that this resource has no more is spent. The jobs count for what is wanted,
         unless they are named as not wanted: the daemon has counted those.
         """
         resource = self._changes.resource.resource_name
