@@ -23,7 +23,7 @@ from lgi_protocol.states import State
 from lgi_server.background.long_poll import MOST_EACH, LongPollHub, LongPollWaiter, Wake
 from lgi_server.background.notices import JobNotice
 from lgi_server.background.waiting_resources import WaitingResources
-from lgi_server.background.work_subscription import WorkSubscription
+from lgi_server.background.work_subscription import CONCERNING, WorkSubscription
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import licences, project_limits
@@ -156,7 +156,8 @@ class WorkLongPolls:
         """Query soon when one of these jobs may be waited for, or may have left a place to others."""
         is_limited = bool(self._totals or self._most_running)
         has_left = is_limited and any(states.has_ended(one.state) for one in notices)
-        if has_left or any(waiter.subscription.concerns(one) for waiter in self._waiters for one in notices):
+        some = [one for one in notices if one.state in CONCERNING]
+        if has_left or any(waiter.subscription.concerns(one) for waiter in self._waiters for one in some):
             self._waiters.hasten()
 
     def end(self) -> None:

@@ -7,6 +7,10 @@ from lgi_protocol.states import State
 from lgi_server.background.notices import JobNotice
 from lgi_server.tables.job_queue.pending_work import ATTACHING, WATCHED, PendingJob
 
+# The states of notices that some call may wait for. Thousands of calls may wait, so the notices of all other
+# changes, of which each job makes two, are not compared with them.
+CONCERNING = frozenset({State.QUEUED.value, State.ABORTING.value, ATTACHING})
+
 
 @dataclass(frozen=True)
 class WorkSubscription:

@@ -136,6 +136,25 @@ def test_a_resource_is_woken_by_the_notice_of_a_new_job(database: Database) -> N
     polls.end()
 
 
+class BusySubscription(WorkSubscription):
+    """One that is not to be asked."""
+
+    def concerns(self, notice: JobNotice) -> bool:
+        """Fail: a thousand of these would take longer than the call that sends the notice."""
+        raise AssertionError(notice)
+
+
+@pytest.mark.usefixtures("seldom")
+def test_a_notice_of_a_start_or_end_is_compared_with_no_waiting_resource(database: Database) -> None:
+    """None waits for one, and each job has both."""
+    polls = WorkLongPolls(database)
+    wait = BusySubscription("res1", frozenset({HELLO}))
+
+    with waiting(lambda: polls.wait(wait, 60), lambda: len(polls)):
+        polls.changed([JobNotice(7, "running", HELLO), JobNotice(8, "finished", HELLO)])
+        polls.end()
+
+
 def test_a_notice_that_concerns_nobody_makes_no_query_due() -> None:
     """A daemon waits for jobs that it wants, and for aborts, also of jobs that it got since."""
     daemon = ExchangeSubscription(
