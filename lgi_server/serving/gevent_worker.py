@@ -18,6 +18,7 @@ from gunicorn.sock import ssl_context
 from gunicorn.workers import ggevent
 
 from lgi_server.auth import client_certificate
+from lgi_server.serving import fairness
 from lgi_server.serving.accept_balance import AT_ONCE, BalancedServer
 from lgi_server.serving.connection import Connection, Pace
 from lgi_server.serving.connection_table import SHARE, ConnectionTable, address_account
@@ -142,7 +143,7 @@ class Worker(ggevent.GeventWorker):  # type: ignore[misc]
     def timeout_ctx(self) -> Iterator[None]:
         """Limit the wait for the next request of a connection; for the first one as for the handshake."""
         # Otherwise a connection whose next request has arrived already would run before all others.
-        gevent.sleep(0)
+        fairness.yield_loop()
         connection = self._of_greenlet[gevent.getcurrent()]
         has_asked = self._connections.has_asked(connection)
         self._connections.waits(connection)
