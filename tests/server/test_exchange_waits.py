@@ -138,7 +138,10 @@ def test_two_idle_daemons_share_the_jobs_of_one_submit(grid: Grid) -> None:
         post(user, elements(range(1, 7)), 6)
         numbers = [answer.result(60) for answer in answers]
 
-    assert numbers == [3, 3]
+    # A job that the exchange of the other is looking at is passed over, and is there for the next one.
+    left = sum(len(one.want(6)) for one in both)
+    assert max(numbers) == 3
+    assert sum(numbers) + left == 6
 
 
 def test_a_wait_ends_when_its_time_is_over(grid: Grid) -> None:
