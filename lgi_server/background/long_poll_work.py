@@ -22,6 +22,7 @@ from lgi_protocol.backoff import Backoff
 from lgi_protocol.states import State
 from lgi_server.background.long_poll import MOST_EACH, LongPollHub, LongPollWaiter, Wake
 from lgi_server.background.notices import JobNotice
+from lgi_server.background.unnamed_news import UnnamedNews
 from lgi_server.background.waiting_resources import WaitingResources
 from lgi_server.background.work_subscription import CONCERNING, WorkSubscription
 from lgi_server.db.pool import Database
@@ -117,6 +118,7 @@ class WorkLongPolls:
         self._notifications: dict[_JobKey, _Notification] = {}
         # The job that each call was woken for, by the identity of its subscription, until it is answered.
         self._offers: dict[int, _JobKey] = {}
+        self._unnamed = UnnamedNews()
 
     def __len__(self) -> int:
         return len(self._waiters)
@@ -192,6 +194,7 @@ class WorkLongPolls:
         keys = {job.key for job in jobs}
         self._notifications = {key: one for key, one in self._notifications.items() if key in keys}
         now = self._clock()
+        self._unnamed.pending(keys, now)
         for job in jobs:
             last = self._notifications.get(job.key)
             if last is None and self._is_for_others(job):
@@ -231,9 +234,9 @@ class WorkLongPolls:
         Those of resources that were ``woken`` for it are last, and the second call of a resource, waiting or
         woken, comes after the first of each other.
         """
-        calls = Counter(one.caller for one in self.resources.woken)
+        calls, now = Counter(one.caller for one in self.resources.woken), self._clock()
         ranked: list[tuple[tuple[bool, int, int], _Waiter]] = []
-        matching = [waiter for waiter in self._waiters if waiter.subscription.matches(job)]
+        matching = [one for one in self._waiters if self._unnamed.may_tell(one.subscription, job, now)]
         for waiter in sorted(matching, key=lambda one: one.subscription.load):
             caller = waiter.subscription.caller
             ranked.append(((caller in woken, calls[caller], waiter.subscription.load), waiter))
@@ -247,6 +250,7 @@ class WorkLongPolls:
         key, is_queued = job.key, job.state == State.QUEUED
         callers = {waiter.subscription.caller for waiter in waiters}
         self._notifications[key] = replace(made, woken=made.woken | callers)
+        self._unnamed.tell([waiter.subscription for waiter in waiters], job, self._clock())
         for waiter in waiters:
             share = self._share(waiter.subscription, job, jobs) if is_queued else None
             if is_queued:
