@@ -129,6 +129,13 @@ def restricted_filter(known: str, owners: Collection[str]) -> str:
     return comma_lists.join(restricted) if allowed and _size(restricted) <= OWNERS_BYTES else ""
 
 
+def covers(known: str, wanted: str) -> bool:
+    """Return whether a filter of `owners_filter` leaves out nobody whom another one asks for."""
+    entries, others = set(comma_lists.split(known)), set(comma_lists.split(wanted))
+    names, named = ({one for one in some if not one.startswith("!")} for some in (entries, others))
+    return entries - names <= others and (not names or (bool(named) and named <= names))
+
+
 def _named(levels: Sequence[Level]) -> set[str]:
     return {name for level in levels for name in level.rules.owner_allow if name != comma_lists.ANY}
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Container, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lgi_daemon.claiming.claimer import Claimer
@@ -57,12 +57,12 @@ class Vacancies:
         wants = tuple(replace(one, count=min(one.count, number)) for one in wants if number)
         return replace(self, wants=wants, number=number)
 
-    def left_by(self, jobs: Sequence[GivenJob]) -> frozenset[str]:
-        """Return the applications for which there still is room after jobs were given."""
+    def left_by(self, jobs: Sequence[GivenJob]) -> Mapping[str, str]:
+        """Return the applications for which there still is room after jobs were given, and for whose jobs."""
         given = Counter(one.description.application for one in jobs)
         if given.total() >= self.number:
-            return frozenset()
-        return frozenset(one.application for one in self.wants if given[one.application] < one.count)
+            return {}
+        return {one.application: one.owners for one in self.wants if given[one.application] < one.count}
 
 
 class VacancyFinder:

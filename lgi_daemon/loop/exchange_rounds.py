@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from threading import Lock
@@ -52,8 +52,11 @@ class ExchangeRounds:
         self._full: set[tuple[str, str]] = set()
         # How many exchanges in a row were refused as a whole, by project and server.
         self._refusals: Counter[tuple[str, str]] = Counter()
-        # Called after an exchange with project, server, and the applications for which there still is room.
-        self.on_capacity: Callable[[str, str, frozenset[str]], None] = lambda _project, _server, _names: None
+        # Called after an exchange with project, server, and the applications for which there still is room,
+        # each with a filter of owners.
+        self.on_capacity: Callable[[str, str, Mapping[str, str]], None] = lambda _project, _server, _room: (
+            None
+        )
         # Returns whether an exchange that a server holds asks for all that one of a cycle would ask for.
         self.replaces_cycle: Callable[[str, str], bool] = lambda _project, _server: False
 

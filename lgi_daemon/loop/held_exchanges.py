@@ -6,7 +6,7 @@ asks for less than there is room for by now, or does not name a job that is here
 
 import logging
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from threading import Lock
 
@@ -52,7 +52,7 @@ class HeldExchanges:
         self._closed = False
         # When a worker made its last exchange with each server, and for what there was room after that.
         self._answered_at: dict[tuple[str, str], float] = {}
-        self._required: dict[tuple[str, str], frozenset[str]] = {}
+        self._required: dict[tuple[str, str], Mapping[str, str]] = {}
         # Called with project and server when there is room that no held exchange asks for.
         self.on_room: Callable[[str, str], None] = lambda _project, _server: None
         # Called when there is something to do.
@@ -105,7 +105,7 @@ class HeldExchanges:
         with self._guard:
             self._held[project, server] = held
             # There may be room since this exchange was made up.
-            if self._closed or not self._required.get((project, server), frozenset()) <= held.applications:
+            if self._closed or not held.asks_for_all(self._required.get((project, server), {})):
                 held.call_end.end()
 
     def _here(self, project: str, server: str) -> list[Held]:
@@ -139,10 +139,11 @@ class HeldExchanges:
             for one in self._held.values():
                 one.call_end.end()
 
-    def require(self, project: str, server: str, applications: frozenset[str]) -> None:
-        """Have an exchange held that asks for jobs of these applications, for which there is room.
+    def require(self, project: str, server: str, applications: Mapping[str, str]) -> None:
+        """Have an exchange held that asks for jobs of these applications and owners, for which there is room.
 
-        One that is held without them is cut off. Called after each exchange of a worker.
+        One that is held without them is cut off: it may exclude the owner of a job that has ended.
+        Called after each exchange of a worker.
         """
         with self._guard:
             self._answered_at[project, server] = self._clock()
@@ -150,7 +151,7 @@ class HeldExchanges:
             held = self._held.get((project, server))
         if held is None and applications:
             self.on_room(project, server)
-        elif held is not None and not applications <= held.applications:
+        elif held is not None and not held.asks_for_all(applications):
             held.call_end.end()
 
     def has_begun(self, project: str, server: str) -> bool:
@@ -170,9 +171,9 @@ class HeldExchanges:
         """
         place = project, server
         with self._guard:
-            held, required = self._held.get(place), self._required.get(place, frozenset())
+            held, required = self._held.get(place), self._required.get(place, {})
             is_recent = self._clock() < self._answered_at.get(place, -HELD_POLL_SECONDS) + HELD_POLL_SECONDS
-        return held is not None and held.complete and required <= held.applications and is_recent
+        return held is not None and held.complete and held.asks_for_all(required) and is_recent
 
     def tick(self) -> None:
         """Cut off held exchanges that do not serve jobs which are here for a while, or ask for too much.

@@ -189,9 +189,9 @@ def test_room_is_left_where_fewer_jobs_came_than_were_wanted(one_slot: Workshop)
     application = given[0].description.application
     wants = Want(application, 2, ""), Want("another", 2, "")
 
-    assert Vacancies(wants, 3).left_by(()) == {application, "another"}
-    assert Vacancies(wants, 3).left_by(given * 2) == {"another"}
-    assert Vacancies(wants, 2).left_by(given * 2) == frozenset()
+    assert Vacancies(wants, 3).left_by(()) == {application: "", "another": ""}
+    assert Vacancies(wants, 3).left_by(given * 2) == {"another": ""}
+    assert Vacancies(wants, 2).left_by(given * 2) == {}
 
 
 @pytest.mark.parametrize("jobs", ["1", "12"])
@@ -249,9 +249,9 @@ def test_room_ends_the_pause_before_the_next_held_exchange(
     daemon.held_exchanges.on_room = lambda project, server: asked.append((project, server))
     assert (hold(daemon) or 0) > 60
 
-    daemon.held_exchanges.require("LGI", URL, frozenset())
+    daemon.held_exchanges.require("LGI", URL, {})
     assert asked == []
-    daemon.held_exchanges.require("LGI", URL, frozenset({"hello_world"}))
+    daemon.held_exchanges.require("LGI", URL, {"hello_world": ""})
 
     assert asked == [("LGI", URL)]
 
@@ -267,7 +267,7 @@ def test_room_that_comes_while_an_exchange_is_made_up_is_asked_for(
 
     def make_up_meanwhile(*arguments: Any, **more: Any) -> Any:
         made = make_up(*arguments, **more)
-        daemon.held_exchanges.require("LGI", URL, frozenset({"another"}))
+        daemon.held_exchanges.require("LGI", URL, {"another": ""})
         return made
 
     monkeypatch.setattr(daemon.exchanges.exchanger, "make_up", make_up_meanwhile)
@@ -281,7 +281,7 @@ def test_an_exchange_that_is_made_anew_needs_no_other_to_find_its_jobs(workshop:
     workshop.servers[URL] = server = MeanwhileServer(exchange=1)
     daemon = workshop.daemon()
     workshop.tick(daemon)
-    server.meanwhile = lambda: daemon.held_exchanges.require("LGI", URL, frozenset({"another"}))
+    server.meanwhile = lambda: daemon.held_exchanges.require("LGI", URL, {"another": ""})
     hold(daemon)
     made = len(server.exchanges)
 

@@ -120,7 +120,7 @@ def test_a_held_exchange_that_lacks_room_is_cut_off_without_harm(workshop: Works
     workshop.servers[URL] = server = MeanwhileServer(exchange=1)
     daemon = workshop.daemon()
     workshop.tick(daemon)
-    server.meanwhile = lambda: daemon.held_exchanges.require("LGI", URL, frozenset({"another"}))
+    server.meanwhile = lambda: daemon.held_exchanges.require("LGI", URL, {"another": ""})
 
     pause = hold(daemon)
 
@@ -153,7 +153,7 @@ def test_a_held_exchange_that_fails_leaves_the_server_alone(workshop: Workshop) 
     workshop.servers[URL] = server = MeanwhileServer(exchange=1)
     daemon = workshop.daemon()
     workshop.tick(daemon)
-    server.meanwhile = lambda: daemon.held_exchanges.require("LGI", URL, frozenset())
+    server.meanwhile = lambda: daemon.held_exchanges.require("LGI", URL, {})
 
     with pytest.raises(TransportError):
         hold(daemon)
