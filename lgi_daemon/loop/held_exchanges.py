@@ -50,6 +50,8 @@ class HeldExchanges:
         self._held: dict[tuple[str, str], HeldExchange] = {}
         self._begun: set[tuple[str, str]] = set()
         self._closed = False
+        # How often all were cut off: one that was made up before the last time is, too.
+        self._renewals = 0
         # When a worker made its last exchange with each server, and for what there was room after that.
         self._answered_at: dict[tuple[str, str], float] = {}
         self._required: dict[tuple[str, str], Mapping[str, str]] = {}
@@ -74,6 +76,7 @@ class HeldExchanges:
         with ExitStack() as until_end, self._servers.tracking(server):
             calls = self._servers.connect(project, server)
             self._required.pop(place, None)
+            renewals = self._renewals
             outgoing = self._exchanger.make_up(announcement, calls, until_end, is_held=True)
             self.rounds.record_capacity(project, server, is_full=outgoing.vacancies.full)
             began = self._clock()
@@ -83,7 +86,7 @@ class HeldExchanges:
             again = self._exchanger.considered_again(project, server)
             seconds = min(seconds, max(1, math.ceil(again or seconds)))
             held = HeldExchange.of(outgoing, hears_unnamed=announcement.sign_up.hears_unnamed)
-            self._register(project, server, held)
+            self._register(place, held, renewals)
             try:
                 self._exchanger.exchange_jobs.start_hold(one.job for one in outgoing.held)
                 with ending(held.call_end):
@@ -101,11 +104,12 @@ class HeldExchanges:
             self.rounds.start(project, server)
         return self._next(answer, began, is_complete=all(map(held.has_named, self._here(project, server))))
 
-    def _register(self, project: str, server: str, held: HeldExchange) -> None:
+    def _register(self, place: tuple[str, str], held: HeldExchange, renewals: int) -> None:
         with self._guard:
-            self._held[project, server] = held
+            self._held[place] = held
+            is_old = self._closed or renewals != self._renewals
             # There may be room since this exchange was made up.
-            if self._closed or not held.asks_for_all(self._required.get((project, server), {})):
+            if is_old or not held.asks_for_all(self._required.get(place, {})):
                 held.call_end.end()
 
     def _here(self, project: str, server: str) -> list[Held]:
@@ -136,6 +140,7 @@ class HeldExchanges:
     def renew(self) -> None:
         """Cut off all held exchanges: what they ask for has changed."""
         with self._guard:
+            self._renewals += 1
             for one in self._held.values():
                 one.call_end.end()
 

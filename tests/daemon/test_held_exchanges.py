@@ -8,7 +8,9 @@ import pytest
 from lgi_daemon.config.rules import LimitRules
 from lgi_daemon.files.disk_space import DiskSpace
 from lgi_daemon.loop.daemon import Daemon
+from lgi_daemon.loop.exchanger import Exchanger
 from lgi_daemon.loop.held_exchanges import CALM_SECONDS, DELAY, EARLY_DELAY
+from lgi_daemon.loop.outgoing_exchange import OutgoingExchange
 from lgi_protocol.errors import TransportError
 from tests.support.fake_server import URL, FakeServer
 from tests.support.workshop import FAST, Workshop, only, until
@@ -162,3 +164,23 @@ def test_a_held_exchange_that_fails_leaves_the_server_alone(workshop: Workshop) 
     workshop.tick(daemon, FAST)
     hold(daemon)
     assert server.made("sign_up") == ["sign_up"] * 2
+
+
+def test_a_held_exchange_that_was_made_up_before_a_change_of_the_configuration_is_cut_off(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cycles leave it to the held one to ask for jobs: which asks for those of before."""
+    workshop.servers[URL] = server = MeanwhileServer(exchange=1)
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    make_up = Exchanger.make_up
+
+    def made_up_before(*args: Any, **kwargs: Any) -> OutgoingExchange:
+        outgoing = make_up(*args, **kwargs)
+        daemon.reconfigure(workshop.configuration)
+        return outgoing
+
+    monkeypatch.setattr(Exchanger, "make_up", made_up_before)
+    server.meanwhile = lambda: None
+
+    assert hold(daemon) == DELAY
