@@ -4,10 +4,11 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from pathlib import PurePosixPath
+
+from lgi_protocol.value_object import value_object
 
 # Elements of one array: servers take no more.
 MOST = 100_000
@@ -21,7 +22,7 @@ _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9})(?::([0-9]{1,9}))?)?")
 _PLACE = re.compile(r"\{(?:(#)|([0-9]{0,4})(\.?))\}")
 
 
-@dataclass(frozen=True)
+@value_object
 class Value:
     """A value for ``{}``; ``file`` is sent with the element, ``index`` is that of a number."""
 
@@ -40,7 +41,7 @@ class Value:
         return _size(_stem(self.text))
 
 
-@dataclass(frozen=True)
+@value_object
 class ArrayElement:
     """An element of an array: its index, and a value of each dimension."""
 

@@ -8,8 +8,10 @@ import json
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import IntEnum
+
+from lgi_protocol.value_object import value_object
 
 # Most bytes of a frame, and of those that wait at a server in each direction.
 MOST_DATA, MOST_WAITING = 32 * 1024, 64 * 1024
@@ -32,7 +34,7 @@ class Kind(IntEnum):
     REFUSAL = 7
 
 
-@dataclass(frozen=True)
+@value_object
 class Frame:
     """A frame."""
 
@@ -48,7 +50,7 @@ class Frame:
         return int(self.data.decode("ascii"))
 
 
-@dataclass(frozen=True)
+@value_object
 class Start:
     """What is to be run: the words of a command, or none for a shell, at a terminal or with pipes.
 

@@ -5,13 +5,13 @@ Both ends call the server again and again; a call whose answer is lost is made a
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from threading import Event
 
 from lgi_protocol import hexcode
 from lgi_protocol.attach_frames import MOST_DATA
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import Reply
+from lgi_protocol.value_object import value_object
 
 # Seconds: for which the server holds a call, until an unreachable server is given up, between two attempts,
 # and until a full server may have room.
@@ -24,7 +24,7 @@ class SessionEndedError(Exception):
     """The session has ended; the text says why, empty if the other end has ended it."""
 
 
-@dataclass(frozen=True)
+@value_object
 class StreamAnswer:
     """The answer of a server: ``accepted`` bytes are stored; ``data`` from byte ``offset`` on is for us."""
 

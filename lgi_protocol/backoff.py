@@ -1,9 +1,9 @@
 """How long to wait between attempts that fail one after the other: exponential back-off."""
 
-from dataclasses import dataclass
+from lgi_protocol.value_object import value_object
 
 
-@dataclass(frozen=True)
+@value_object
 class Backoff:
     """Delays in seconds: ``first`` after the first failure, ``factor`` times as long after each further one.
 

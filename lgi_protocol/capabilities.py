@@ -6,9 +6,10 @@ the requests in a job's specifics.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from lgi_protocol import comma_lists
+from lgi_protocol.value_object import value_object
 from lgi_protocol.xml_reader import elements, find, unescape
 
 # <images> psi4:1.5, crest:2.11.2 </images> is the complete list, unless it contains "...".
@@ -37,7 +38,7 @@ _HUGE = 10**9
 _CLOCK = re.compile(r"([0-9]{2,3}):([0-5][0-9]):([0-5][0-9])\Z")
 
 
-@dataclass(frozen=True)
+@value_object
 class ApplicationCapabilities:
     """Images of an application, whether that list is complete, and the maximum of each of `UNITS`.
 

@@ -2,9 +2,9 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
+from lgi_protocol.value_object import value_object
 
 _RESOURCE_NAME = re.compile(r"[^@\s]+@[^@\s]+|[^@\s.]+(\.[^@\s.]+)+")
 # The categories Cc, Cs, Zl and Zp of Unicode, bytes that are not UTF-8 (U+FFFD), and what XML cannot have.
@@ -12,7 +12,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffd-\uffff
 LIMIT = 64  # X.509's ub-common-name, counted in characters
 
 
-@dataclass(frozen=True)
+@value_object
 class CommonName:
     """The identity in a certificate. ``None`` stands for an absent field."""
 

@@ -5,7 +5,7 @@ import os
 import ssl
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from lgi_protocol.deadline import with_deadline
 from lgi_protocol.https_pool import HttpsPool, is_plain
 from lgi_protocol.proxies import UnusableProxyError, proxy_for
+from lgi_protocol.value_object import value_object
 
 if TYPE_CHECKING:
     # Slow to load.
@@ -25,7 +26,7 @@ _LONGEST_PEM = 1024 * 1024
 Stamps = tuple[tuple[int, int, int], ...]
 
 
-@dataclass(frozen=True)
+@value_object
 class Credentials:
     """Paths of the three PEM files. ``check_host=False`` (``-W``) skips the host name check only.
 

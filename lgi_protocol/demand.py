@@ -1,13 +1,13 @@
 """What jobs request in their specifics: <cpus> and <gpus> (per node), <nodes> and <memory> (MB in total)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from lgi_protocol import capabilities
 from lgi_protocol.capabilities import GPUS
+from lgi_protocol.value_object import value_object
 
 
-@dataclass(frozen=True)
+@value_object
 class Demand:
     """Cores, memory (MB) and GPUs that one job, or several jobs together, request."""
 

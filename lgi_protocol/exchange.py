@@ -4,13 +4,12 @@ A daemon reports what its jobs have become, names those that it holds, and asks 
 without a session or a lock.
 """
 
-from dataclasses import dataclass
-
 from lgi_protocol.errors import ServerError
 from lgi_protocol.job_description import JobDescription
 from lgi_protocol.job_end import NO_END, End
 from lgi_protocol.job_repository import SmallFile
 from lgi_protocol.machine_state import MachineState
+from lgi_protocol.value_object import value_object
 
 # The versions that servers announce at the sign-up: from the second one on reports may have files.
 VERSION, WITH_FILES = 1, 2
@@ -21,7 +20,7 @@ MOST_TEXT = 8 * 1024 * 1024
 MOST_WAIT_REASON = 200
 
 
-@dataclass(frozen=True)
+@value_object
 class Report:
     """The new state of a job: an end, ``running``, or ``queued`` to give it back before anything ran.
 
@@ -38,7 +37,7 @@ class Report:
     files: tuple[SmallFile, ...] = ()
 
 
-@dataclass(frozen=True)
+@value_object
 class Hold:
     """A job that the daemon has, as it was at ``state_time_stamp``.
 
@@ -52,7 +51,7 @@ class Hold:
     wait_reason: str | None = None
 
 
-@dataclass(frozen=True)
+@value_object
 class Want:
     """Jobs that the daemon would take: at most ``count`` of an application.
 
@@ -70,7 +69,7 @@ class Want:
     gpus: int | None = None
 
 
-@dataclass(frozen=True)
+@value_object
 class Reference:
     """A reference for a new job, 32 hexadecimal digits, which the daemon has stored on its disk.
 
@@ -81,7 +80,7 @@ class Reference:
     request: bytes = b""
 
 
-@dataclass(frozen=True)
+@value_object
 class Exchange:
     """What a daemon posts.
 
@@ -99,7 +98,7 @@ class Exchange:
     attached: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True)
+@value_object
 class JobAnswer:
     """What the server says of one reported or held job: its present state, or the ``error`` about it.
 
@@ -116,7 +115,7 @@ class JobAnswer:
     files: int = 0
 
 
-@dataclass(frozen=True)
+@value_object
 class GivenJob:
     """A job that is now running under one of the posted references, the one in ``description``.
 
@@ -128,7 +127,7 @@ class GivenJob:
     repository_files: int = -1
 
 
-@dataclass(frozen=True)
+@value_object
 class AttachRequest:
     """A session of LGI_attach with a job that the daemon has."""
 
@@ -136,7 +135,7 @@ class AttachRequest:
     session: str
 
 
-@dataclass(frozen=True)
+@value_object
 class RefusedItem:
     """A want or reference that the server cannot read: what it names, and the error."""
 
@@ -144,7 +143,7 @@ class RefusedItem:
     error: ServerError
 
 
-@dataclass(frozen=True)
+@value_object
 class ExchangeAnswer:
     """The answer: one `JobAnswer` for each report in its order, those of holds that differ, new jobs.
 

@@ -3,9 +3,10 @@
 import os
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from lgi_protocol.value_object import value_object
 
 MODIFIED = "LGI-File-Modified"
 EXECUTABLE = "LGI-File-Executable"
@@ -15,7 +16,7 @@ _TIME = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,9}))?\Z")
 _LATEST = 253402300799
 
 
-@dataclass(frozen=True)
+@value_object
 class FileProperties:
     """Modification time in nanoseconds since 1970 (None: unknown), and the executable bit."""
 

@@ -11,9 +11,10 @@ import ssl
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from threading import Lock
 from urllib.parse import SplitResult, quote_plus, urlsplit
+
+from lgi_protocol.value_object import value_object
 
 # Seconds to connect, and to wait for each piece of an answer: a server may hold an interface call for 30 s
 # while a job is locked (wire.md 3).
@@ -31,7 +32,7 @@ class NotConnectedError(Exception):
     """No connection could be made, so that nothing was sent; the cause is the error of the system."""
 
 
-@dataclass(frozen=True)
+@value_object
 class HttpRequest:
     """A request of a URL of `is_plain`."""
 
@@ -41,7 +42,7 @@ class HttpRequest:
     headers: Mapping[str, str]
 
 
-@dataclass(frozen=True)
+@value_object
 class HttpAnswer:
     """Status, its text, and the body of an answer as UTF-8, whatever its headers say."""
 

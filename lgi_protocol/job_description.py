@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from lgi_protocol import comma_lists, hexcode, xml
 from lgi_protocol.job_end import FIELDS, NO_END, End, end_of
+from lgi_protocol.value_object import value_object
 
 # The elements of a `<job>` that `job_of` reads.
 ELEMENTS = (
@@ -15,7 +15,7 @@ ELEMENTS = (
 )
 
 
-@dataclass(frozen=True)
+@value_object
 class JobDescription:
     """A job as a project server describes it to a resource."""
 

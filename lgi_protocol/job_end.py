@@ -1,13 +1,13 @@
 """The end of a job: exit code or signal of its program, and the reason (wire.md 6, our extension)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from lgi_protocol import xml
 from lgi_protocol.common_name import has_control
 from lgi_protocol.job_usage import NO_USAGE, JobUsage
 from lgi_protocol.states import State, has_ended
+from lgi_protocol.value_object import value_object
 
 # The elements of a ``<job>`` that describe its end.
 FIELDS = ("exit_code", "exit_signal", "end_reason")
@@ -24,7 +24,7 @@ class Result(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True)
+@value_object
 class End:
     """The end of a job as its daemon reported it; unknown without code and signal. ``reason`` is one line.
 

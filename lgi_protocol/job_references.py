@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
+
+from lgi_protocol.value_object import value_object
 
 _RANGE = re.compile(r"([0-9]{1,18})(?: *- *([0-9]{1,18}))?")
 _ARRAY = re.compile(r"([0-9]{1,18})\[([0-9, -]*)\]")
@@ -11,7 +12,7 @@ _ARRAY = re.compile(r"([0-9]{1,18})\[([0-9, -]*)\]")
 _RUN = 3
 
 
-@dataclass(frozen=True)
+@value_object
 class ArrayReference:
     """An array, or those of its elements whose indexes are in ``ranges``, each with its last one."""
 

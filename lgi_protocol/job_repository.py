@@ -6,7 +6,6 @@ Over the kept connections of a client. Programs of users have more of it (lgi_to
 import json
 import posixpath
 from collections.abc import Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
@@ -14,12 +13,13 @@ from lgi_protocol import xml
 from lgi_protocol.client import Client
 from lgi_protocol.file_properties import FileProperties
 from lgi_protocol.reply import leading_number
+from lgi_protocol.value_object import value_object
 
 _DONE = 200
 _RESERVED = ("LGI_", ".LGI_")
 
 
-@dataclass(frozen=True)
+@value_object
 class SmallFile:
     """A file whose content has been read."""
 
@@ -110,7 +110,7 @@ _NO_BULK = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@value_object
 class _Status:
     number: int
     message: str

@@ -1,9 +1,9 @@
 """What a job has used: processor time, peak memory and disk (wire.md 6, our extension)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from lgi_protocol import whole_number
+from lgi_protocol.value_object import value_object
 
 # The elements of a ``<job>`` that say it, each with the most that is believed: bytes but for the first.
 MOST = {"cpu_milliseconds": 10**14, "peak_memory": 2**50, "disk_used": 2**58}
@@ -12,7 +12,7 @@ MEGABYTE = 2**20
 _UNITS = ("kB", "MB", "GB", "TB")
 
 
-@dataclass(frozen=True)
+@value_object
 class JobUsage:
     """Processor time (user and system) in milliseconds, memory and disk in bytes; None is not known."""
 

@@ -9,17 +9,17 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from lgi_protocol import whole_number
+from lgi_protocol.value_object import value_object
 
 PROC, CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 # Of version 1: the controllers of a group, with the file of each bound.
 _MEMORY, _CPU = "memory", "cpu"
 
 
-@dataclass(frozen=True)
+@value_object
 class MachineSize:
     """Cores, at least one, and memory in bytes."""
 

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from lgi_protocol import whole_number, xml
+from lgi_protocol.value_object import value_object
 from lgi_protocol.xml import Element
 
 # The most characters of the system, and the greatest of each number that is believed.
@@ -15,7 +16,7 @@ _LOAD = re.compile(r"[0-9]{1,6}(\.[0-9]{1,2})?\Z")
 _GIGABYTE = 1024
 
 
-@dataclass(frozen=True)
+@value_object
 class MachineState:
     """The state of a machine; empty or None is not known.
 

@@ -7,9 +7,9 @@ number </type> ... </parameter> ... </parameters>``.
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from lgi_protocol import comma_lists, xml
+from lgi_protocol.value_object import value_object
 from lgi_protocol.xml_reader import elements, find, unescape
 
 PARAMETERS, PARAMETER = "parameters", "parameter"
@@ -36,7 +36,7 @@ _TAKEN = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@value_object
 class Parameter:
     """A parameter: ``kind`` is one of `TYPES`, ``least`` and ``most`` are limits of a number as text."""
 

@@ -4,8 +4,9 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
+
+from lgi_protocol.value_object import value_object
 
 # The first one that is not empty is used.
 _VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
@@ -20,7 +21,7 @@ class UnusableProxyError(ValueError):
     """The environment names a proxy that cannot be used; the message says which one and what to do."""
 
 
-@dataclass(frozen=True)
+@value_object
 class Proxy:
     """URL of a proxy, which may contain a password, and the environment variable it is from."""
 

@@ -1,11 +1,11 @@
 """Answers of a project server, parsed by a client."""
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lgi_protocol import xml
 from lgi_protocol.errors import BACK_OFF_SECONDS, ServerError
+from lgi_protocol.value_object import value_object
 
 if TYPE_CHECKING:
     import requests
@@ -15,7 +15,7 @@ LONGEST_BACK_OFF = 3600
 _BLOCK = 256 * 1024
 
 
-@dataclass(frozen=True)
+@value_object
 class Reply:
     """The content of ``<response>`` as the server wrote it; ``envelope``: the content of ``<LGI>``."""
 

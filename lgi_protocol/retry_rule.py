@@ -1,9 +1,9 @@
 """After which ends a job is tried again: a text as ``exit 75, exit 1-9, signal, lost``."""
 
 import re
-from dataclasses import dataclass
 
 from lgi_protocol.job_end import MAX_CODE, End
+from lgi_protocol.value_object import value_object
 
 # Words beside exit codes: a signal, a job whose daemon was lost, and any failure.
 SIGNAL, LOST, ANY = "signal", "lost", "any"
@@ -14,7 +14,7 @@ MOST_TEXT = 254
 _EXIT = re.compile(r"exit ([0-9]{1,3})(?:-([0-9]{1,3}))?")
 
 
-@dataclass(frozen=True)
+@value_object
 class RetryRule:
     """The ends after which a job is tried again: exit codes, as ranges, and words."""
 

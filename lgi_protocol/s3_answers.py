@@ -1,14 +1,14 @@
 """The XML of object stores of S3: lists of objects, and errors. A document with a DTD is refused."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
 from lgi_protocol import whole_number, xml
+from lgi_protocol.value_object import value_object
 
 
-@dataclass(frozen=True)
+@value_object
 class S3Object:
     """An object of a list: ``size`` in bytes, ``date`` of its last change in nanoseconds since 1970."""
 
@@ -17,7 +17,7 @@ class S3Object:
     date: int
 
 
-@dataclass(frozen=True)
+@value_object
 class S3Page:
     """A page of a list: objects, common prefixes, and the token of the next page, empty for the last one."""
 

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -14,6 +13,7 @@ from lgi_protocol import s3_answers, whole_number
 from lgi_protocol.s3_answers import S3Object
 from lgi_protocol.s3_errors import S3ChangedError, S3Error, S3UnavailableError
 from lgi_protocol.s3_requests import S3Body, S3Call, S3Place, S3Requests
+from lgi_protocol.value_object import value_object
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -24,7 +24,7 @@ _AT_ONCE = 1000
 _BLOCK = 2**20
 
 
-@dataclass(frozen=True)
+@value_object
 class ObjectHead:
     """Size in bytes, ETag, time of the last change in nanoseconds since 1970, and headers of an object."""
 

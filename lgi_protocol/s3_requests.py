@@ -4,7 +4,7 @@ import http.client
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from lgi_protocol import s3_answers, s3_errors, s3_signature
 from lgi_protocol.s3_errors import S3Error, S3UnavailableError
 from lgi_protocol.s3_signature import S3Credentials, S3Request
+from lgi_protocol.value_object import value_object
 
 if TYPE_CHECKING:
     import ssl
@@ -28,7 +29,7 @@ MOST_ANSWER = 8 * 2**20
 _CONNECTIONS = 32
 
 
-@dataclass(frozen=True)
+@value_object
 class S3Place:
     """The address of a store, http or https, and a bucket in it."""
 
@@ -48,7 +49,7 @@ class S3Place:
         return s3_signature.encode(f"/{self.bucket}/{key}" if key else f"/{self.bucket}")
 
 
-@dataclass(frozen=True)
+@value_object
 class S3Body:
     """The body of a request: ``size`` bytes of a file from its position on, with their SHA-256."""
 
@@ -61,7 +62,7 @@ class S3Body:
         return cast("IO[bytes]", _Slice(self))
 
 
-@dataclass(frozen=True)
+@value_object
 class S3Call:
     """A request for an object, or for the bucket; ``what`` says in errors what is done."""
 

@@ -7,9 +7,11 @@ A presigned URL has it in its query: it allows one request without a key, until 
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from urllib.parse import quote
+
+from lgi_protocol.value_object import value_object
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 # In the place of a digest: the body is not signed.
@@ -19,7 +21,7 @@ EMPTY = hashlib.sha256(b"").hexdigest()
 LONGEST = 7 * 86400
 
 
-@dataclass(frozen=True)
+@value_object
 class S3Credentials:
     """The keys of an account of a store, and the region that its signatures name."""
 
@@ -28,7 +30,7 @@ class S3Credentials:
     region: str = "us-east-1"
 
 
-@dataclass(frozen=True)
+@value_object
 class S3Request:
     """A request to sign: ``path`` is encoded, ``digest`` is the SHA-256 of the body in hexadecimal."""
 

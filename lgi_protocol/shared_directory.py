@@ -6,10 +6,10 @@ directory. The token is no secret, and gives nobody any right.
 
 import os
 import re
-from dataclasses import dataclass
 
 from lgi_protocol import xml
 from lgi_protocol.common_name import has_control
+from lgi_protocol.value_object import value_object
 
 TAG = "here"
 PREFIX = ".LGI_here_"
@@ -18,7 +18,7 @@ LONGEST = 1000
 _TOKEN = re.compile("[0-9a-f]{32}")
 
 
-@dataclass(frozen=True)
+@value_object
 class SharedDirectory:
     """The absolute path of a directory, without symbolic links in it, and the token of a file there."""
 

@@ -1,12 +1,11 @@
 """The answer to the sign-up of a resource: its session, and what the server can do (wire.md 6)."""
 
-from dataclasses import dataclass
-
 from lgi_protocol import xml
 from lgi_protocol.reply import Reply
+from lgi_protocol.value_object import value_object
 
 
-@dataclass(frozen=True)
+@value_object
 class SignUp:
     """Answer to a sign-up: the session and the servers of the project.
 

@@ -1,14 +1,13 @@
 """What a project server answers to resources that look for work: offered and pending jobs (wire.md 6)."""
 
-from dataclasses import dataclass
-
 from lgi_protocol.job_description import JobDescription
+from lgi_protocol.value_object import value_object
 
 # Not a state: a user follows the output of the job.
 WATCHED = "watched"
 
 
-@dataclass(frozen=True)
+@value_object
 class WorkOffer:
     """Answer to a request for work: the name of the caller and the jobs locked for it."""
 
@@ -16,7 +15,7 @@ class WorkOffer:
     jobs: tuple[JobDescription, ...]
 
 
-@dataclass(frozen=True)
+@value_object
 class PendingJob:
     """A job to take (state ``queued``), to abort (``aborting``), or whose output to send (``WATCHED``)."""
 

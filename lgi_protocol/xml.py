@@ -7,10 +7,10 @@ Posted XML is validated with lxml before it is stored: see `check_fragment`.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lgi_protocol import API_VERSION, LGI_VERSION
+from lgi_protocol.value_object import value_object
 from lgi_protocol.xml_reader import (
     ENTITIES,
     XmlElement,
@@ -68,7 +68,7 @@ _UNREADABLE = {
 }
 
 
-@dataclass(frozen=True)
+@value_object
 class Element:
     """A tag and its content: text (is escaped), elements, or XML written unchanged (``raw``)."""
 

@@ -1,10 +1,11 @@
 """The files of a new certificate."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from lgi_protocol.value_object import value_object
 
-@dataclass(frozen=True)
+
+@value_object
 class Issued:
     """The files of one new certificate; with a PKCS12 file for a user when a password was given."""
 

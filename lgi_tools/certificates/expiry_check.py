@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from lgi_protocol import expiry, xml
+from lgi_protocol.value_object import value_object
 from lgi_tools.certificates import inventory, revocation_list
 from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.ca import CERTIFICATE, REVOCATIONS
@@ -16,7 +16,7 @@ _SERVER_KEYS = ("server_certificate", "ca_certificate", "peer_certificate", "job
 _USER_FILES = ("certificate", "ca_chain")
 
 
-@dataclass(frozen=True)
+@value_object
 class ExpiryFinding:
     """One file: its holder, expiry and state. ``bad`` needs the attention of an administrator."""
 

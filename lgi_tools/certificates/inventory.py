@@ -1,11 +1,11 @@
 """The certificates in a CA's directory and their expiry."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lgi_protocol.value_object import value_object
 from lgi_tools.certificates import revocation_list
 from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.ca import REVOCATIONS
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 
-@dataclass(frozen=True)
+@value_object
 class Entry:
     """One certificate as the list shows it."""
 

@@ -1,9 +1,9 @@
 """PKCS12 files of browsers: a key, its certificate and the CA certificate, encrypted by a password."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lgi_protocol.value_object import value_object
 from lgi_protocol.x509_errors import unreadable_as_value_error
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ROUNDS = 20_000
 
 
-@dataclass(frozen=True)
+@value_object
 class Bundle:
     """The content of a PKCS12 file."""
 

@@ -2,11 +2,11 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from lgi_protocol.value_object import value_object
 from lgi_protocol.x509_errors import unreadable_as_value_error
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Kind(StrEnum):
     USER = "user"
 
 
-@dataclass(frozen=True)
+@value_object
 class Validity:
     """The validity period of a certificate, in UTC."""
 

@@ -1,9 +1,9 @@
 """What the configuration of a project server says to its authority, where LGI_setup has made both."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
+from lgi_protocol.value_object import value_object
 from lgi_tools.certificates import administrators
 
 # Beside the directory of the CA, in a grid of LGI_setup and in /etc/lgi.
@@ -12,7 +12,7 @@ _PROJECT = re.compile(r"^\[project[ \t]+([^\]\s]+)[ \t]*\]", re.MULTILINE)
 _ADMINISTRATORS = re.compile(r"^admin_group[ \t]*=[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 
 
-@dataclass(frozen=True)
+@value_object
 class ServerConfiguration:
     """The projects of a server, none where they are not known, and the group of its administrators."""
 

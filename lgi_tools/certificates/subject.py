@@ -1,10 +1,10 @@
 """The subject of a certificate: its type, common name and host names."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lgi_protocol import common_name
 from lgi_protocol.common_name import CommonName
+from lgi_protocol.value_object import value_object
 from lgi_tools.certificates import profiles
 from lgi_tools.certificates.profiles import Kind
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 
-@dataclass(frozen=True)
+@value_object
 class Subject:
     """Whom a certificate is for; ``alternatives`` are further host names or IP addresses of a server."""
 

@@ -1,9 +1,9 @@
 """A user's configuration directory, as LGI's tools read it from ``~/.LGI``."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from lgi_protocol import comma_lists
+from lgi_protocol.value_object import value_object
 from lgi_tools.certificates import keys
 from lgi_tools.certificates.entity import Issued
 
@@ -17,7 +17,7 @@ def check_free(directory: Path) -> None:
             raise FileExistsError(f"{directory / name} already exists: use --force to replace it")
 
 
-@dataclass(frozen=True)
+@value_object
 class Owner:
     """The settings in a user's directory. Empty values are not written, so that the tools ask for them."""
 

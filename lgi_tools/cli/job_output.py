@@ -5,10 +5,10 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from lgi_protocol.value_object import value_object
 from lgi_tools.cli import job_streams, terminal
 from lgi_tools.cli.job_streams import Stream
 from lgi_tools.client.job import Details
@@ -20,7 +20,7 @@ from lgi_tools.client.transfer_error import TransferError
 _SEPARATOR = b"[LGI: standard error]\n"
 
 
-@dataclass(frozen=True)
+@value_object
 class StoredStream:
     """The bytes of a stream that are available: a file of the repository, or what was reported.
 

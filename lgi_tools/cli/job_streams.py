@@ -9,9 +9,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from lgi_protocol.value_object import value_object
 from lgi_tools.cli import terminal
 from lgi_tools.client.files import Files
 from lgi_tools.client.job import Details
@@ -25,7 +25,7 @@ _ERRORS = re.compile(rb"(?:\A|(?<=\n))\[LGI: standard error\]\n")
 _CUT = re.compile(rb"(?:\A|(?<=\n))\[LGI: cut, it has ([0-9]{1,18}) bytes\]\n?\Z")
 
 
-@dataclass(frozen=True)
+@value_object
 class Stream:
     """The reported part of a stream; ``size`` is the total number of bytes."""
 

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import IO
 
@@ -13,6 +13,7 @@ from lgi_protocol import file_properties, xml
 from lgi_protocol.client import Client, retry_on_busy
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import Reply, leading_number
+from lgi_protocol.value_object import value_object
 from lgi_tools.client import idempotent_submit, job_plan
 from lgi_tools.client.timing import DEFAULT, Timing
 
@@ -26,7 +27,7 @@ _ONE = "interfaces/interface_submit_job"
 _MANY = "interfaces/interface_submit_jobs"
 
 
-@dataclass(frozen=True)
+@value_object
 class NewJob:
     """A job to submit: the fields of a submit, and its files, each under its own name in the repository.
 
@@ -38,7 +39,7 @@ class NewJob:
     request_id: str = field(default_factory=idempotent_submit.new_id)
 
 
-@dataclass(frozen=True)
+@value_object
 class NewArray:
     """The array whose elements the jobs of a submit are: each has its ``array_index`` among its fields.
 
@@ -56,7 +57,7 @@ class NewArray:
         return {"array": self.request_id, "array_size": str(self.size)} | more
 
 
-@dataclass(frozen=True)
+@value_object
 class Outcome:
     """The result for one job: its id and repository, or the error of the server; ``array_id`` if any."""
 
@@ -97,7 +98,7 @@ def submit(
         yield from _many(client, caller, batch, kinds, timing)
 
 
-@dataclass(frozen=True)
+@value_object
 class _Kinds:
     """What a server takes in the list of files: times, and the numbers of files that it has already."""
 

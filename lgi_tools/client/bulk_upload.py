@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from lgi_protocol import xml
 from lgi_protocol.file_properties import FileProperties
 from lgi_protocol.reply import leading_number
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.repository import DONE, Repository
 from lgi_tools.client.transfer_error import TransferError
 
@@ -15,7 +15,7 @@ from lgi_tools.client.transfer_error import TransferError
 MOST_BYTES = 8 * 2**20
 
 
-@dataclass(frozen=True)
+@value_object
 class Small:
     """A file whose content has been read."""
 
@@ -24,7 +24,7 @@ class Small:
     properties: FileProperties
 
 
-@dataclass(frozen=True)
+@value_object
 class Most:
     """The limits of one request: number of files, and total bytes."""
 

@@ -6,10 +6,11 @@ import re
 import shlex
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.text import shortened
 
 # Bytes in which the first line of a script ends.
@@ -32,7 +33,7 @@ _REDIRECTION = re.compile(rf"exec(?: > {_FILE})?(?: 2>(&1| {_FILE}))?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-@dataclass(frozen=True)
+@value_object
 class CommandLine:
     """The command to run: ``input`` is a shell script, ``files`` are sent to its working directory."""
 

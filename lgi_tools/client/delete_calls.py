@@ -1,16 +1,16 @@
 """The calls that delete jobs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from lgi_protocol import states, xml
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.reply import leading_number
 from lgi_protocol.states import State
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.numbered_calls import Call, UnknownCallError, job_answers, refusal
 
 
-@dataclass(frozen=True)
+@value_object
 class DeleteOutcome:
     """The outcome for one job: its state, ``deleted`` or ``aborting``; or the ``error`` of the server."""
 

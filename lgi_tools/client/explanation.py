@@ -1,17 +1,18 @@
 """The reason for the state of a job, as explained by a project server."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from lgi_protocol import xml
 from lgi_protocol.reply import leading_number
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.hold import Hold, read_holds
 from lgi_tools.client.notices import JobNotices, read_notices
 from lgi_tools.client.timestamp import parse_time
 
 
-@dataclass(frozen=True)
+@value_object
 class LicenceUse:
     """A licence a job needs, with the project's total and the number used by all jobs."""
 
@@ -21,7 +22,7 @@ class LicenceUse:
     used: int
 
 
-@dataclass(frozen=True)
+@value_object
 class AwaitedJob:
     """A job that another one waits for, and its state, empty if it is deleted."""
 
@@ -29,7 +30,7 @@ class AwaitedJob:
     state: str
 
 
-@dataclass(frozen=True)
+@value_object
 class ResourceWait:
     """A resource that has, or had, a job and does not run it; why, as its daemon says, and since when."""
 
@@ -38,7 +39,7 @@ class ResourceWait:
     since: datetime
 
 
-@dataclass(frozen=True)
+@value_object
 class Explanation:
     """The reason for a job's state. ``running`` is the number of jobs of its application per resource.
 

@@ -1,15 +1,15 @@
 """The call that tells the server that all results of jobs were fetched."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import leading_number
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.numbered_calls import Call, job_answers, refusal
 
 
-@dataclass(frozen=True)
+@value_object
 class FetchOutcome:
     """The outcome for one job: its state, or the ``error`` of the server."""
 

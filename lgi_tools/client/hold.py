@@ -1,13 +1,13 @@
 """Holds of queued jobs, as a project server tells of them."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from lgi_protocol import xml
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.timestamp import parse_time
 
 
-@dataclass(frozen=True)
+@value_object
 class Hold:
     """Why a queued job is not given out: ``reason`` is ``user``, ``after``, ``retry`` or ``array``.
 

@@ -1,18 +1,18 @@
 """The calls that hold and release jobs."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import leading_number
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.hold import Hold, read_holds
 from lgi_tools.client.numbered_calls import Call, job_answers, refusal
 
 HOLD, RELEASE = "hold_jobs", "release_jobs"
 
 
-@dataclass(frozen=True)
+@value_object
 class HoldOutcome:
     """The outcome of a hold or a release of one job: its state and holds, or the ``error`` of the server.
 

@@ -1,13 +1,14 @@
 """A job, as listed by a project server, and all data of one job."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lgi_protocol import comma_lists, hexcode, job_end, job_usage, states, whole_number, xml
 from lgi_protocol.job_usage import NO_USAGE, JobUsage
 from lgi_protocol.reply import leading_number, signed_number
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.hold import Hold, read_holds
 from lgi_tools.client.job_end import JobEnd
 from lgi_tools.client.label_elements import read_label_elements
@@ -15,7 +16,7 @@ from lgi_tools.client.stored_file import StoredFile, read_file, visible
 from lgi_tools.client.timestamp import parse_time
 
 
-@dataclass(frozen=True)
+@value_object
 class Job:
     """A job as listed. ``state`` is one of `State`, or a site's own word for a running job.
 
@@ -112,7 +113,7 @@ class Job:
         return jobs_html([self])
 
 
-@dataclass(frozen=True)
+@value_object
 class Details(Job):
     """All data of one job; ``output`` has as much as its resource has reported."""
 

@@ -1,18 +1,18 @@
 """The arrays of jobs on a server: one value for all elements, and how far they are."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply, leading_number
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.interface_calls import is_unknown_call
 from lgi_tools.client.job_progress import Progress, progress_in
 from lgi_tools.client.timestamp import parse_time
 
 
-@dataclass(frozen=True)
+@value_object
 class JobArray:
     """An array; ``size`` elements were submitted, of which ``at_most`` run at once (0: any number)."""
 

@@ -1,11 +1,11 @@
 """How a job ended, and the exit codes of commands that end as a job did."""
 
-from dataclasses import dataclass
 from typing import Self
 
 from lgi_protocol import xml
 from lgi_protocol.job_end import End, read_end
 from lgi_protocol.job_end import Result as Outcome
+from lgi_protocol.value_object import value_object
 
 __all__ = ["JobEnd", "Outcome"]
 # The exit codes for a failure without exit code, and for a finished job whose exit code is unknown.
@@ -17,7 +17,7 @@ OUTAGE, TIMED_OUT, INTERRUPTED = 75, 124, 130
 KILLED = 128
 
 
-@dataclass(frozen=True)
+@value_object
 class JobEnd:
     """The end of a job: its state, finished or aborted, and the result its resource has reported.
 

@@ -1,13 +1,13 @@
 """When a new job is started: the fields of a submit that older servers read over."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from lgi_protocol import comma_lists, job_priority, job_references, notification
 from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply
 from lgi_protocol.retry_rule import MOST_BACKOFF, MOST_RETRIES, normalize_rule
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.job import AnyJob, id_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _FOLLOWED, _WITH_ARRAYS = ("after", "after_any"), "plans_after_arrays"
 _FEW = 500
 
 
-@dataclass(frozen=True, kw_only=True)
+@value_object(kw_only=True)
 class JobPlan:
     """When a job is started. ``hold``: not before it is released.
 

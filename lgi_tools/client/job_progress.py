@@ -1,18 +1,19 @@
 """How far jobs are, and when they will be done as far as the server can tell."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from lgi_protocol import xml
 from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply, leading_number
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.interface_calls import is_unknown_call
 from lgi_tools.client.selection import Selection, check_known
 
 _ENDED = ("succeeded", "failed", "unknown")
 
 
-@dataclass(frozen=True)
+@value_object
 class Progress:
     """The number of jobs by state; those that have ended are ``succeeded``, ``failed`` or ``unknown``.
 

@@ -1,18 +1,19 @@
 """A job to submit, and the outcome of its submit."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from lgi_protocol import comma_lists, hexcode, labels
 from lgi_protocol.errors import ServerError
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.job_plan import NO_PLAN, JobPlan
 from lgi_tools.client.result_patterns import ALL, ResultPatterns
 from lgi_tools.client.selection import SHOW
 from lgi_tools.client.specifics import as_xml
 
 
-@dataclass(frozen=True)
+@value_object
 class JobRequest:
     """A job to submit, with the arguments of `Project.submit`.
 
@@ -66,7 +67,7 @@ def label_fields(name: str, of_job: Mapping[str, str]) -> dict[str, str]:
     return {"job_name": labels.check_name(name), "labels": labels.write_labels(labels.read_labels(texts))}
 
 
-@dataclass(frozen=True)
+@value_object
 class Submission:
     """The outcome of one submit of many: the id and repository of the job, or the ``error`` of the server.
 

@@ -1,12 +1,11 @@
 """What a user is still to be told of a job, as a project server says it."""
 
-from dataclasses import dataclass
-
 from lgi_protocol import comma_lists, xml
 from lgi_protocol.reply import leading_number
+from lgi_protocol.value_object import value_object
 
 
-@dataclass(frozen=True)
+@value_object
 class UnsentNotice:
     """A message that is not sent yet: of which event, by mail or webhook, after how many tries, and why."""
 
@@ -16,7 +15,7 @@ class UnsentNotice:
     problem: str
 
 
-@dataclass(frozen=True)
+@value_object
 class JobNotices:
     """The ``events`` of which the user is to be told, and the messages that are not sent yet.
 

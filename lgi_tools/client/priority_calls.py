@@ -1,19 +1,19 @@
 """The call that orders the queued jobs of a user."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
 from lgi_protocol.reply import leading_number, signed_number
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.numbered_calls import Call, job_answers, refusal
 from lgi_tools.client.timestamp import parse_time
 
 _TOO_OLD = "this server is too old to change deadlines"
 
 
-@dataclass(frozen=True)
+@value_object
 class PriorityOutcome:
     """The outcome for one job: its state, priority and, if it was changed, deadline; or the ``error``."""
 

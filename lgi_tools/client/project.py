@@ -12,16 +12,12 @@ from lgi_protocol.reply import Reply
 from lgi_protocol.states import State
 from lgi_tools.client import settings
 from lgi_tools.client.element import read_element
-from lgi_tools.client.files import Files
 from lgi_tools.client.hold_notice import HoldNotice, OnHeld
 from lgi_tools.client.interface_calls import Caller
 from lgi_tools.client.job import AnyJob, Details, Job, id_of, read_details
-from lgi_tools.client.job_array import JobArray, job_arrays
 from lgi_tools.client.job_calls import JobCalls, held_for
-from lgi_tools.client.job_progress import Progress, read_progress
 from lgi_tools.client.polling import Outage, poll_until
 from lgi_tools.client.project_submits import ProjectSubmits
-from lgi_tools.client.repository import Repository
 from lgi_tools.client.resource import Resource, read_resource
 from lgi_tools.client.result import Result, result_of
 from lgi_tools.client.selected_jobs import selected_jobs
@@ -31,9 +27,12 @@ from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.client.transfer_error import TransferError
 
 if TYPE_CHECKING:
-    # Slow to load, and they need this module.
+    # Slow to load, and most callers do not need them; some need this module.
     from lgi_tools.client.executor.job_executor import JobExecutor
     from lgi_tools.client.executor.options import ExecutorOptions
+    from lgi_tools.client.files import Files
+    from lgi_tools.client.job_array import JobArray
+    from lgi_tools.client.job_progress import Progress
     from lgi_tools.client.job_table import JobList
 
 _Value = TypeVar("_Value")
@@ -110,15 +109,19 @@ class Project(ProjectSubmits, JobCalls):
 
         return JobList(self.jobs(**filters))
 
-    def arrays(self) -> Iterator[JobArray]:
+    def arrays(self) -> "Iterator[JobArray]":
         """Yield the arrays of jobs that the user may read, the newest first. Older servers have none."""
+        from lgi_tools.client.job_array import job_arrays
+
         return job_arrays(partial(self._call, "job_arrays"))
 
-    def progress(self, selection: Selection | None = None, **filters: Unpack[Filters]) -> Progress:
+    def progress(self, selection: Selection | None = None, **filters: Unpack[Filters]) -> "Progress":
         """Return how far the jobs of a selection are, or those of filters as for `jobs`.
 
         Raises TransportError from a server that is too old.
         """
+        from lgi_tools.client.job_progress import read_progress
+
         asked = selection_of(**filters) if selection is None else selection
         return read_progress(partial(self._call, "job_progress"), self.server, asked)
 
@@ -202,8 +205,11 @@ class Project(ProjectSubmits, JobCalls):
         reply = self._call("delete_job", {"job_id": str(id_of(job))})
         return reply.value("job", "state") != State.ABORTING
 
-    def files(self, job: AnyJob) -> Files:
+    def files(self, job: AnyJob) -> "Files":
         """Return the repository of a job."""
+        from lgi_tools.client.files import Files
+        from lgi_tools.client.repository import Repository
+
         found = job if isinstance(job, Job) else self.job(job)
         if not found.repository_url:
             raise TransferError(f"job {found.id} has no repository")

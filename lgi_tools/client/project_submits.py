@@ -9,14 +9,12 @@ from lgi_protocol.client import Client
 from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply
 from lgi_tools.client import idempotent_submit
-from lgi_tools.client.bulk_submit import NewArray
 from lgi_tools.client.element import read_element
 from lgi_tools.client.interface_calls import SUBMIT, Caller, is_unknown_call
 from lgi_tools.client.job import Details, read_details
 from lgi_tools.client.job_plan import PlanArguments, plan_of
 from lgi_tools.client.job_request import JobRequest, Submission
 from lgi_tools.client.result_patterns import ResultPatterns
-from lgi_tools.client.submission import submit_array, submit_many
 from lgi_tools.client.timing import Timing
 
 
@@ -93,6 +91,8 @@ class ProjectSubmits:
         soon as it is known. ValueError and OSError for a request are raised before any is sent. After other
         errors those not reported may be queued: a call with the same request ids makes no second job.
         """
+        from lgi_tools.client.submission import submit_many
+
         found = submit_many(self._client, self._caller.fields, requests, self.timing)
         return self._collect(found, report)
 
@@ -112,6 +112,9 @@ class ProjectSubmits:
         is refused: then those reported are queued, and a call with the same ``request_id`` (up to 50
         characters) goes on there. Raises TransportError from an older server.
         """
+        from lgi_tools.client.bulk_submit import NewArray
+        from lgi_tools.client.submission import submit_array
+
         by_index = requests if isinstance(requests, Mapping) else dict(enumerate(requests, 1))
         array = NewArray(request_id or idempotent_submit.new_id(), len(by_index), at_most)
         found = submit_array(self._client, self._caller.fields, by_index, array, self.timing)

@@ -1,10 +1,10 @@
 """A resource of a project."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lgi_protocol import xml
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.timestamp import parse_time
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lgi_protocol.machine_state import MachineState
 
 
-@dataclass(frozen=True)
+@value_object
 class Resource:
     """A resource of the project; ``capabilities`` is XML with one element per application.
 

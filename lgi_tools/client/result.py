@@ -1,8 +1,8 @@
 """The result of a job that has ended."""
 
 import re
-from dataclasses import dataclass
 
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.job import Details
 from lgi_tools.client.job_end import Outcome
 
@@ -13,7 +13,7 @@ _TRAILER = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@value_object
 class Result:
     """The result of a job; ``output`` is without the trailer line for older programs."""
 

@@ -6,10 +6,11 @@ A server, or somebody with write access to a job, could otherwise choose where f
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 
 from lgi_protocol import open_flags
+from lgi_protocol.value_object import value_object
 from lgi_tools.client import file_lock
 from lgi_tools.client.job import Details
 from lgi_tools.client.settings import own_directory
@@ -20,7 +21,7 @@ MOST = 5000
 _NAME = "result_directories"
 
 
-@dataclass(frozen=True)
+@value_object
 class ResultDirectory:
     """The directory for the results of a job, which its repository identifies on all servers.
 

@@ -6,11 +6,11 @@ number of directories. Repositories have no directories: there the name of a cho
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from lgi_protocol import xml
 from lgi_protocol.common_name import has_control
+from lgi_protocol.value_object import value_object
 
 # Patterns of each kind, bytes of one, and its parts.
 MOST, LONGEST, DEEPEST = 32, 200, 32
@@ -18,7 +18,7 @@ _OUTPUT, _EXCLUDE, _PATTERN = "output_files", "exclude_files", "pattern"
 _ANY_DEPTH = "**"
 
 
-@dataclass(frozen=True)
+@value_object
 class ResultPatterns:
     """Patterns of the files to keep (none: all files, but no directories), and of those to leave out.
 

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypedDict, Unpack
 
 from lgi_protocol import labels
 from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply
+from lgi_protocol.value_object import value_object
 
 _ARRAY = re.compile(r"([0-9]{1,9})(?:\[\])?(?:\[([0-9, -]*)\])?")
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
@@ -21,7 +22,7 @@ _OURS = ("job_name", "labels", "owner", "resource", "since", "job_ids", "array_i
 HELD = "held"
 
 
-@dataclass(frozen=True, kw_only=True)
+@value_object(kw_only=True)
 class Selection:
     """The jobs that pass all filters; an empty filter passes every job.
 

@@ -4,12 +4,13 @@ import os
 import stat
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lgi_protocol.job_directory import HASHED, JOB_CERTIFICATE, DamagedFileError, JobDirectory
+from lgi_protocol.value_object import value_object
 
 if TYPE_CHECKING:
     # Slow to load: functions that need them import them.
@@ -22,7 +23,7 @@ class SettingsError(ValueError):
     """A setting is missing or cannot be used; the text says which and where to give it."""
 
 
-@dataclass(frozen=True)
+@value_object
 class Settings:
     """The known settings; an empty value is unknown."""
 

@@ -1,15 +1,15 @@
 """The call that changes who else has access to jobs."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import leading_number
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.numbered_calls import Call, job_answers, refusal
 
 
-@dataclass(frozen=True)
+@value_object
 class ShareOutcome:
     """Who may read and who may change a job, users and groups; or the ``error`` of the server.
 

@@ -1,17 +1,17 @@
 """A file in the repository of a job, as listed by a project server."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from lgi_protocol import xml
 from lgi_protocol.reply import leading_number
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.timestamp import parse_time
 
 # Names under which a repository holds the streams of a job, and their names in its state directory.
 STREAMS = {"joblog.txt": "stdout", "joberr.txt": "stderr"}
 
 
-@dataclass(frozen=True)
+@value_object
 class StoredFile:
     """A file in the repository of a job; ``size`` is in bytes."""
 

@@ -1,9 +1,9 @@
 """The output of a job while it runs."""
 
-from dataclasses import dataclass
+from lgi_protocol.value_object import value_object
 
 
-@dataclass(frozen=True)
+@value_object
 class Tail:
     """The output of a job from byte ``offset`` on; earlier output is no longer stored.
 

@@ -1,15 +1,14 @@
 """How long the tools wait for a server: pauses between attempts, and when they give up."""
 
-from dataclasses import dataclass
-
 from lgi_protocol.backoff import Backoff
+from lgi_protocol.value_object import value_object
 
 SUBMIT = Backoff(0.5, 8.0)
 POLL = Backoff(0.2, 5.0, 1.5)
 DOWNLOAD = Backoff(1.0, 8.0)
 
 
-@dataclass(frozen=True)
+@value_object
 class Timing:
     """Times in seconds. The defaults are those of all commands; tests use shorter ones."""
 

@@ -1,17 +1,18 @@
 """The calls that make, list and revoke tokens, which stand for the certificate of a user."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply, leading_number
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.interface_calls import is_unknown_call
 
 Call = Callable[[str, Mapping[str, str]], Reply]
 
 
-@dataclass(frozen=True)
+@value_object
 class Token:
     """A token of a user; times are in seconds since 1970, ``last_used`` is 0 of one that was never used.
 

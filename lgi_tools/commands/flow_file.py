@@ -4,10 +4,10 @@ import graphlib
 import shlex
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lgi_protocol.value_object import value_object
 from lgi_tools.cli import access_options, environment_options, result_options
 from lgi_tools.client import command_line
 
@@ -60,7 +60,7 @@ _USUAL: Mapping[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
+@value_object
 class FlowJob:
     """A job of a flow: its words, the options of LGI_run, and the names of the jobs that it follows.
 

@@ -1,11 +1,12 @@
 """The submits of a flow's jobs, all of them made before the first one is sent."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import click
 
 from lgi_protocol import array_elements
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.job_request import JobRequest
 from lgi_tools.commands import run_array, run_options
 from lgi_tools.commands.flow_file import FlowJob
@@ -14,7 +15,7 @@ from lgi_tools.commands.flow_file import FlowJob
 ALONE = 0
 
 
-@dataclass(frozen=True)
+@value_object
 class FlowPlan:
     """A job of a flow and its submits by index, which lack only the numbers of the jobs that they follow."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_protocol.value_object import value_object
 from lgi_tools.cli import job_streams
 from lgi_tools.client import result_patterns
 from lgi_tools.client.files import Files
@@ -24,7 +25,7 @@ _FLAT = PathPattern("{file}")
 RESULTS = "results.tar.gz"
 
 
-@dataclass(frozen=True)
+@value_object
 class Fetched:
     """The files of one job that are here now, new ones in ``files``, and why others are not."""
 

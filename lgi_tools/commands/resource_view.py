@@ -1,13 +1,13 @@
 """What LGI_resource shows of a resource, as lines and for JSON."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from lgi_protocol import capabilities
 from lgi_protocol.capabilities import UNITS, ApplicationCapabilities
 from lgi_protocol.time_span import span
+from lgi_protocol.value_object import value_object
 from lgi_tools.cli import output_jobs, terminal
 from lgi_tools.client.job import Job
 from lgi_tools.client.resource import Resource
@@ -17,7 +17,7 @@ SILENT_SECONDS, NAMED = 900, 10
 _WIDTH = 14
 
 
-@dataclass(frozen=True)
+@value_object
 class ResourceView:
     """A resource at ``now`` (Unix seconds), jobs of the user that run there, and those that have failed."""
 

@@ -4,9 +4,11 @@ import re
 import stat
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
+
+from lgi_protocol.value_object import value_object
 
 MOST = 1000
 # No text that ssh or a shell reads as an option, or as more than a word.
@@ -16,7 +18,7 @@ _PATH = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@:,=-]{0,500}\Z", re.ASCII)
 _OPTION = re.compile(r"[A-Za-z0-9_./+@:,=-]{1,500}\Z", re.ASCII)
 
 
-@dataclass(frozen=True)
+@value_object
 class Host:
     """A host: its name in the file, and how to get to the daemon there.
 

@@ -2,10 +2,10 @@
 
 import subprocess
 import threading
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.text import one_line
 from lgi_tools.commands.resources_hosts import Host
 from lgi_tools.commands.resources_script import SCRIPT, remote_command
@@ -32,7 +32,7 @@ class DaemonState(StrEnum):
     UNREACHABLE = "unreachable"
 
 
-@dataclass(frozen=True)
+@value_object
 class HostReport:
     """The daemon of a host: its state, its process there (0 for none), and what was wrong."""
 

@@ -5,11 +5,11 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from lgi_protocol.value_object import value_object
 from lgi_tools.cli import options, program, terminal
 from lgi_tools.client.job_request import Submission
 from lgi_tools.client.project import Project
@@ -22,7 +22,7 @@ _SHOWN = 10
 _WORDS = "words"
 
 
-@dataclass(frozen=True)
+@value_object
 class BatchLine:
     """The job of a line, and the number of the line in its file."""
 

@@ -1,12 +1,12 @@
 """The options with which LGI_run describes a job, on its command line and in the lines of a batch."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from lgi_protocol import comma_lists
+from lgi_protocol.value_object import value_object
 from lgi_tools.cli import (
     access_options,
     environment_options,
@@ -127,7 +127,7 @@ def merged(line: options.Options, command: options.Options) -> options.Options:
     return {name: line[name] or command[name] for name in _NAMES} | lists
 
 
-@dataclass(frozen=True)
+@value_object
 class Plan:
     """A job to submit: ``requests`` are the part of its specifics that resources announce limits for.
 

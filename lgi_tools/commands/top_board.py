@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 from lgi_protocol.states import State
+from lgi_protocol.value_object import value_object
 from lgi_tools.cli import output_jobs
 from lgi_tools.client.job import Job, read_job
 from lgi_tools.client.job_array import JobArray
@@ -21,7 +21,7 @@ from lgi_tools.commands.qstat_arrays import values
 MOST, MOST_ARRAYS, RECENT = 500, 200, 900
 
 
-@dataclass(frozen=True)
+@value_object
 class Board:
     """The jobs of a user, or all that the user may read, with those that ended lately; arrays that go on.
 

@@ -3,10 +3,10 @@
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from lgi_protocol.errors import ServerError, TransportError
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.project import Project
 from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.commands.top_board import Board
@@ -15,7 +15,7 @@ from lgi_tools.commands.top_board import Board
 Task = Callable[[Project], list[str]]
 
 
-@dataclass(frozen=True)
+@value_object
 class News:
     """The newest answer, None before the first, and why there is none now, or empty text."""
 

@@ -1,9 +1,9 @@
 """The lines of LGI_top: pure functions of what a server has said and of the size of the screen."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from lgi_protocol.value_object import value_object
 from lgi_tools.cli import progress_text
 from lgi_tools.client.job import Job
 from lgi_tools.client.job_array import JobArray
@@ -24,7 +24,7 @@ _COLORS = {Outcome.FAILED: "red", Outcome.SUCCEEDED: "green", Outcome.UNKNOWN: "
 _LOW = 12
 
 
-@dataclass(frozen=True)
+@value_object
 class Row:
     """A line of the table, and the job or the array that it is about."""
 

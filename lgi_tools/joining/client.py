@@ -4,7 +4,6 @@ import json
 import ssl
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hmac import compare_digest
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ from lgi_protocol.deadline import deadline, with_deadline
 from lgi_protocol.https_session import session_with
 from lgi_protocol.reply import read_text
 from lgi_protocol.transport_errors import root_cause
+from lgi_protocol.value_object import value_object
 from lgi_protocol.x509_builder import PrivateKey
 from lgi_protocol.x509_errors import unreadable_as_value_error
 from lgi_tools.certificates import csr
@@ -48,7 +48,7 @@ class RefusedError(JoinError):
         self.reason = reason
 
 
-@dataclass(frozen=True)
+@value_object
 class Joined:
     """The answer of the enrolment server: PEM texts, name, groups, projects and project server."""
 

@@ -10,11 +10,12 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lgi_protocol import common_name
+from lgi_protocol.value_object import value_object
 from lgi_tools.certificates import keys
 from lgi_tools.client import file_lock
 from lgi_tools.joining import tokens
@@ -28,7 +29,7 @@ _UNKNOWN = "unknown secret: it is mistyped, was replaced, or has expired"
 _PART = "[A-Za-z0-9._-]+"
 
 
-@dataclass(frozen=True)
+@value_object
 class EnrolmentSecret:
     """What a secret allows: names by a pattern with one ``*``, projects, expiry, the most certificates.
 

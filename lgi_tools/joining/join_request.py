@@ -1,9 +1,9 @@
 """The requests that the enrolment server gets, checked before anything sees them."""
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lgi_protocol.value_object import value_object
 from lgi_tools.certificates import csr
 from lgi_tools.certificates.profiles import Kind
 
@@ -16,7 +16,7 @@ class BadRequestError(Exception):
     """A request is malformed; the text gives the reason."""
 
 
-@dataclass(frozen=True)
+@value_object
 class JoinRequest:
     """A request to join: the secret of a token, and a certificate signing request (PEM).
 
@@ -29,7 +29,7 @@ class JoinRequest:
     name: str = ""
 
 
-@dataclass(frozen=True)
+@value_object
 class RenewalRequest:
     """A request to renew a certificate (PEM), signed with its key as a certificate signing request (PEM)."""
 

@@ -1,9 +1,9 @@
 """The limits of a new resource: cores, memory and GPUs of this machine, for plain processes."""
 
 import re
-from dataclasses import dataclass
 
 from lgi_protocol import gpu_devices, machine_size
+from lgi_protocol.value_object import value_object
 
 # Jobs at a time where cores and memory bound them as well, and where a batch system does.
 FEWEST_JOBS, QUEUED_JOBS = 20, 100
@@ -15,7 +15,7 @@ _RUN_DIRECTORY = re.compile(r"^( *)<run_directory>.*\n", re.MULTILINE)
 _JOBS = re.compile(r"(<job_limit>)[^<]*(</job_limit>)")
 
 
-@dataclass(frozen=True)
+@value_object
 class MachineLimits:
     """The cores of a machine that jobs may use, its memory for them in MB, and its GPUs."""
 

@@ -3,10 +3,10 @@
 import re
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from lgi_protocol import xml
+from lgi_protocol.value_object import value_object
 from lgi_tools.certificates import keys
 from lgi_tools.joining import machine_limits
 from lgi_tools.joining.client import Joined
@@ -28,7 +28,7 @@ _SETTING = re.compile(r"^(container|images|default_image|max_[a-z]+)=(.*)$", re.
 _PROJECT = re.compile(r" *<project number='1'>.*?</project>\n", re.DOTALL)
 
 
-@dataclass(frozen=True)
+@value_object
 class ApplicationTemplate:
     """The directory of an application, and the selected script of one with several back-ends."""
 

@@ -9,12 +9,12 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lgi_protocol import comma_lists, common_name
+from lgi_protocol.value_object import value_object
 from lgi_tools.certificates import keys
 from lgi_tools.certificates.profiles import Kind
 from lgi_tools.client import file_lock
@@ -39,7 +39,7 @@ class InvalidTokenError(Exception):
     """A token is invalid; the text gives the reason and says nothing about other tokens."""
 
 
-@dataclass(frozen=True)
+@value_object
 class Grant:
     """The grant of a token: whom it is for, projects, expiry. ``force``: it may replace a certificate.
 
@@ -55,7 +55,7 @@ class Grant:
     limit: str = ""
 
 
-@dataclass(frozen=True)
+@value_object
 class Redemption:
     """A token in use: its grant, and as it was before, the key it is bound to and whether that was issued."""
 
@@ -64,7 +64,7 @@ class Redemption:
     is_issued: bool = False
 
 
-@dataclass(frozen=True)
+@value_object
 class Token:
     """A token as printed. ``authority`` is the fingerprint by which the CA is authenticated."""
 

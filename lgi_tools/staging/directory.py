@@ -4,12 +4,12 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
 from lgi_protocol import file_names, open_flags
 from lgi_protocol.job_directory import HASHED, OUTPUT
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.result_patterns import ALL, ResultPatterns
 from lgi_tools.client.stored_file import STREAMS
 from lgi_tools.client.transfer_error import TransferError
@@ -23,7 +23,7 @@ _KINDS = (
 )
 
 
-@dataclass(frozen=True)
+@value_object
 class LocalFile:
     """A file to store under a name, with its current size and time."""
 
@@ -34,7 +34,7 @@ class LocalFile:
     top: Path | None = None
 
 
-@dataclass(frozen=True)
+@value_object
 class Omitted:
     """An entry that is not stored, with the reason."""
 

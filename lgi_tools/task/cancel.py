@@ -1,19 +1,20 @@
 """Cancel the jobs of folders, or remove them from the server with all their files."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.states import State
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
 from lgi_tools.task import identity, omission, parallel, record, status
 from lgi_tools.task.record import CANCELLED, PRUNED, RecordError, TaskRecord
 
 
-@dataclass(frozen=True)
+@value_object
 class Removed:
     """The result for one folder: a word for what was done, or the reason why nothing was."""
 
@@ -81,7 +82,7 @@ def _said(state: str) -> str:
     return "still to be run" if state == State.QUEUED else state
 
 
-@dataclass(frozen=True)
+@value_object
 class Loss:
     """The number of folders with jobs on the server whose results were not fetched, or not stored there."""
 

@@ -1,10 +1,10 @@
 """Images of containers that are published: a job for each resource that takes them stores the image there."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from lgi_protocol import capabilities, xml
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.command_line import APPLICATION as CONTAINERS
 from lgi_tools.client.project import Project
 from lgi_tools.client.resource import Resource
@@ -14,7 +14,7 @@ from lgi_tools.task import folder
 APPLICATION = "image_store"
 
 
-@dataclass(frozen=True)
+@value_object
 class Publication:
     """The job that stores an image on a resource; 0 when the resource has it already."""
 

@@ -3,12 +3,13 @@
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
 from functools import partial
 from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_protocol.value_object import value_object
 from lgi_tools.cli import job_streams
 from lgi_tools.client import result_patterns
 from lgi_tools.client.files import Files
@@ -32,7 +33,7 @@ class Replace(IntEnum):
     EDITED = 2
 
 
-@dataclass(frozen=True)
+@value_object
 class Got:
     """The result for one folder: names of the fetched files, errors and remarks of one line each."""
 

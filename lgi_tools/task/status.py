@@ -1,13 +1,14 @@
 """The status of the jobs of folders, in the terms of Leruli Queue."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.states import State
+from lgi_protocol.value_object import value_object
 from lgi_tools.cli import output_tries
 from lgi_tools.client import command_line
 from lgi_tools.client.job import Details, Job, read_job
@@ -25,7 +26,7 @@ RECEIVED, SUBMITTED, RUNNING, COMPLETED = "received", "submitted", "running", "c
 REMOVED, NOT_FETCHED = "removed", "results not fetched"
 
 
-@dataclass(frozen=True)
+@value_object
 class TaskStatus:
     """The status of a folder: one of the five words, or none and an error in ``reason``.
 
@@ -57,7 +58,7 @@ def of_folders(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterato
     return parallel.map_projects(chosen, folders, hands, partial(_safely, listed))
 
 
-@dataclass(frozen=True)
+@value_object
 class _List:
     """All jobs the user may read, and the ids of those at the head of the queue."""
 

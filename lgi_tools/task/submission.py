@@ -3,13 +3,14 @@
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from lgi_protocol import comma_lists, hexcode, xml
 from lgi_protocol.client import Client
 from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.reply import leading_number
+from lgi_protocol.value_object import value_object
 from lgi_tools.client import bulk_submit, command_line, idempotent_submit
 from lgi_tools.client.bulk_submit import NewJob, Outcome
 from lgi_tools.client.interface_calls import Caller, check_text
@@ -23,7 +24,7 @@ from lgi_tools.task.record import Fetched, RecordError, TaskRecord
 TAG = "task"
 
 
-@dataclass(frozen=True)
+@value_object
 class Order:
     """The job to run for each folder: a script in an image, ``specifics`` (XML), target resources."""
 
@@ -50,7 +51,7 @@ class Order:
         }
 
 
-@dataclass(frozen=True)
+@value_object
 class Done:
     """The result for one folder: the id of its job, or the reason why there is none."""
 
@@ -113,7 +114,7 @@ def jobs_of_tasks(chosen: Settings) -> dict[str, Job]:
         return {request_id: job for request_id, job in found if request_id}
 
 
-@dataclass(frozen=True)
+@value_object
 class _Begun:
     """A folder that is being submitted. ``is_new``: for the first time, so that a refusal is final."""
 

@@ -16,7 +16,7 @@ SLOW = {
     *("ssl", "socket", "logging", "json", "hashlib", "subprocess", "tempfile", "importlib.metadata"),
 }
 # Modules above those of Python itself.
-LIMIT, FILTER_LIMIT = 98, 15
+LIMIT, FILTER_LIMIT = 99, 15
 FILTERS = {"LGI_xml", "LGI_csv", "LGI_hash", "LGI_binhex", "LGI_hexbin"}
 COMMANDS = [value for value in vars(entry_points).values() if isinstance(value, Command)]
 PROGRAM = """
@@ -50,6 +50,19 @@ def test_the_help_of_a_command_loads_nothing_that_is_slow(command: Command) -> N
     assert modules & SLOW == set()
     assert len(modules) <= LIMIT
     assert "click" in modules
+
+
+def test_a_project_loads_what_a_submit_needs() -> None:
+    """What a few calls need, as lists, files and explanations, is loaded by the first of them."""
+    program = "import sys; from lgi_tools.client.project import Project; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    others = ("bulk_submit", "explanation", "files", "hold_calls", "job_array", "job_progress", "repository")
+
+    found = set(done.stdout.split())
+    assert "lgi_tools.client.job_request" in found
+    assert found & {"json", "tempfile", *(f"lgi_tools.client.{name}" for name in others)} == set()
 
 
 @pytest.mark.parametrize("name", sorted({one.module for one in COMMANDS if one.name in FILTERS}))

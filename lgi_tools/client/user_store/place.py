@@ -2,9 +2,9 @@
 
 import re
 import secrets
-from dataclasses import dataclass
 
 from lgi_protocol import s3_settings, xml
+from lgi_protocol.value_object import value_object
 
 TAG = "user_store"
 SCHEME = "s3://"
@@ -13,7 +13,7 @@ RESULTS = "results.tar.gz"
 _JOB = re.compile(r"JOB_[0-9a-f]{32}")
 
 
-@dataclass(frozen=True)
+@value_object
 class StorePlace:
     """The address of a store, a bucket, and a prefix in it that ends with JOB_ and 128 random bits."""
 

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from urllib.parse import urlsplit
 
 from lgi_protocol import s3_settings
+from lgi_protocol.value_object import value_object
 from lgi_tools.client.command_line import LONGEST_NAME, RESERVED
 from lgi_tools.client.stored_file import STREAMS
 
@@ -16,7 +17,7 @@ MARK = ".LGI_user_store"
 MOST, LONGEST_URL, LONGEST = 1000, 4096, 8 * 2**20
 
 
-@dataclass(frozen=True)
+@value_object
 class StoreInput:
     """A file of the user: its size in bytes, its SHA-256 in hexadecimal, and the URL that fetches it."""
 
@@ -35,7 +36,7 @@ class StoreInput:
             raise ValueError(f"the size or digest of {self.name!r} is not valid")
 
 
-@dataclass(frozen=True)
+@value_object
 class StoreUrls:
     """The inputs of a job, and the URL that stores its results."""
 
