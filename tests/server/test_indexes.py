@@ -184,6 +184,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "commands": lambda one: inputs.begins(one, [7, 8]),
     "labels": lambda one: label_texts.set_labels(one, 7, "a=b"),
     "queue lengths": lambda one: queue_lengths.queued(one, ["hello_world", "vasp"]),
+    "queue of users": lambda one: queue_lengths.by_user(one, "hello_world", "any", "user7", 5),
     "failures at a resource": lambda one: listing.newest(
         one, replace(FAILED, target="res1", since=1500), 10, None
     ),

@@ -12,7 +12,9 @@ from lgi_server.services.scheduling.queue_history import DAY, HOUR
 from lgi_server.tables import job_history
 from lgi_server.tables import queue_history as table
 from lgi_server.tables.job_history import StateChange
+from lgi_server.tables.job_queue import queue_lengths
 from lgi_server.tables.queue_history import PROJECT, QueueSpan
+from tests.support import queues
 from tests.support.grid import Grid
 from tests.support.pages import Browser
 
@@ -89,6 +91,37 @@ def test_the_most_jobs_of_a_span_are_kept(grid: Grid) -> None:
     assert spans(grid.database, PROJECT) == {0: QueueSpan(3, 0), 1: QueueSpan(2, 0)}
     assert spans(grid.database, "mark@laptop") == {0: QueueSpan(2, 0), 1: QueueSpan(1, 0)}
     assert spans(grid.database, "eve@desk", DAY) == {-12: QueueSpan(1, 0)}
+
+
+def test_a_long_queue_is_counted_in_parts(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each transaction counts the jobs of some users, then the calls of others have their turn."""
+    queues.fill(database, 300, "any", "res1", "res1, res2")
+    monkeypatch.setattr(queue_history, "COUNTED_AT_ONCE", 10)
+    rests: list[float] = []
+
+    queue_history.count_queue(database, NOON, rest=rests.append)
+
+    assert spans(database, PROJECT) == {0: QueueSpan(300, 0)}
+    assert spans(database, "user7") == spans(database, "user70") == {0: QueueSpan(3, 0)}
+    # Of a target there is one job of each of 100 users.
+    assert len(rests) == 3 * 10
+    assert min(rests) > 0
+
+
+def test_a_part_of_a_queue_has_whole_users(database: Database) -> None:
+    """It goes on after the last one of the part before, in the order of the database."""
+    queues.fill(database, 250)
+
+    def part(after: str) -> list[tuple[str, int]]:
+        found = database.run(
+            lambda one: queue_lengths.by_user(one, "hello_world", "any", after, 7), write=False
+        )
+        return list(found.items())
+
+    assert part("") == [("user0", 3), ("user1", 3), ("user10", 3)]
+    assert part("user10") == [("user11", 3), ("user12", 3), ("user13", 3)]
+    assert part("user98") == [("user99", 2)]
+    assert part("user99") == []
 
 
 def test_running_jobs_are_those_of_the_accounts(grid: Grid) -> None:

@@ -5,7 +5,9 @@ history of jobs, in the transaction that accounts for them: each once, in the ho
 also when the scheduler was not running then.
 """
 
-from collections.abc import Iterable
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from lgi_protocol import job_end, states
@@ -14,30 +16,54 @@ from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.tables import job_usage, mutexes, queue_history
 from lgi_server.tables.job_history import StateChange
-from lgi_server.tables.job_queue import queue_lengths
+from lgi_server.tables.job_queue import kinds, queue_lengths
 from lgi_server.tables.queue_history import PROJECT, QueueSpan, SpanKey
 
 HOUR, DAY = 3600, 86_400
 # Seconds between two counts of the queue.
 LOOK_SECONDS = 300
+# Jobs that one transaction counts, about, and names whose spans one stores.
+COUNTED_AT_ONCE, STORED_AT_ONCE = 10_000, 100
 # For this number of seconds the spans of each length are kept.
 KEPT = {HOUR: 3 * DAY, DAY: 62 * DAY}
 
 
-def count_queue(database: Database, now: int) -> None:
-    """Add the jobs that are queued and that run at ``now``, in seconds, to the history."""
-    queued = database.run(queue_lengths.by_user, write=False)
-    database.run(partial(_store_counts, queued=queued, now=now))
+def count_queue(database: Database, now: int, rest: Callable[[float], object] = time.sleep) -> None:
+    """Add the jobs that are queued and that run at ``now``, in seconds, to the history.
+
+    A long queue is counted in parts, with a ``rest`` after each that is as long, in seconds, as it has taken:
+    calls do not wait for the whole of it.
+    """
+    queued = Counter[str]()
+    for part in _queue_parts(database, rest):
+        queued.update(part)
+    running = database.run(_running, write=False)
+    spans = {name: QueueSpan(queued[name], running[name]) for name in sorted({*queued, *running})}
+    spans[PROJECT] = QueueSpan(queued.total(), running.total())
+    changes = [(name, now, one) for name, one in spans.items()]
+    for begin in range(0, len(changes), STORED_AT_ONCE):
+        database.run(partial(_merge, spans=changes[begin : begin + STORED_AT_ONCE]))
 
 
-def _store_counts(transaction: Transaction, queued: dict[str, int], now: int) -> None:
-    running: dict[str, int] = {}
+def _queue_parts(database: Database, rest: Callable[[float], object]) -> Iterator[dict[str, int]]:
+    """Yield the numbers of queued jobs of some users each, by application and target."""
+    for application in database.run(kinds.applications, write=False):
+        of = {"application": application}
+        for target in database.run(partial(kinds.values, column="queued_for", of=of), write=False):
+            count, user = partial(queue_lengths.by_user, application=application, target=target), ""
+            began = time.monotonic()
+            while part := database.run(partial(count, after=user, most=COUNTED_AT_ONCE), write=False):
+                yield part
+                *_, user = part
+                rest(time.monotonic() - began)
+                began = time.monotonic()
+
+
+def _running(transaction: Transaction) -> Counter[str]:
+    running = Counter[str]()
     for owners, number in job_usage.running_by_owners(transaction).items():
-        user = owners[0] if owners else PROJECT
-        running[user] = running.get(user, 0) + number
-    spans = {name: QueueSpan(queued.get(name, 0), running.get(name, 0)) for name in {*queued, *running}}
-    spans[PROJECT] = QueueSpan(sum(queued.values()), sum(running.values()))
-    _merge(transaction, ((name, now, one) for name, one in spans.items()))
+        running[owners[0] if owners else PROJECT] += number
+    return running
 
 
 def count_ends(transaction: Transaction, changes: Iterable[StateChange]) -> None:

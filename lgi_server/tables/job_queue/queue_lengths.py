@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from lgi_server.db.transaction import Transaction
-from lgi_server.tables.job_queue import kinds
 
 # Jobs of an application that are counted.
 MOST = 10_000
@@ -22,17 +21,25 @@ def queued(transaction: Transaction, applications: Sequence[str]) -> dict[str, i
     return {row["application"]: int(row["n"]) for row in rows}
 
 
-def by_user(transaction: Transaction) -> dict[str, int]:
-    """Return the number of queued jobs of each user who has any; it reads their entries in an index."""
+def by_user(transaction: Transaction, application: str, target: str, after: str, most: int) -> dict[str, int]:
+    """Return the numbers of queued jobs of the users whose names follow ``after``, in the order of names.
+
+    A user who has none is left out. It ends with the user with whom it has counted ``most`` jobs, by their
+    entries in an index; it is empty after the last one. ``target`` is the list of target resources, "," for
+    any that has several.
+    """
     found: dict[str, int] = {}
-    for application in kinds.applications(transaction):
-        for target in kinds.values(transaction, "queued_for", {"application": application}):
-            rows = transaction.rows(
-                "SELECT queued_by, COUNT(*) AS n FROM job_queue /*! FORCE INDEX (job_share) */"
-                " WHERE application = %s AND queued_for = %s GROUP BY queued_by",
-                application,
-                target,
-            )
-            for row in rows:
-                found[row["queued_by"]] = found.get(row["queued_by"], 0) + int(row["n"])
+    while sum(found.values()) < most:
+        # The next user costs a step in the index: a GROUP BY would read the jobs of all others too.
+        row = transaction.row(
+            "SELECT MIN(queued_by) AS queued_by, COUNT(*) AS n FROM job_queue /*! FORCE INDEX (job_share) */"
+            " WHERE application = %s AND queued_for = %s AND queued_by = (SELECT MIN(queued_by)"
+            " FROM job_queue WHERE application = %s AND queued_for = %s AND queued_by > %s)",
+            *(application, target) * 2,
+            after,
+        )
+        if row is None or row["queued_by"] is None:
+            break
+        after = row["queued_by"]
+        found[after] = int(row["n"])
     return found
