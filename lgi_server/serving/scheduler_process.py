@@ -26,7 +26,9 @@ STOP_SECONDS = 40.0
 # Its name in lists of processes.
 NAME = "LGI_scheduler"
 # What gunicorn's master process handles.
-_SIGNALS = ("HUP", "QUIT", "INT", "TERM", "TTIN", "TTOU", "USR1", "USR2", "WINCH", "CHLD")
+_SIGNALS = ("QUIT", "INT", "TERM", "TTIN", "TTOU", "USR2", "WINCH", "CHLD")
+# And by which other programs are told to open their log again. A scheduler never ends by them.
+_ROTATION = ("HUP", "USR1")
 
 
 class SchedulerProcess:
@@ -112,8 +114,9 @@ class SchedulerProcess:
 
 def _become(sockets: Iterable[int]) -> None:
     """Give up what the master process needs: its signals, and the sockets on which the server listens."""
-    for name in _SIGNALS:
-        signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_DFL)
+    for names, action in ((_ROTATION, signal.SIG_IGN), (_SIGNALS, signal.SIG_DFL)):
+        for name in names:
+            signal.signal(getattr(signal, f"SIG{name}"), action)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in sockets:
         # Not closed: the objects of the sockets would close other files that get their numbers.

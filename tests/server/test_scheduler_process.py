@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,6 +97,24 @@ def test_a_scheduler_that_dies_is_started_again(server: Server) -> None:
     wait_for(lambda: server.schedulers() not in ([], [first]))
     assert "the scheduler has ended; it is started again in 1 s" in server.grid.log.read_text()
     assert server.process.poll() is None
+
+
+def test_a_scheduler_that_is_told_to_open_its_log_again_at_its_start_goes_on() -> None:
+    """`LGI_scheduler` ignores these signals, and so does the new process before it has become one."""
+    program = (
+        "import os, signal\n"
+        "from lgi_server.serving.scheduler_process import SchedulerProcess\n"
+        "def work(_parent):\n"
+        "    for number in (signal.SIGHUP, signal.SIGUSR1):\n"
+        "        os.kill(os.getpid(), number)\n"
+        "    return 7\n"
+        "SchedulerProcess(work).keep(())\n"
+        "print(os.waitstatus_to_exitcode(os.wait()[1]))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+
+    assert done.stdout == "7\n"
 
 
 def test_the_scheduler_ends_with_its_server(server: Server) -> None:
