@@ -100,6 +100,20 @@ def test_the_submit_keeps_its_time_when_a_queued_job_is_changed(grid: Grid) -> N
     assert grid.rows("SELECT change_time FROM job_history") == [{"change_time": submitted}]
 
 
+def test_the_end_of_a_job_whose_begin_is_forgotten_records_no_other_submit(grid: Grid) -> None:
+    """A job may run for longer than its history is kept."""
+    resource, user = grid.resource(), grid.user()
+    job_id = user.submit()
+    resource.lock(str(job_id))
+    resource.update(str(job_id), state="running", target_resources="res1@cluster")
+    old = grid.rows("SELECT change_id FROM job_history WHERE job_id = %s", job_id)
+    grid.database.run(lambda one: table.delete(one, [row["change_id"] for row in old]))
+    resource.update(str(job_id), state="finished")
+
+    assert len(old) == 2
+    assert past(user, job_id) == [("running", "finished", RES, "")]
+
+
 def test_a_job_of_a_resource_is_recorded_as_its_own(grid: Grid) -> None:
     """The record has the resource as author, and the first state."""
     resource, user = grid.resource(), grid.user()

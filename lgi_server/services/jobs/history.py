@@ -30,8 +30,7 @@ def record_change(transaction: Transaction, old: JobRow, new: JobRow, by: str, w
 
     For another change of a queued job its submit is recorded, whose time the row no longer has then.
     """
-    if entry := _entry(old, new, by, why):
-        job_history.record(transaction, *entry)
+    record_changes(transaction, [RecordedChange(old, new, by, why)])
 
 
 def record_event(transaction: Transaction, job: JobRow, by: str, why: str, now: int) -> None:
@@ -68,21 +67,23 @@ def record_changes(transaction: Transaction, changes: Sequence[RecordedChange]) 
 
     The rows of the jobs must not have been changed yet: the submits are recorded from them.
     """
-    entries = [entry for one in changes if (entry := _entry(one.old, one.new, one.by, one.why))]
-    if not entries:
+    submits = [_submit(one.old) for one in changes if _may_be_first(one)]
+    recorded = [
+        _change(one.old.state, one.new, one.by, one.why) for one in changes if one.new.state != one.old.state
+    ]
+    if len(submits) == 1 and len(recorded) < 2:
+        job_history.record(transaction, submits[0], *recorded)
         return
-    if len(entries) == 1:
-        job_history.record(transaction, *entries[0])
-        return
-    job_history.record_submits(transaction, [first for first, _change in entries])
-    if recorded := [change for _first, change in entries if change]:
+    if submits:
+        job_history.record_submits(transaction, submits)
+    if recorded:
         job_history.record_all(transaction, recorded)
 
 
-def _entry(old: JobRow, new: JobRow, by: str, why: str) -> tuple[StateChange, StateChange | None] | None:
-    if new.state != old.state:
-        return _submit(old), _change(old.state, new, by, why)
-    return (_submit(old), None) if old.state == State.QUEUED else None
+def _may_be_first(one: RecordedChange) -> bool:
+    """Return whether a change may be the first one of its job, which was not started yet then."""
+    changes = one.new.state != one.old.state or one.old.state == State.QUEUED
+    return changes and one.old.started is None
 
 
 def end_text(job: JobRow) -> str:
