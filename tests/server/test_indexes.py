@@ -264,3 +264,20 @@ def test_a_statement_on_jobs_uses_an_index(database: Database, work: Callable[[T
         if "filesort" in str(plan["Extra"]) and plan["table"] in SIZED and int(plan["rows"] or 0) > 100
     ]
     assert sorts == []
+
+
+def test_a_claim_leaves_few_indexes_to_choose_from(database: Database) -> None:
+    """MariaDB looks into each that may be of use, for every claim."""
+    compared: dict[str, set[str]] = {}
+
+    def explain(transaction: Transaction) -> None:
+        recording = Recording(transaction)
+        claims.claim_jobs(recording, "hello_world", "res1", ("user7", "theor", "!x", "!y"), 0, limit=10)
+        for sql, parameters in recording.asked:
+            for plan in transaction.rows(f"EXPLAIN {sql}", *parameters):
+                compared.setdefault(plan["table"], set()).update((plan["possible_keys"] or "").split(","))
+
+    database.run(explain)
+
+    assert compared["job"] == {"job_target", "PRIMARY"}
+    assert compared["other"] == compared["target"] == compared["owner"] == {"access_of_job"}

@@ -17,6 +17,10 @@ _FURTHER = (4, 8, 32)
 NO_LICENCES: Mapping[str, int] = {"": 2**31}
 
 
+# The table whose queues are searched. MariaDB would compare three indexes for each of them, and six of
+# job_access for each condition on a job's names.
+_QUEUED = "job_queue AS job /*! FORCE INDEX (job_target) */"
+_BY_JOB = job_exclusions.BY_JOB
 # The queue of jobs with more than one target; job_access has the targets.
 _SEVERAL = ","
 
@@ -43,7 +47,7 @@ def _offered(
         " AND NOT EXISTS (SELECT 1 FROM running_locks AS held WHERE held.job_id = job.job_id)"
     )
     where += f" AND {job_exclusions.ALLOWS}"
-    parameters: list[str | int] = [resource]
+    parameters: list[str | int] = [resource] * len(job_exclusions.ROLES)
     if skips_gpus:
         # No index has it: it is asked for where jobs for GPUs were in the way only.
         where += f" AND {NEEDS_NO_GPUS}"
@@ -52,7 +56,7 @@ def _offered(
         parameters += sorted(without)
     if target == _SEVERAL:
         where += (
-            " AND EXISTS (SELECT 1 FROM job_access AS target WHERE target.job_id = job.job_id"
+            f" AND EXISTS (SELECT 1 FROM job_access AS target {_BY_JOB} WHERE target.job_id = job.job_id"
             " AND target.role = 'target' AND target.name IN (%s, 'any'))"
         )
         parameters.append(resource)
@@ -63,7 +67,8 @@ def _offered(
     for names, condition in ((excluded, "NOT EXISTS"), (included, "EXISTS")):
         if names:
             where += (
-                f" AND {condition} (SELECT 1 FROM job_access AS owner WHERE owner.job_id = job.job_id"
+                f" AND {condition} (SELECT 1 FROM job_access AS owner {_BY_JOB}"
+                " WHERE owner.job_id = job.job_id"
                 f" AND owner.role = 'owner' AND owner.name IN ({placeholders(names)}))"
             )
             parameters += names
@@ -152,7 +157,7 @@ def _found(
     for number, (target, licences, times) in enumerate(_queues(resource, requests)):
         where, parameters = _offered(resource, target, owners, without, skips_gpus)
         where += narrowed
-        one = f"SELECT priority, job_id FROM job_queue AS job WHERE {where} ORDER BY priority, job_id"
+        one = f"SELECT priority, job_id FROM {_QUEUED} WHERE {where} ORDER BY priority, job_id"
         parts.append(f"SELECT * FROM ({one} LIMIT %s) AS queue{number}")
         values += [application, target, licences, *parameters, min(times, most)]
     return f"({' UNION ALL '.join(parts)}) AS queues", values
