@@ -107,6 +107,27 @@ def test_the_server_is_not_root_and_the_daemon_is() -> None:
     assert daemon["KillMode"] == "process"
 
 
+def test_the_c_library_takes_the_tunables_of_the_server() -> None:
+    """It would ignore a misspelled one, or a value that it cannot read, without a word."""
+    name, _, value = unit("lgi-server.service")["Service"]["Environment"].partition("=")
+    tunable, _, number = value.partition("=")
+    maps = Path("/proc/self/maps").read_text()
+    linker = re.search(r"/\S+/ld-linux[^/\s]*\.so\.\d+$", maps, re.MULTILINE)
+    if linker is None:
+        pytest.skip("another C library than glibc")
+    command = [linker[0], "--list-tunables"]
+
+    def current(environment: dict[str, str]) -> str:
+        """The value of the tunable in an environment."""
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"{tunable}: ")]
+        return line.split()[1]
+
+    assert name == "GLIBC_TUNABLES"
+    assert int(current({name: value}), 0) == int(number)
+    assert int(current({name: f"{tunable}=3"}), 0) == 3
+
+
 def test_no_other_user_enters_the_directories_of_keys() -> None:
     """Those that the packages make for configuration; and all of them are there."""
     found = re.findall(r"^%dir (?:%attr\((\d+), .*\) )?%{_sysconfdir}/lgi/(\w+)$", SPEC, re.MULTILINE)
