@@ -83,7 +83,7 @@ OFFSET = Field("offset", 16, E.START_TOO_BIG, E.START_TOO_BIG, E.START_TOO_BIG)
 TAIL = _field("tail", LONG, E.OUTPUT_TOO_BIG)
 COMPLETE = _field("complete", INTEGER, E.LIMIT_TOO_BIG)
 # Posted by daemons that can send output: the jobs for which they do so already.
-KNOWN_WATCHED = Field("watched", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
+KNOWN_WATCHED = Field("watched", 16384, E.JOB_ID_TOO_BIG, E.JOB_ID)
 # Ours: a session of LGI_attach, what one of its ends sends, how much it has received; those a daemon knows.
 ATTACH_SESSION = Field("session", 64, E.SESSION_ID_TOO_BIG, E.SESSION_ID, E.SESSION_ID)
 ATTACH_DATA = _field("data", MOST_DATA + 1, E.OUTPUT_TOO_BIG)
