@@ -33,7 +33,7 @@ from lgi_server.auth.api_token import Scope
 from lgi_server.auth.client_certificate import ClientCertificate
 from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.background import retry
-from lgi_server.background.long_poll import LongPoll
+from lgi_server.background.long_poll import ClientGoneError, LongPoll
 from lgi_server.db.errors import CommitLostError
 from lgi_server.db.transaction import Transaction
 from lgi_server.runtime import ProjectRuntime, Runtime
@@ -77,12 +77,15 @@ class Endpoint:
         return responses.document(self._runtime.config, elements)
 
     def outcome(self, request: FormRequest) -> tuple[Elements, LGIError | None]:
-        """Return the elements that answer a request, and the error if it is refused."""
+        """Return the elements that answer a request, and the error if it is refused or nobody reads them."""
         record = CallRecord(self._name)
         refused: LGIError | None = None
         try:
             elements = self._steps(request, record)
             log.debug("%s", record)
+        except ClientGoneError as gone:
+            log.debug("%s: %s", record, gone)
+            return (responses.error(gone),), gone
         except LGIError as error:
             refused, elements = error, (responses.error(error),)
             log.warning("%s refused: %s", record, ascii(str(refused)), extra=log_account(record.who))
@@ -264,7 +267,7 @@ def _hold(route: AnyRoute, call: CallRequest, poll: LongPoll, request: FormReque
     """Wait until a call has a result or its time is over, and return its answer.
 
     The call holds no slot while it waits. It is authenticated and admitted again after that, since its
-    certificate may have been revoked. LGIError BACK_OFF when the client has gone.
+    certificate may have been revoked. ClientGoneError when the client has gone.
     """
     with poll.attempts(partial(uploads.client_disconnected, request)) as attempts:
         for attempt in attempts:

@@ -23,6 +23,14 @@ CHECKED_PART = 10
 MOST_EACH = 100
 
 
+class ClientGoneError(LGIError):
+    """The client of a waiting call has closed its connection: nobody reads an answer."""
+
+    def __init__(self) -> None:
+        """Answer BACK_OFF to who has only sent something before the answer."""
+        super().__init__(ErrorNumber.BACK_OFF, "the client has closed the connection")
+
+
 class Subscription(Protocol):
     """What a call waits for."""
 
@@ -79,7 +87,7 @@ class LongPoll(Exception):  # noqa: N818 - it controls the flow and is no error
     def attempts(self, has_gone: Callable[[], bool]) -> Iterator[Iterator[Attempt]]:
         """Provide the attempts, of which one comes after each wait, when the call is to be tried again.
 
-        An attempt raises LGIError BACK_OFF when the client has closed the connection: a job locked for it
+        An attempt raises ClientGoneError when the client has closed the connection: a job locked for it
         would stay so.
         """
         try:
@@ -93,7 +101,7 @@ class LongPoll(Exception):  # noqa: N818 - it controls the flow and is no error
         while wake is not None and not wake.final:
             wake = self._wait(end - time.monotonic(), has_gone)
             if has_gone():
-                raise LGIError(ErrorNumber.BACK_OFF, "the client has closed the connection")
+                raise ClientGoneError
             yield Attempt(wake is not None and not wake.final, wake.most if wake else None)
 
 
