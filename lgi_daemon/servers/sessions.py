@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 # A server ends an unused session by itself after so many seconds; so many are remembered until then.
 SESSION_LIFE, MAX_PENDING_SIGN_OFFS = 1800.0, 64
+# Each worker of a server remembers for a minute how many daemons of a resource there are.
+REMEMBERED_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class SessionRegistry:
         self.servers = servers
         self.exchange_servers = exchange_servers or ExchangeServers()
         self.daemon = daemon
-        self._others: dict[tuple[str, str], int] = {}
+        # How many there are, and when a server has last said so.
+        self._others: dict[tuple[str, str], tuple[int, float]] = {}
         self._stored = stored
         left = [PendingSignOff(session, math.inf) for session in stored.read()]
         # What they have locked is needed at the start: a session is used only when they have ended.
@@ -76,9 +79,15 @@ class SessionRegistry:
         return session
 
     def log_others(self, project: str, server: str, number: int) -> None:
-        """Log, when it changes, how many other daemons use the certificate of this one."""
-        before = self._others.get((project, server), 0)
-        self._others[project, server] = number
+        """Log, when it changes, how many other daemons use the certificate of this one.
+
+        A smaller number counts after a while: not all workers of a server know of a daemon at once.
+        """
+        now = self.servers.clock.now
+        before, said_at = self._others.get((project, server), (0, now))
+        if number < before and now - said_at < REMEMBERED_SECONDS:
+            return
+        self._others[project, server] = (number, now)
         if number > before:
             log.warning(
                 "%s: %d other daemons use the certificate of this resource in project %s, and what each says "

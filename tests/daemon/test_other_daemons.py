@@ -8,6 +8,12 @@ from lgi_daemon.rundir import daemon_number
 from tests.support.workshop import SLOW, Workshop
 
 
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the beginnings of what was logged."""
+    texts = [one.getMessage() for one in caplog.records if one.levelno >= logging.INFO]
+    return [text.split(": ", 1)[1][:40] for text in texts]
+
+
 def test_a_daemon_has_the_number_of_its_run_directory(workshop: Workshop) -> None:
     """The next one on it is the same to the server; one on another directory is not."""
     workshop.tick(workshop.daemon())
@@ -43,9 +49,27 @@ def test_other_daemons_are_logged_once_and_again_when_that_changes(
             workshop.server.other_daemons = number
             workshop.tick(daemon, SLOW)
 
-    told = [one.getMessage().split(": ", 1)[1] for one in caplog.records if one.levelno >= logging.INFO]
-    assert [text[:40] for text in told] == [
+    assert told(caplog) == [
         "1 other daemons use the certificate of t",
         "2 other daemons use the certificate of t",
         "no other daemon uses the certificate of ",
     ]
+
+
+def test_a_number_that_a_worker_of_the_server_remembers_does_not_end_the_warning(
+    workshop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A sign-up is answered by what is stored, an exchange by what its worker counted up to a minute ago."""
+    daemon, server = workshop.daemon(), workshop.server.url
+    logging.getLogger("lgi_daemon").propagate = True
+
+    with caplog.at_level(logging.INFO, "lgi_daemon.servers.sessions"):
+        for seconds, number in [(1, 1), (1, 0), (58, 0), (1, 1), (50, 0)]:
+            workshop.tick(daemon, seconds)
+            daemon.sessions.log_others("LGI", server, number)
+        before = told(caplog)
+        workshop.tick(daemon, 100)
+        daemon.sessions.log_others("LGI", server, 0)
+
+    assert [text[:15] for text in before] == ["1 other daemons"]
+    assert [text[:15] for text in told(caplog)] == ["1 other daemons", "no other daemon"]
