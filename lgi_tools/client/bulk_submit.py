@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +26,8 @@ _LONGEST = (10**12, "9" * 22, 1)
 _TOO_OLD = "this server is too old to take arrays of jobs"
 _ONE = "interfaces/interface_submit_job"
 _MANY = "interfaces/interface_submit_jobs"
+# What the server can take was asked before.
+_submit_once = partial(idempotent_submit.submit_once, answered_before=True)
 
 
 @value_object
@@ -158,7 +161,7 @@ def _many(
         entries = _put_together(batch, contents, kinds)
         files = (contents,) if contents.tell() else ()
         fields = dict(caller) | {"jobs": json.dumps(entries)}
-        reply = idempotent_submit.submit_once(client, _MANY, fields, files, timing=timing)
+        reply = _submit_once(client, _MANY, fields, files, timing=timing)
     # Once: an answer without it is searched to its end.
     array_id = reply.number("array_id")
     for job, answer in zip(batch, reply.all("job"), strict=True):
@@ -202,7 +205,7 @@ def _one(client: Client, caller: Mapping[str, str], job: NewJob, timing: Timing)
     """Submit one job, for servers without bulk calls."""
     fields = dict(caller) | dict(job.fields) | {"request_id": job.request_id}
     try:
-        reply = idempotent_submit.submit_once(client, _ONE, fields, job.files, timing=timing)
+        reply = _submit_once(client, _ONE, fields, job.files, timing=timing)
     except ServerError as refused:
         return Outcome(job, refused=refused)
     url = reply.value("job", "job_specifics", "repository_url")

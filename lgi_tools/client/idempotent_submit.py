@@ -36,11 +36,13 @@ def submit_once(
     timing: Timing = DEFAULT,
     sleep: Callable[[float], None] = time.sleep,
     watch: ProgressCallback | None = None,
+    answered_before: bool = False,
 ) -> Reply:
     """Submit one job (``interfaces/interface_submit_job`` or that of a resource); retry until it is answered.
 
     Raises ServerError for a refusal, TransportError without an answer, OSError for a file. A caller that
-    keeps ``request_id`` can repeat the submit after the program has ended.
+    keeps ``request_id`` can repeat the submit after the program has ended. A server that cannot be reached
+    is retried only when it has ``answered_before``: it is being restarted.
     """
     every = {"request_id": new_id()} | dict(fields)
     end, pause = time.monotonic() + timing.retry_seconds, timing.submit.first
@@ -51,12 +53,20 @@ def submit_once(
             return retry_on_busy(lambda: client.post(call, every, files, watch), left, sleep)
         except TransportError as error:
             lost = lost or (error if error.sent else None)
-            if lost is None:
+            is_late = time.monotonic() + pause > end
+            if lost is None and (is_late or not (answered_before and _is_unreachable(error))):
                 raise
-            if time.monotonic() + pause > end or not supports_request_id(client, call, fields):
+            if lost and (is_late or not supports_request_id(client, call, fields)):
                 raise TransportError(lost.server, f"{lost.reason}; {_UNKNOWN}") from error
         sleep(pause)
         pause = timing.submit.increase(pause)
+
+
+def _is_unreachable(error: TransportError) -> bool:
+    """Return whether there was no connection, as while a server is restarted."""
+    from lgi_protocol.transport_errors import is_outage
+
+    return not error.excerpt and is_outage(error)
 
 
 def supports_request_id(client: Client, call: str, fields: Mapping[str, str]) -> bool:

@@ -1,6 +1,9 @@
 """Many jobs in few calls: what is sent, and what is made of the answers."""
 
+import itertools
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -92,6 +95,30 @@ def test_a_batch_whose_answer_was_lost_is_sent_again(
     assert first == second
     assert json.loads(first["jobs"]) == [FIELDS | {"request_id": "id1", "files": [["f", 3]]}]
     assert (first["uploaded_file_1"], first["number_of_uploaded_files"]) == ("abc", "1")
+
+
+def test_a_server_that_is_restarted_between_two_calls_is_awaited(grid: Grid) -> None:
+    """It has answered before, and the user has gone: a refused connection ended the rest of the batch."""
+    grid.resource()
+    first_call = grid.config.max_jobs_at_once
+    jobs = [NewJob(FIELDS) for _ in range(first_call + 1)]
+    outcomes = bulk_submit.submit(grid.user().client, CALLER, jobs)
+
+    def start() -> None:
+        time.sleep(1)
+        grid.start()
+
+    with ThreadPoolExecutor(1) as pool:
+        before = list(itertools.islice(outcomes, first_call))
+        grid.stop()
+        started = pool.submit(start)
+        try:
+            after = list(outcomes)
+        finally:
+            started.result()
+
+    assert len(after) == 1
+    assert len({one.job_id for one in (*before, *after)}) == first_call + 1
 
 
 def test_an_old_server_gets_one_job_after_the_other(client: Client, server: CannedServer) -> None:
