@@ -10,25 +10,24 @@ from lgi_server.tables.job_queue.jobs import USUAL
 
 # Queues read, or jobs changed, in one statement; SQLite takes no more than 500 parts.
 AT_ONCE = 50
-# Index entries read by each part of a statement that searches for queues.
-_ENTRIES = 200
-# The columns that tell the queues of a target apart.
-_KEY = "queued_by, queued_wish, user_priority"
-# The remaining queues of one user and wish, those of the user, and those of the following users: condition
-# and order of each part.
-_PARTS = {
-    "same": ("queued_by = %s AND queued_wish = %s AND user_priority > %s", "user_priority"),
-    "rest": ("queued_by = %s AND queued_wish > %s", "queued_wish, user_priority"),
-    "beyond": ("queued_by > %s", _KEY),
-}
-# Without FORCE INDEX MariaDB reads from the target's first entry each time.
-_NEXT = " UNION ALL ".join(
-    f"SELECT '{part}' AS part, {_KEY}, COUNT(*) AS entries FROM ("
-    f"SELECT {_KEY} FROM job_queue /*! FORCE INDEX (job_share) */"
-    f" WHERE application = %s AND queued_for = %s AND {where} ORDER BY {order} LIMIT {_ENTRIES}"
-    f") AS {part} GROUP BY {_KEY}"
-    for part, (where, order) in _PARTS.items()
+# Index entries read in one range, and users that are then found one by one.
+_ENTRIES, _STEPS = 200, 16
+_OF_TARGET = "FROM job_queue /*! FORCE INDEX (job_share) */ WHERE application = %s AND queued_for = %s"
+_RANGE = (
+    f"SELECT queued_by, queued_wish, user_priority {_OF_TARGET} AND queued_by >= %s"
+    f" ORDER BY queued_by, queued_wish, user_priority LIMIT {_ENTRIES}"
 )
+# What follows a queue of a user: the next and the last one with the same wish, the next wish, the next user.
+# Each is one step in the index, however many jobs the queues have.
+_STEP = (
+    f"SELECT (SELECT MIN(user_priority) {_OF_TARGET} AND queued_by = %s AND queued_wish = %s"
+    " AND user_priority > %s) AS priority,"
+    f" (SELECT MAX(user_priority) {_OF_TARGET} AND queued_by = %s AND queued_wish = %s) AS last_priority,"
+    f" (SELECT MIN(queued_wish) {_OF_TARGET} AND queued_by = %s AND queued_wish > %s) AS next_wish,"
+    f" (SELECT MIN(queued_by) {_OF_TARGET} AND queued_by > %s) AS next_user"
+)
+# Below all priorities that a column can have.
+_LOWEST = -(2**15) - 1
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,8 @@ class Queued:
 def queues(transaction: Transaction) -> list[Queue]:
     """Return the queues that are not empty.
 
-    Only the first index entries of each queue are read, so the cost grows with the number of queues, not with
-    the number of jobs.
+    The cost grows with the number of queues, not with the number of jobs: of a user with many jobs only the
+    first entries of an index are read.
     """
     return [
         queue
@@ -75,24 +74,41 @@ def queues(transaction: Transaction) -> list[Queue]:
 
 
 def _of_target(transaction: Transaction, application: str, target: str) -> list[Queue]:
-    """Return the queues for a target, reading some index entries at a time."""
-    last: tuple[str, int, int] = ("", -1, 0)
-    found: list[Queue] = []
+    """Return the queues for a target: those of many users with few jobs in one range, then some in steps."""
+    # A dict keeps the order and has each queue once, which a range and a step may both find.
+    found: dict[Queue, None] = {}
+    user: str | None = ""
+    while user is not None:
+        rows = transaction.rows(_RANGE, application, target, user)
+        for row in rows:
+            key = row["queued_by"], row["queued_wish"], row["user_priority"]
+            found[Queue(application, target, *key)] = None
+        if len(rows) < _ENTRIES:
+            break
+        user = rows[-1]["queued_by"]
+        for _ in range(_STEPS):
+            if user is not None:
+                own, user = _of_user(transaction, application, target, user)
+                found |= dict.fromkeys(own)
+    return list(found)
+
+
+def _of_user(
+    transaction: Transaction, application: str, target: str, user: str
+) -> tuple[list[Queue], str | None]:
+    """Return the queues of a user for a target, and the next user who has any."""
+    of, found, wish, priority = (application, target), list[Queue](), 0, _LOWEST
     while True:
-        values = ((application, target, *last[:length]) for length in (3, 2, 1))
-        rows = transaction.rows(_NEXT, *(value for some in values for value in some))
-        news = list[tuple[str, int, int]]()
-        is_full = False
-        for name in _PARTS:
-            part = [row for row in rows if row["part"] == name]
-            news += [(row["queued_by"], row["queued_wish"], row["user_priority"]) for row in part]
-            if is_full := sum(row["entries"] for row in part) == _ENTRIES:
-                # What follows comes behind what this part has not read.
-                break
-        found += [Queue(application, target, *key) for key in news]
-        if not is_full:
-            return found
-        last = max(news)
+        parts = ((user, wish, priority), (user, wish), (user, wish), (user,))
+        (row,) = transaction.rows(_STEP, *(value for part in parts for value in (*of, *part)))
+        if row["priority"] is not None:
+            found.append(Queue(*of, user, wish, row["priority"]))
+        if row["priority"] is not None and row["priority"] < row["last_priority"]:
+            priority = row["priority"]
+        elif row["next_wish"] is not None:
+            wish, priority = row["next_wish"], _LOWEST
+        else:
+            return found, row["next_user"]
 
 
 def heads(transaction: Transaction, limits: Mapping[Queue, int]) -> dict[Queue, list[Queued]]:
