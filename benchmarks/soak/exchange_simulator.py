@@ -28,8 +28,7 @@ class DaemonTasks:
         """Create the daemon of a number in its part; ``begin`` is the start of the test."""
         name, key, certificate = part.daemons[number]
         plan, place = part.plan, part.before + number
-        self._start = begin + plan.start_seconds * place / plan.resources
-        self._end = begin + plan.seconds
+        self._start, self._end = (begin + seconds for seconds in plan.working_time(place))
         self._latencies = latencies
         self._sign_up: SignUp | None = None
         context = Credentials(Path(key), Path(certificate), Path(part.ca)).context()

@@ -55,6 +55,14 @@ class Plan:
         """Within which time the daemons start: their slow cycle, longer where more than 20 a second would."""
         return self.start or max(self.slow, self.resources / MOST_STARTS)
 
+    def working_time(self, place: int) -> tuple[float, float]:
+        """Return when a daemon starts and when it takes no more jobs, in seconds of the test.
+
+        They stop as they start, one after the other: a thousand at once are a load of their own.
+        """
+        start = self.start_seconds * place / self.resources
+        return start, start + self.seconds
+
     @property
     def page(self) -> int:
         """The ``limit`` that LGI_daemon sends with a request for work when it can run ``places`` jobs."""
