@@ -7,7 +7,8 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, field
 from typing import Any
 
@@ -44,9 +45,6 @@ def classes() -> tuple[type[Any], type[Any], type[Any]]:
 
         def __eq__(self, other: object) -> bool:
             return isinstance(other, Equal)
-
-        def __hash__(self) -> int:
-            return 1
 
     return Point, Derived, Equal
 
@@ -106,7 +104,7 @@ def test_an_equality_of_its_own_is_kept() -> None:
     """As with `dataclass`: what the class defines stays."""
     _point, _derived, equal = classes()
     assert equal(1) == equal(2)
-    assert hash(equal(1)) == 1
+    assert hash(equal(1)) == hash(equal(1)) != hash(equal(2))
 
 
 @value_object
@@ -126,22 +124,30 @@ def test_a_value_object_that_another_process_made_is_whole() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_threads_that_need_a_class_at_once_make_it_once() -> None:
-    """Each of many threads gets a whole object."""
-    for _ in range(50):
+@pytest.fixture
+def many_switches() -> Iterator[None]:
+    """Python changes threads within each function."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("many_switches")
+def test_threads_that_need_a_class_at_once_get_whole_objects() -> None:
+    """At no moment of its making has a class none of its methods."""
+    for _ in range(300):
         point, _derived, _equal = classes()
-        start, found = threading.Barrier(8), []
+        start = threading.Barrier(4)
 
-        def make(kind: type[Any] = point, start: threading.Barrier = start, found: list[Any] = found) -> None:
+        def make(number: int, point: type[Any] = point, start: threading.Barrier = start) -> object:
             start.wait()
-            found.append(kind(1))
+            one = point(number)
+            return one, hash(one) == hash(point(number)), one == point(number), repr(one)[-25:]
 
-        threads = [threading.Thread(target=make) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert found == [point(1)] * 8
+        with ThreadPoolExecutor(4) as threads:
+            found = list(threads.map(make, range(4)))
+        assert found == [(point(n), True, True, f"Point(x={n}, y=2, names=())") for n in range(4)]
 
 
 def test_a_class_that_is_not_used_is_not_made() -> None:
