@@ -7,9 +7,9 @@ requires it.
 import logging
 import queue
 import random
-import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -24,6 +24,7 @@ from lgi_server.db.errors import (
     StatementError,
     UniqueViolationError,
 )
+from lgi_server.db.group_commit import GroupCommit
 from lgi_server.db.transaction import Connection, Dialect, Transaction
 
 log = logging.getLogger("lgi.database")
@@ -45,8 +46,10 @@ class Database:
         self._idle: queue.LifoQueue[Connection | None] = queue.LifoQueue()
         for _ in range(size):
             self._idle.put(None)
-        # Where writers wait for each other, they leave a connection to those who read.
-        self._writers = threading.Semaphore(size if dialect.locks_rows else max(1, size - 1))
+        # Where there is one writer at a time, those of this process share its transaction.
+        self._group = (
+            None if dialect.locks_rows else GroupCommit(partial(self._committed, write=True), self._finish)
+        )
         self._deferred = DeferredWrites(self._run_all)
         # Gets the news of each transaction after its commit; it must not wait.
         self.listener: Callable[[Sequence[Any]], object] = lambda _news: None
@@ -87,19 +90,17 @@ class Database:
                 raise LGIError(ErrorNumber.DATABASE) from refused
 
     def _once(self, work: Callable[[Transaction], Result], write: bool) -> Result:
-        if write and not self._writers.acquire(timeout=TRIES_SECONDS):
-            raise LGIError(ErrorNumber.BACK_OFF, _NO_CONNECTION)
-        try:
-            transaction, result = self._committed(work, write)
-        finally:
-            if write:
-                self._writers.release()
+        transaction, result = self._group.run(work) if write and self._group else self._committed(work, write)
+        self._finish(transaction)
+        return result
+
+    def _finish(self, transaction: Transaction) -> None:
+        """Do what is due after the commit of a transaction."""
         for statement in transaction.deferred:
             self._deferred.add(statement, None)
         transaction.committed()
         if transaction.news:
             self.listener(transaction.news)
-        return result
 
     def _committed(self, work: Callable[[Transaction], Result], write: bool) -> tuple[Transaction, Result]:
         """Return a transaction that has been committed, and the result of its work."""

@@ -115,9 +115,9 @@ class Transaction:
         self._after.append(step)
 
     def rolled_back(self) -> None:
-        """Call the functions of `on_rollback`, the last first."""
-        for step in reversed(self._undo):
-            step()
+        """Call the functions of `on_rollback`, the last first, each once."""
+        while self._undo:
+            self._undo.pop()()
 
     def committed(self) -> None:
         """Call the functions of `on_commit`."""
