@@ -12,7 +12,9 @@ from pathlib import Path
 WARNING = timedelta(days=30)
 _PEM = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _VERSION, _UTC_TIME, _GENERALIZED_TIME = 0xA0, 0x17, 0x18
-_FORMATS = {_UTC_TIME: "%y%m%d%H%M%SZ", _GENERALIZED_TIME: "%Y%m%d%H%M%SZ"}
+# YYYYMMDDHHMMSS; a UTCTime has the last two digits of the year.
+_DIGITS = 14
+_LAST_CENTURY = "69"
 
 
 def not_after(path: Path) -> datetime:
@@ -82,10 +84,16 @@ def _subject_and_validity(der: bytes) -> tuple[bytes, datetime, datetime]:
 
 
 def _time(kind: int, text: bytes) -> datetime:
-    if kind not in _FORMATS:
+    if kind not in (_UTC_TIME, _GENERALIZED_TIME):
         raise ValueError("not a certificate")
-    # Two-digit years wrap at 69 in Python and at 50 in certificates; no certificate here is older than 1970.
-    return datetime.strptime(text.decode("ascii"), _FORMATS[kind]).replace(tzinfo=UTC)
+    digits, zone = text[:-1].decode("ascii"), text[-1:]
+    if kind == _UTC_TIME:
+        # Two-digit years wrap at 69 as in `strptime`; a certificate older than 1970 is none of ours.
+        digits = f"{'19' if digits >= _LAST_CENTURY else '20'}{digits}"
+    if zone != b"Z" or len(digits) != _DIGITS or not digits.isdigit():
+        raise ValueError("not the time of a certificate")
+    # To load strptime takes 4 ms of processor.
+    return datetime.fromisoformat(f"{digits[:8]}T{digits[8:]}").replace(tzinfo=UTC)
 
 
 def _elements(der: bytes) -> list[tuple[int, bytes]]:

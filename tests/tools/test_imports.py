@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol.console import Command
+from lgi_tools.certificates.ca import Authority
 from lgi_tools.cli import entry_points
 
 # Each takes 3 to 100 ms of processor.
@@ -97,3 +98,22 @@ def test_the_modules_of_a_command_are_not_looked_through_for_garbage(tmp_path: P
     )
 
     assert done.stdout.split() == ["False", "True", "True", "True"]
+
+
+def test_the_validity_of_a_certificate_is_read_without_strptime(authority: Authority) -> None:
+    """Each command reads it, and its module with all names of days takes 4 ms."""
+    program = (
+        "import sys; from pathlib import Path; from lgi_protocol.expiry import validity;"
+        " print(*(time.year for time in validity(Path(sys.argv[1]))), '_strptime' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(authority.ca_file)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    begin, end, is_loaded = done.stdout.split()
+    assert int(begin) < int(end)
+    assert is_loaded == "False"
