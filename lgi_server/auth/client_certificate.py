@@ -13,7 +13,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from cryptography import x509
@@ -55,7 +55,7 @@ class ClientCertificate:
         """The name of the caller in the log."""
         return self.name.name
 
-    @property
+    @cached_property
     def account(self) -> str:
         """Whose account what it holds is counted for; no job has the same."""
         return f"name {self.name.name}"

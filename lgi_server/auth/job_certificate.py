@@ -6,6 +6,7 @@ mistaken for theirs.
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from urllib.parse import parse_qs, urlencode
 
 from cryptography import x509
@@ -42,7 +43,7 @@ class JobCertificate:
         """The name of the caller in the log."""
         return f"job {self.job.job_id} on {self.job.resource}"
 
-    @property
+    @cached_property
     def account(self) -> str:
         """Whose account what it holds is counted for: its own, not that of its resource."""
         return f"job {self.job.job_id} of {self.job.project}"

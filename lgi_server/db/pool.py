@@ -9,7 +9,6 @@ import queue
 import random
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, TypeVar
 
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -47,9 +46,7 @@ class Database:
         for _ in range(size):
             self._idle.put(None)
         # Where there is one writer at a time, those of this process share its transaction.
-        self._group = (
-            None if dialect.locks_rows else GroupCommit(partial(self._committed, write=True), self._finish)
-        )
+        self._group = None if dialect.locks_rows else GroupCommit(self._finish)
         self._deferred = DeferredWrites(self._run_all)
         # Gets the news of each transaction after its commit; it must not wait.
         self.listener: Callable[[Sequence[Any]], object] = lambda _news: None
@@ -90,9 +87,32 @@ class Database:
                 raise LGIError(ErrorNumber.DATABASE) from refused
 
     def _once(self, work: Callable[[Transaction], Result], write: bool) -> Result:
-        transaction, result = self._group.run(work) if write and self._group else self._committed(work, write)
+        group = self._group if write else None
+        if group is None:
+            transaction, result = self._committed(work, write)
+        elif group.turn.acquire(blocking=False):
+            transaction, result = self._led(work, group)
+        else:
+            transaction, result = group.wait(work) or self._led(work, group)
         self._finish(transaction)
         return result
+
+    def _led(self, work: Callable[[Transaction], Result], group: GroupCommit) -> tuple[Transaction, Result]:
+        """Do a work as `_committed`, and those of other writers with it; the caller has the turn."""
+        try:
+            outcome = self._committed(work, write=True)
+        except BaseException as error:
+            # Also the end of this request alone: the others begin anew.
+            group.tell(error)
+            raise
+        else:
+            if group.done:
+                group.tell()
+            return outcome
+        finally:
+            group.turn.release()
+            if group.waiting:
+                group.call_next()
 
     def _finish(self, transaction: Transaction) -> None:
         """Do what is due after the commit of a transaction."""
@@ -120,6 +140,8 @@ class Database:
                 raise
             try:
                 result = work(transaction)
+                if write and self._group and self._group.waiting:
+                    self._group.do_waiting(transaction)
             except BaseException as error:
                 connection.rollback()
                 transaction.rolled_back()

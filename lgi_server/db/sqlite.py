@@ -2,14 +2,14 @@
 
 SQLite has no queue of writers: each tries again after a while, and who comes at the right moment is next. One
 process could write a hundred times while another one waited. Here one writer waits for the file at a time,
-and all others wait behind it, so that no process writes twice while another one waits.
+and all others wait behind it, so that no process writes twice while another one waits. Those of one process
+wait for each other before that (`group_commit`).
 """
 
 import fcntl
 import os
 import re
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -31,8 +31,6 @@ from lgi_server.db.transaction import Query, Row
 WAIT = 2.0
 # Seconds between two attempts of one, at first and at most.
 SHORTEST, LONGEST = 0.0005, 0.002
-# Seconds that a writer waits for another one of its own process, which blocks no worker.
-WAIT_HERE = 10.0
 _TAKEN = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
 
 
@@ -53,7 +51,6 @@ class SQLite:
     def __init__(self, path: Path) -> None:
         """Set the path; the file is created at the first connection."""
         self.path = path
-        self._writing = threading.Lock()
 
     def connect(self) -> "SQLiteConnection":
         """Return a new connection to the file. Raises AccessDeniedError or other errors of `db.errors`."""
@@ -68,7 +65,7 @@ class SQLite:
         except sqlite3.Error as error:
             raise _translated(error) from error
         # It is beside the file itself, not beside a link to it.
-        return SQLiteConnection(raw, self._writing, WriterTurn(Path(f"{os.path.realpath(self.path)}-wal")))
+        return SQLiteConnection(raw, WriterTurn(Path(f"{os.path.realpath(self.path)}-wal")))
 
     def _make_private(self) -> None:
         """Create the file, readable by its owner only, since it has inputs and outputs of jobs."""
@@ -85,17 +82,11 @@ class SQLite:
 
 
 class SQLiteConnection:
-    """A connection that takes ``%s`` as placeholders and raises the errors of `db.errors`.
+    """A connection that takes ``%s`` as placeholders and raises the errors of `db.errors`."""
 
-    The writers of one process wait for each other at a lock of theirs: while SQLite waits, its thread does
-    nothing else, and the writer that it waits for may be another greenlet of that thread.
-    """
-
-    def __init__(self, raw: sqlite3.Connection, writing: threading.Lock, turn: "WriterTurn") -> None:
+    def __init__(self, raw: sqlite3.Connection, turn: "WriterTurn") -> None:
         self._raw = raw
-        self._writing = writing
         self._turn = turn
-        self._has_lock = False
 
     def execute(self, sql: str, parameters: Sequence[Any]) -> sqlite3.Cursor:
         """Run a statement and return its cursor."""
@@ -117,16 +108,11 @@ class SQLiteConnection:
 
     def begin(self, write: bool) -> None:
         """Begin a transaction; one that writes locks the file at once, so that it cannot fail later."""
-        if write and not self._writing.acquire(timeout=WAIT_HERE):
-            raise RetryableError("another transaction of this process does not end")
-        self._has_lock = write
         try:
             begun = self._turn.wait(self._has_locked, WAIT) if write else self._raw.execute("BEGIN")
         except sqlite3.Error as error:
-            self._unlock()
             raise _translated(error) from error
         if not begun:
-            self._unlock()
             raise RetryableError("another process writes")
 
     def _has_locked(self) -> bool:
@@ -148,26 +134,15 @@ class SQLiteConnection:
             if isinstance(translated, DiskFullError):
                 self.rollback()
             raise translated from error
-        if self._has_lock:
-            # As _unlock, without a call: each call of a client comes here.
-            self._has_lock = False
-            self._writing.release()
 
     def rollback(self) -> None:
         """Roll back."""
         if self._raw.in_transaction:
             self._raw.execute("ROLLBACK")
-        self._unlock()
 
     def close(self) -> None:
         """Close the file."""
         self._raw.close()
-        self._unlock()
-
-    def _unlock(self) -> None:
-        if self._has_lock:
-            self._has_lock = False
-            self._writing.release()
 
 
 class WriterTurn:
