@@ -8,10 +8,9 @@ from pathlib import Path
 import click
 
 from lgi_protocol import expiry
-from lgi_tools.certificates import ca, expiry_check, keys
+from lgi_tools.certificates import ca, keys
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.command_options import DAYS, KEY_TYPE, plain_errors, until
-from lgi_tools.certificates.expiry_check import ExpiryFinding
 from lgi_tools.certificates.keys import KeyType
 from lgi_tools.certificates.profiles import Validity
 from lgi_tools.cli import terminal
@@ -131,6 +130,9 @@ def check(directory: Path, places: tuple[Path, ...], days: int) -> int:
 
     Example: LGI_certificates check --days 60 /etc/lgi/server/LGI_server.cfg
     """
+    from lgi_tools.certificates import expiry_check
+    from lgi_tools.certificates.expiry_check import ExpiryFinding
+
     home = Path(os.environ.get("HOME") or "~").expanduser() / ".LGI"
     usual = [place for place in (directory, home) if expiry_check.has_certificates(place)]
     found: list[ExpiryFinding] = []

@@ -2,9 +2,12 @@
 
 import re
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from lgi_protocol.common_name import has_control
-from lgi_tools.client.job import Job
+
+if TYPE_CHECKING:
+    from lgi_tools.client.job import Job
 
 DEFAULT = "{id}/{file}"
 _FIELD = re.compile(r"\{([^{}]*)\}")
@@ -31,7 +34,7 @@ class PathPattern:
         """Whether no other job, now or later, can have the same path."""
         return any("{id}" in part and part.count("{") == 1 for part in self._text.split("/"))
 
-    def path(self, job: Job, file: str) -> str:
+    def path(self, job: "Job", file: str) -> str:
         """Return the relative path of a file. Raises UnsafePathError for one that leads elsewhere."""
         from lgi_protocol import file_names
 

@@ -17,7 +17,7 @@ SLOW = {
     *("ssl", "socket", "logging", "json", "hashlib", "subprocess", "tempfile", "importlib.metadata"),
 }
 # Modules above those of Python itself.
-LIMIT, FILTER_LIMIT = 99, 15
+LIMIT, FILTER_LIMIT = 98, 15
 FILTERS = {"LGI_xml", "LGI_csv", "LGI_hash", "LGI_binhex", "LGI_hexbin"}
 COMMANDS = [value for value in vars(entry_points).values() if isinstance(value, Command)]
 PROGRAM = """
