@@ -34,9 +34,8 @@ log = logging.getLogger("lgi.scheduler")
 LOOK_SECONDS = 0.9
 # Delays while the database cannot be reached.
 BACKOFF = Backoff(2 * LOOK_SECONDS, longest=10.0)
-# Pauses after tasks have run are so many times what these took, which leaves nine tenths of the time to
-# calls, and no longer than this.
-REST_FACTOR, LONGEST_REST = 9, 10.0
+# The longest pause after tasks have run: nine times as long as they took, then four times.
+LONG_REST, LONGEST_REST = 10.0, 30.0
 # A master server that did not answer is asked again after so many seconds.
 RETRY_SECONDS = 60
 # The search for lost jobs is postponed when its event is so many seconds late, as after an outage; daemons
@@ -84,8 +83,12 @@ class ProjectScheduler:
 
 
 def pause_after(seconds: float) -> float:
-    """Return the pause, in seconds, after tasks that took so long: the database is idle most of the time."""
-    return min(max(LOOK_SECONDS, REST_FACTOR * seconds), LONGEST_REST)
+    """Return the pause, in seconds, after tasks that took so long: the database is idle most of the time.
+
+    Usually it is for nine tenths of the time; long tasks may take a fifth, so that the order of the queue
+    does not wait for a minute.
+    """
+    return max(LOOK_SECONDS, min(9 * seconds, LONG_REST), min(4 * seconds, LONGEST_REST))
 
 
 def periodic_tasks(

@@ -50,11 +50,15 @@ def _queue_parts(database: Database, rest: Callable[[float], object]) -> Iterato
     for application in database.run(kinds.applications, write=False):
         of = {"application": application}
         for target in database.run(partial(kinds.values, column="queued_for", of=of), write=False):
-            count, user = partial(queue_lengths.by_user, application=application, target=target), ""
+            count = partial(
+                queue_lengths.by_user, application=application, target=target, most=COUNTED_AT_ONCE
+            )
+            last = ""
             began = time.monotonic()
-            while part := database.run(partial(count, after=user, most=COUNTED_AT_ONCE), write=False):
+            while part := database.run(partial(count, after=last), write=False):
                 yield part
-                *_, user = part
+                # The order is that of the database, not of Python.
+                *_, last = part
                 rest(time.monotonic() - began)
                 began = time.monotonic()
 

@@ -29,7 +29,8 @@ def by_user(transaction: Transaction, application: str, target: str, after: str,
     any that has several.
     """
     found: dict[str, int] = {}
-    while sum(found.values()) < most:
+    counted = 0
+    while counted < most:
         # The next user costs a step in the index: a GROUP BY would read the jobs of all others too.
         row = transaction.row(
             "SELECT MIN(queued_by) AS queued_by, COUNT(*) AS n FROM job_queue /*! FORCE INDEX (job_share) */"
@@ -42,4 +43,5 @@ def by_user(transaction: Transaction, application: str, target: str, after: str,
             break
         after = row["queued_by"]
         found[after] = int(row["n"])
+        counted += found[after]
     return found
