@@ -19,6 +19,9 @@ from lgi_protocol.value_object import value_object
 # Seconds to connect, and to wait for each piece of an answer: a server may hold an interface call for 30 s
 # while a job is locked (wire.md 3).
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
+# A connection that is silent for so many seconds is probed, again after so many seconds, and is lost after
+# so many probes without an answer. Otherwise one that dies without a sign delays what a held call brings.
+KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 # The most idle connections to one server.
 _MOST_IDLE = 16
 _BLOCK = 256 * 1024
@@ -106,6 +109,7 @@ class HttpsPool:
         with ExitStack() as undo:
             undo.callback(plain.close)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _keep_alive(plain)
             encrypted = self._context.wrap_socket(plain, server_hostname=host)
             undo.pop_all()
         encrypted.settimeout(READ_SECONDS)
@@ -119,6 +123,14 @@ class HttpsPool:
             idle, self._idle = self._idle, {}
         for connection in (one for several in idle.values() for one in several):
             connection.close()
+
+
+def _keep_alive(connection: socket.socket) -> None:
+    """Have the system probe a silent connection, as often as it lets us say."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE.items():
+        if hasattr(socket, name):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def is_plain(url: str) -> bool:

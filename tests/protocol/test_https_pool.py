@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from http.client import IncompleteRead
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -66,6 +67,30 @@ def test_a_connection_is_used_again(ours: Authority, context: ssl.SSLContext) ->
         assert all(text.startswith("<LGI>") for text in texts)
         assert server.handshakes == 1
         assert server.bodies == [b"a=1"] * 3
+
+
+def test_a_connection_that_dies_without_a_sign_is_lost_before_a_held_call_would_end(
+    ours: Authority, context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A firewall or a machine that is gone closes nothing: only probes of the system notice it."""
+    options: list[int] = []
+    wrap = ssl.SSLContext.wrap_socket
+
+    def look(made: ssl.SSLContext, plain: socket.socket, **more: Any) -> ssl.SSLSocket:
+        # The server of the test is in the same process.
+        if not more.get("server_side"):
+            names = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+            options.append(plain.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+            options.extend(plain.getsockopt(socket.IPPROTO_TCP, name) for name in names)
+        return wrap(made, plain, **more)
+
+    monkeypatch.setattr(ssl.SSLContext, "wrap_socket", look)
+    assert answers(sends(b"HTTP/1.0 200 OK\r\n\r\ntext"), ours, context) == (["text"], 1)
+
+    is_on, idle, interval, count = options
+    assert is_on
+    # A server holds an exchange of a daemon for 40 s.
+    assert idle + interval * count < 40
 
 
 def test_a_connection_that_the_server_has_closed_is_not_used(
