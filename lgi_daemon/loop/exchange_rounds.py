@@ -71,7 +71,7 @@ class ExchangeRounds:
         """Ask whether the machine takes jobs while the epilogue of one runs: its report asks for another."""
         project, reference = job.record.project, job.record.reference
         if self._announced.announcement(project, job.record.server) is not None:
-            task = partial(self.exchanger.ask_scripts, project, leaving={reference})
+            task = partial(self.exchanger.vacancies.ask_scripts, project, leaving={reference})
             self._server_workers.submit(("limits", project), task)
 
     def slot_freed(self) -> None:
@@ -137,7 +137,7 @@ class ExchangeRounds:
             if announcement is None:
                 return
             if seeks_jobs:
-                self.exchanger.ask_scripts(project)
+                self.exchanger.vacancies.ask_scripts(project)
             outgoing, has_more = self._exchange(announcement, seeks_jobs=seeks_jobs, is_cycle=is_cycle)
             # Reports did not wait for scripts, which must be asked before the room they have made is used.
             seeks_jobs = has_more or (outgoing.has_reports and outgoing.vacancies.unasked)
@@ -152,7 +152,7 @@ class ExchangeRounds:
         announcement = self._announced.announcement(project, server)
         if announcement is None or announcement.doubtful or not self.replaces_cycle(project, server):
             return False
-        self.exchanger.ask_scripts(project)
+        self.exchanger.vacancies.ask_scripts(project)
         return not self._changed_capabilities(announcement)
 
     def current(self, project: str, server: str) -> Announcement | None:
@@ -261,7 +261,7 @@ class ExchangeRounds:
 
     def _changed_capabilities(self, announcement: Announcement) -> str:
         """Return the capabilities of the resource if the server has others."""
-        settings = self.exchanger.settings(announcement.project)
+        settings = self.exchanger.vacancies.settings(announcement.project)
         if settings is None or self._fetcher.stopping():
             return ""
         capabilities = self._fetcher.capability_reporter.capabilities(settings)

@@ -6,25 +6,23 @@ the job of a lost answer, which the next exchange asks for again, is accepted on
 """
 
 import logging
-from collections.abc import Container
 from contextlib import ExitStack
 
 from lgi_daemon.claiming.fetcher import JobFetcher
 from lgi_daemon.claiming.given_jobs import GivenJobs, rejected_version
 from lgi_daemon.claiming.machine_reports import MachineReports
 from lgi_daemon.claiming.returned_jobs import ReturnedJobs
-from lgi_daemon.claiming.vacancies import Vacancies, VacancyFinder
-from lgi_daemon.config.model import ProjectSettings
+from lgi_daemon.claiming.vacancies import VacancyFinder
 from lgi_daemon.files.disk_space import DiskSpace
 from lgi_daemon.jobs.attach_sessions import AttachSessions
 from lgi_daemon.jobs.exchange_jobs import ExchangeJobs, Reported
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.jobs.output_sender import OutputSender
+from lgi_daemon.loop.exchange_vacancies import ExchangeVacancies
 from lgi_daemon.loop.outgoing_exchange import OutgoingExchange
 from lgi_daemon.loop.restored_servers import RestoredServers
 from lgi_daemon.rundir.record import Phase
-from lgi_daemon.rundir.reference_pool import StoredReference
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_daemon.servers.exchange_servers import Announcement
 from lgi_protocol.exchange import MOST_REPORTS, ExchangeAnswer
@@ -55,7 +53,6 @@ class Exchanger:
         self._jobs = jobs
         self._references = run.references
         self.exchange_jobs = exchange_jobs
-        self._vacancy_finder = vacancy_finder
         # What was logged of items that servers cannot read.
         self._refusals: set[str] = set()
         self._output_sender = output_sender
@@ -74,6 +71,7 @@ class Exchanger:
             rejected_jobs=claimer.rejected_jobs,
             returned_jobs=self.returned_jobs,
         )
+        self.vacancies = ExchangeVacancies(fetcher, vacancy_finder, self._given_jobs, run.references, disk)
 
     def jobs_of(self, project: str, server: str) -> list[LocalJob]:
         """Return the jobs that exchanges with a server are about; unconfirmed claims are not."""
@@ -92,15 +90,6 @@ class Exchanger:
         slots = 100 * len(self._jobs) // self._fetcher.configuration.rules.job_limit
         return max(slots, self._machine_reports.busy())
 
-    def ask_scripts(self, project: str, leaving: Container[str] = frozenset()) -> None:
-        """Ask whether the machine takes jobs of a project, unless that is known; it may take minutes.
-
-        The room of the jobs whose references are ``leaving`` counts too.
-        """
-        settings = self.settings(project)
-        if settings is not None and not self._fetcher.stopping():
-            self._vacancy_finder.ask_scripts(self._fetcher.configuration, settings, leaving)
-
     def make_up(
         self, announcement: Announcement, calls: ResourceCalls, until_end: ExitStack, *, is_held: bool = False
     ) -> OutgoingExchange:
@@ -118,7 +107,7 @@ class Exchanger:
             reported = self.exchange_jobs.reports(jobs, calls, until_end, most, takes_files=takes_files)
         self._reject(project, server, reported)
         without = [one.job_id for one in returned]
-        vacancies, references = self._wanted(announcement, reported, without)
+        vacancies, references = self.vacancies.reserve(announcement, reported, without)
         until_end.callback(self._references.release, references)
         return OutgoingExchange(
             tuple(reported),
@@ -138,44 +127,6 @@ class Exchanger:
                 version = rejected_version(project, server, one.job.record.application, one.report.job_id)
                 if not self._rejected_jobs.retry_in(version):
                     self._rejected_jobs.record(version)
-
-    def _wanted(
-        self,
-        announcement: Announcement,
-        reported: list[Reported],
-        without: list[str],
-    ) -> tuple[Vacancies, tuple[StoredReference, ...]]:
-        """Return the vacancies with references that are on the disk; none when they cannot be stored.
-
-        They are those that no exchange under way asks for.
-        """
-        project, server = announcement.project, announcement.server
-        settings = self.settings(project)
-        vacancies = Vacancies()
-        fetcher = self._fetcher
-        may_fetch = self.disk.has_space() and fetcher.has_ca(announcement.sign_up)
-        make_key = _key_maker if announcement.sign_up.job_certificates else None
-        if settings is None or fetcher.stopping() or not may_fetch:
-            return vacancies, self._references.provide(project, server, 0, make_key)
-        owners = [one.job.record.owners for one in reported]
-        with self._given_jobs.room:
-            vacancies = self._vacancy_finder.find(
-                self._fetcher.configuration,
-                settings,
-                server,
-                leaving={one.job.record.reference for one in reported},
-                without=without,
-            ).beside(self._references.count_reserved(project, server), owners)
-            try:
-                return vacancies, self._references.provide(project, server, vacancies.number, make_key)
-            except OSError as error:
-                log.critical("cannot write to disk: %s; not fetching more jobs from %s", error, server)
-                return Vacancies(), ()
-
-    def settings(self, project: str) -> ProjectSettings | None:
-        """Return the settings of a project; None when it is not configured any more."""
-        found = [one for one in self._fetcher.configuration.projects if one.name == project]
-        return found[0] if found else None
 
     def send(
         self,
@@ -263,9 +214,3 @@ class Exchanger:
                 self._fetcher.claimed_any = True
             else:
                 self._reject_briefly(project, server, given.description)
-
-
-def _key_maker() -> str:
-    from lgi_daemon.files import job_key
-
-    return job_key.generate()

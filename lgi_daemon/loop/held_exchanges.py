@@ -70,7 +70,7 @@ class HeldExchanges:
         announcement = self.rounds.current(project, server)
         if announcement is None:
             return None
-        self._exchanger.ask_scripts(project)
+        self._exchanger.vacancies.ask_scripts(project)
         place = project, server
         self._begun.add(place)
         with ExitStack() as until_end, self._servers.tracking(server):

@@ -157,7 +157,7 @@ def test_room_that_is_being_taken_is_not_asked_for(
     announcement = daemon.sessions.exchange_servers.announcement("LGI", URL)
     assert announcement is not None
     calls = daemon.servers.connect("LGI", URL)
-    exchanger.ask_scripts("LGI")
+    exchanger.vacancies.ask_scripts("LGI")
     first = exchanger.make_up(announcement, calls, ExitStack(), is_held=True)
     answer = exchanger.send(first, calls)
     applying = threading.Thread(target=lambda: exchanger.apply(first, answer, announcement))
