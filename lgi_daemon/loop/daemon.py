@@ -244,6 +244,7 @@ class Daemon:
             if not self.stopping() and self.jobs.dispatch_due():
                 self.work_cycle.slot_freed()
                 self.exchanges.slot_freed()
+                self.held_exchanges.slot_freed()
             worked |= self._server_workers.run_inline() | self._script_workers.run_inline()
             if not worked:
                 break

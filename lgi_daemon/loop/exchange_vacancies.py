@@ -1,7 +1,7 @@
 """Vacancies for exchanges: what a resource asks its servers for."""
 
 import logging
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from lgi_daemon.claiming.fetcher import JobFetcher
 from lgi_daemon.claiming.given_jobs import GivenJobs
@@ -74,6 +74,17 @@ class ExchangeVacancies:
             except OSError as error:
                 log.critical("cannot write to disk: %s; not fetching more jobs from %s", error, server)
                 return Vacancies(), ()
+
+    def owners(self, project: str, server: str) -> Mapping[str, str]:
+        """Return the applications for which there is room now, each with a filter of the owners.
+
+        Those whose script must be asked first are left out.
+        """
+        settings = self.settings(project)
+        if settings is None:
+            return {}
+        vacancies = self._finder.find(self._fetcher.configuration, settings, server)
+        return {one.application: one.owners for one in vacancies.wants}
 
 
 def _key_maker() -> str:

@@ -159,6 +159,21 @@ class HeldExchanges:
         elif held is not None and not held.asks_for_all(applications):
             held.call_end.end()
 
+    def slot_freed(self) -> None:
+        """Cut off held exchanges that exclude an owner without need, since a job is gone now.
+
+        A report may not have said so. Applications without room are asked for by `ExchangeRounds.slot_freed`.
+        """
+        with self._guard:
+            held = list(self._held.items())
+        for (project, server), one in held:
+            if not any(one.applications.values()):
+                continue
+            owners = self._exchanger.vacancies.owners(project, server)
+            known = {name: owners[name] for name in one.applications if name in owners}
+            if not one.asks_for_all(known):
+                one.call_end.end()
+
     def has_begun(self, project: str, server: str) -> bool:
         """Return whether one exchange after the other is held by a server."""
         return (project, server) in self._begun

@@ -64,3 +64,24 @@ def test_a_filter_covers_another_that_asks_for_nobody_whom_it_leaves_out(
 ) -> None:
     """A job may have several owners, so that a filter without an exclusion asks for more."""
     assert covers(known, wanted) is is_covered
+
+
+def test_a_held_exchange_that_excludes_an_owner_is_made_anew_when_a_job_of_the_owner_was_given_up(
+    workshop: Workshop,
+) -> None:
+    """No report frees the slot of a job that the server has given to another daemon."""
+    workshop.rules = LimitRules({"any": 1}, (), 3)
+    workshop.servers[URL] = server = MeanwhileServer(exchange=1)
+    server.submit("1")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    until(lambda: not only(daemon).is_alive())
+
+    def meanwhile() -> None:
+        only(daemon).disown("another daemon has claimed it")
+        for _tick in range(3):
+            workshop.tick(daemon, 1.0)
+
+    server.meanwhile = meanwhile
+    assert hold(daemon) == DELAY
+    assert not len(daemon.jobs)
