@@ -47,7 +47,7 @@ def _config(found: Document, warnings: Sequence[str]) -> Config:
         scheduler=scheduler,
         notifications=notifications,
         path=found.path,
-        warnings=tuple(warnings),
+        warnings=(*warnings, *scheduler.warnings),
         **values,  # type: ignore[arg-type]
     )
 

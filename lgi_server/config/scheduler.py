@@ -10,6 +10,8 @@ from lgi_server.config import values
 from lgi_server.config.setting import setting
 
 SHORTEST_SESSION = 120
+# Seconds: daemons ask about a running job every 45 s at the latest, old ones every two minutes.
+LEAST_PULSE_LIMIT = 180
 _PULSE_LIMIT = re.compile(r"(\S+)\s+([1-9][0-9]{0,8})")
 
 
@@ -76,6 +78,17 @@ class SchedulerSettings:
     share_order: Path | None = setting(Path, default=None)
     # How long the history of jobs is kept; 0: for ever.
     history_age: int = setting(_age, default=400 * 86_400)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Values that are allowed, and are hardly wanted."""
+        each = {f"pulse_limits of {name}": seconds for name, seconds in self.pulse_limits.items()}
+        why = f"make it {LEAST_PULSE_LIMIT} or more, or such jobs are lost"
+        return tuple(
+            f"{name} is {seconds} s while daemons ask about a running job every two minutes: {why}"
+            for name, seconds in {"pulse_limit": self.pulse_limit, **each}.items()
+            if seconds < LEAST_PULSE_LIMIT
+        )
 
     def pulse_limit_of(self, application: str) -> int:
         """Return for how many seconds a job of an application may be without a heartbeat."""

@@ -76,6 +76,21 @@ def test_the_scheduler_has_its_periods_and_limits(directory: Path) -> None:
     assert [changed.pulse_limit_of(name) for name in ("hello_world", "vasp", "other")] == [120, 86400, 3600]
 
 
+def test_a_pulse_limit_shorter_than_heartbeats_take_is_warned_of(directory: Path) -> None:
+    """Running jobs of healthy daemons would be queued again. It is not refused: some daemon may be faster."""
+    short = "[scheduler]\npulse_limit = 179\npulse_limits = hello_world 120, vasp 180\n"
+    least = "[scheduler]\npulse_limit = 180\n"
+
+    why = (
+        "while daemons ask about a running job every two minutes: make it 180 or more, or such jobs are lost"
+    )
+    assert load(directory, short + GOOD).warnings == (
+        f"pulse_limit is 179 s {why}",
+        f"pulse_limits of hello_world is 120 s {why}",
+    )
+    assert load(directory, least + GOOD).warnings == ()
+
+
 @pytest.mark.parametrize(
     "line",
     [
